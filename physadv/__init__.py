@@ -1,0 +1,53 @@
+"""physadv: does a traffic-sign classifier survive stickers and graffiti in the physical world?
+
+The public names load on first use, so that ``import physadv`` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "PhysadvError": "physadv.core.errors",
+    "Sign": "physadv.signs",
+    "load_sign": "physadv.signs",
+    "Victim": "physadv.victims",
+    "load_victim": "physadv.victims",
+    "Mask": "physadv.patches",
+    "Patch": "physadv.patches",
+    "build_mask": "physadv.patches",
+    "load_patch": "physadv.patches",
+    "Conditions": "physadv.scenes",
+    "Scene": "physadv.scenes",
+    "load_scene": "physadv.scenes",
+    "PaintedSign": "physadv.scenes",
+    "design": "physadv.attacks",
+    "DesignConfig": "physadv.attacks",
+    "evaluate": "physadv.evaluation",
+}
+
+__all__ = ["__version__", *_HOME]
+
+if TYPE_CHECKING:
+    from physadv.attacks import DesignConfig, design
+    from physadv.core.errors import PhysadvError
+    from physadv.evaluation import evaluate
+    from physadv.patches import Mask, Patch, build_mask, load_patch
+    from physadv.scenes import Conditions, PaintedSign, Scene, load_scene
+    from physadv.signs import Sign, load_sign
+    from physadv.victims import Victim, load_victim
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'physadv' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

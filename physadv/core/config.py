@@ -1,0 +1,81 @@
+"""Configuration: frozen Pydantic models read from YAML; an unknown key or a wrong value is one clear sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from physadv.core.errors import PhysadvError
+
+
+class Config(BaseModel):
+    """Base of every configuration: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+C = TypeVar("C", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        PhysadvError: the file is missing, unreadable, not YAML, or not a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PhysadvError(f"{path}: not a text file in UTF-8") from error
+    except OSError as error:
+        raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" at line {where.line + 1}" if where else ""
+        problem = getattr(error, "problem", None) or "syntax error"
+        raise PhysadvError(f"{path}: not valid YAML{line} ({problem})") from error
+    if not isinstance(data, dict):
+        raise PhysadvError(f"{path}: expected a mapping of keys to values, found {type(data).__name__}")
+    return data
+
+
+def validate(model: type[C], data: Any, source: str | Path) -> C:
+    """``data`` as ``model``.
+
+    Raises:
+        PhysadvError: naming ``source``, the key, its value and what would be right.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise PhysadvError(f"{source}: {explain(error, model)}") from error
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first complaint of a Pydantic error, in one sentence."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"]) or "(whole document)"
+    more = error.error_count() - 1
+    tail = f" (and {more} more)" if more else ""
+    if first["type"] == "extra_forbidden":
+        known = ""
+        if len(first["loc"]) == 1:
+            known = f"; known keys: {', '.join(sorted(field.alias or name for name, field in model.model_fields.items()))}"
+        return f"unknown key {key!r}{known}{tail}"
+    if first["type"] == "missing":
+        return f"key {key!r} is missing{tail}"
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    value = first.get("input")
+    shown = "" if isinstance(value, dict) else f" = {value!r}"
+    return f"{key}{shown}: {message}{tail}"
+
+
+def load_config(model: type[C], path: Path) -> C:
+    """The configuration in a YAML file (see :func:`read_yaml`, :func:`validate` for the errors)."""
+    return validate(model, read_yaml(path), path)

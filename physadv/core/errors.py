@@ -1,0 +1,18 @@
+"""Errors that a user can mend: one sentence, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PhysadvError(Exception):
+    """Something the user gave is wrong; the message names the file or option, its value and what would be right."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> PhysadvError:
+    """The error for a name that is not among ``known``, with the nearest ones first."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return PhysadvError(f"unknown {kind} {name!r}: {hint}known: {', '.join(names) or 'none'}")

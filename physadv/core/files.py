@@ -1,0 +1,116 @@
+"""Files: written whole or not at all; found whether the package is installed or run from its checkout."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import physadv
+from physadv.core.errors import PhysadvError
+
+
+def bundled(folder: str) -> Path:
+    """The folder ``sign_data`` or ``patches``: inside the installed package, or beside it in a checkout."""
+    package = Path(physadv.__file__).parent
+    inside = package / "_bundled" / folder
+    return inside if inside.is_dir() else package.parent / folder
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for chunk in iter(lambda: file.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def clear_os_errors(path: Path) -> Iterator[None]:
+    """Turns the system's refusals (disk full, no permission, a file where a folder should be) into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise PhysadvError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path``, renamed onto it on success and removed on failure.
+
+    Raises:
+        PhysadvError: the system refuses to write there.
+    """
+    with clear_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+    temporary = Path(name)
+    try:
+        with clear_os_errors(path):
+            yield temporary
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file atomically, in UTF-8."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Writes JSON atomically; not-a-number is refused rather than written as invalid JSON."""
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        PhysadvError: the file is missing, unreadable or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise PhysadvError(f"{path}: not valid JSON ({error})") from error
+
+
+@contextmanager
+def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """A temporary folder beside ``path`` that takes its place on success and vanishes on failure.
+
+    Raises:
+        PhysadvError: ``path`` exists and ``replace`` is false, or the system refuses.
+    """
+    if path.exists() and not replace:
+        raise PhysadvError(f"{path}: exists already; choose another folder or remove it")
+    with clear_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        with clear_os_errors(path):
+            yield temporary
+            temporary.chmod(0o755)
+            if path.is_dir():
+                old = temporary.with_suffix(".old")
+                path.replace(old)
+                temporary.replace(path)
+                shutil.rmtree(old)
+            else:
+                temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,40 @@
+"""Pictures from disk, with the limits that an honest error needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from physadv.core.errors import PhysadvError
+
+MAX_PIXELS = 120_000_000
+
+
+def read_image(path: Path, *, mode: str = "RGB", max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
+    """A picture as ``[H, W, C]`` (``[H, W]`` for mode ``L``) uint8, EXIF orientation applied.
+
+    Raises:
+        PhysadvError: missing, not a picture, truncated, or more than ``max_pixels`` pixels.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise PhysadvError(
+                    f"{path}: {width} x {height} pixels is more than the limit of {max_pixels / 1e6:.0f} megapixels"
+                )
+            return np.asarray(ImageOps.exif_transpose(image).convert(mode))
+    except FileNotFoundError as error:
+        raise PhysadvError(f"{path}: no such picture") from error
+    except Image.DecompressionBombError as error:
+        raise PhysadvError(f"{path}: more than the limit of {max_pixels / 1e6:.0f} megapixels") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise PhysadvError(f"{path}: not a readable picture ({error})") from error
+
+
+def write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
+    """Writes ``[H, W, 3 or 4]`` or ``[H, W]`` uint8 as PNG."""
+    Image.fromarray(pixels).save(path, format="PNG", optimize=True)

@@ -1,0 +1,162 @@
+"""The conditions under which a frame is seen: one named tensor a quantity, one entry a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """Everything that makes a frame, ``[N]`` each; ``scene.render(painted, conditions)`` replays it exactly.
+
+    The sign's centre is the origin, x to the right and y up as the sign's reader sees them, z out of the sign's face.
+    The camera stands at ``(lateral_m, height_m, distance_m)`` when the sign is not turned.
+    """
+
+    index: Tensor
+    """Number of the frame in its scene and seed, int64."""
+    approach: Tensor
+    """Number of the drive-by that the frame belongs to, or of the station it is taken from, int64."""
+    time_s: Tensor
+    """Seconds since the approach began; 0 for still frames."""
+    light: Tensor
+    """Index into the scene's ``lights``, int64."""
+
+    distance_m: Tensor
+    """Along the camera's road axis."""
+    lateral_m: Tensor
+    """Of the camera, positive to the right of the sign (as its reader sees it)."""
+    height_m: Tensor
+    """Of the camera over the sign's centre; negative is below."""
+    yaw_deg: Tensor
+    """The sign turned about its vertical axis."""
+    pitch_deg: Tensor
+    """The sign leaning back (positive) or forth."""
+    roll_deg: Tensor
+    """The sign turned in its plane, clockwise."""
+
+    image_width_px: Tensor
+    """Of the whole camera picture."""
+    hfov_deg: Tensor
+    """Horizontal field of view of that picture."""
+
+    exposure_ev: Tensor
+    """Over (positive) or under the metered exposure, in stops."""
+    temperature_k: Tensor
+    """Colour temperature of the light under a daylight-balanced camera."""
+    sun_fraction: Tensor
+    """Share of the light that comes straight from the sun, 0 to 1."""
+    sun_azimuth_deg: Tensor
+    """Of the sun, from the sign's normal, positive to the right."""
+    sun_elevation_deg: Tensor
+    """Of the sun over the horizon."""
+    shadow_strength: Tensor
+    """Share of the light that the cast shadow takes away, 0 to 1."""
+    shadow_angle_deg: Tensor
+    """Direction of the shadow band in the sign's plane."""
+    shadow_offset_mm: Tensor
+    """Of the band's middle from the sign's centre."""
+    shadow_width_mm: Tensor
+    """Of the band."""
+    shadow_softness_mm: Tensor
+    """Width of its edge's ramp (penumbra)."""
+    headlight: Tensor
+    """Light returned by bare retroreflective sheeting under the car's own headlights, relative to the daylight term."""
+    visibility_m: Tensor
+    """Meteorological visibility (Koschmieder, 2 % contrast)."""
+
+    defocus_px: Tensor
+    """Standard deviation of the lens blur, in camera pixels."""
+    speed_kmh: Tensor
+    """Of the camera towards the sign."""
+    shutter_s: Tensor
+    """Exposure time."""
+    shake_deg_s: Tensor
+    """Angular speed of the camera's shake."""
+    shake_angle_deg: Tensor
+    """Direction of the shake in the picture."""
+    full_well_e: Tensor
+    """Electrons at full scale: the shot noise's scale."""
+    read_noise_e: Tensor
+    """Standard deviation of the read noise in electrons."""
+    contrast: Tensor
+    """Slope of the tone curve at middle grey over that of sRGB; 1 is plain sRGB."""
+    jpeg_quality: Tensor
+    """1 to 100 as in libjpeg; above 100 is no compression."""
+
+    crop_margin: Tensor
+    """Room around the sign's box on every side, as a share of the box's size."""
+    crop_shift_x: Tensor
+    """Of the detector's box, as a share of its width."""
+    crop_shift_y: Tensor
+    """Of the detector's box, as a share of its height."""
+    crop_scale: Tensor
+    """Of the detector's box, 1 is exact."""
+    crop_square: Tensor
+    """1: the shorter side is widened to a square before resizing; 0: the box is squashed."""
+
+    background: Tensor
+    """Which backdrop, int64, modulo how many there are."""
+    backdrop_x: Tensor
+    """Where the sign stands in the backdrop, 0 to 1."""
+    backdrop_y: Tensor
+    """Where the sign stands in the backdrop, 0 to 1."""
+    noise_seed: Tensor
+    """Of the sensor's noise, int64."""
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, which: slice | Tensor) -> Conditions:
+        return Conditions(**{name: value[which] for name, value in self.items()})
+
+    def items(self) -> Iterable[tuple[str, Tensor]]:
+        """``(column, tensor)`` pairs in declaration order."""
+        return ((field.name, getattr(self, field.name)) for field in fields(self))
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Conditions:
+        """On another device, and the real-valued columns in another precision."""
+        return Conditions(
+            **{
+                name: value.to(device=device, dtype=dtype if value.is_floating_point() else None)
+                for name, value in self.items()
+            }
+        )
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Columns for a table: float64 for quantities (exact for what float32 holds), int64 for counts."""
+        return {
+            name: cast("npt.NDArray[Any]", (value.double() if value.is_floating_point() else value).cpu().numpy())
+            for name, value in self.items()
+        }
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Any]) -> Conditions:
+        """The inverse of :meth:`to_columns`; other columns are ignored."""
+        values = {}
+        for field in fields(cls):
+            array = np.asarray(columns[field.name])
+            real = np.issubdtype(array.dtype, np.floating)
+            values[field.name] = torch.as_tensor(array, dtype=torch.float32 if real else torch.int64)
+        return cls(**values)
+
+    @classmethod
+    def cat(cls, parts: Iterable[Conditions]) -> Conditions:
+        """Several batches as one."""
+        batches = list(parts)
+        return cls(**{field.name: torch.cat([getattr(part, field.name) for part in batches]) for field in fields(cls)})
+
+
+QUANTITIES: tuple[str, ...] = tuple(
+    field.name for field in fields(Conditions) if field.name not in {"index", "approach", "time_s", "light"}
+)
+"""Columns whose distribution a scene declares."""
+INTEGERS = frozenset({"index", "approach", "light", "background", "noise_seed"})
+"""Columns that count."""

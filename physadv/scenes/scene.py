@@ -1,0 +1,64 @@
+"""The protocol of every scene: sample conditions, render frames from them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from physadv.scenes.conditions import Conditions
+from physadv.signs import Sign
+
+
+@dataclass(frozen=True, eq=False)
+class PaintedSign:
+    """A sign as it stands in the street, paint included.
+
+    Attributes:
+        sign: outline and size.
+        rgba: ``[4, P, P]``, linear RGB and coverage, straight alpha; the sign's longer side fills the picture.
+        sheeting: ``[1, P, P]``, how much of the retroreflective sheeting is uncovered: 1 bare, 0 under a sticker.
+    """
+
+    sign: Sign
+    rgba: Tensor
+    sheeting: Tensor
+
+    @cached_property
+    def mm_per_px(self) -> float:
+        """Size of a texel on the sign."""
+        return self.sign.extent_mm / self.rgba.shape[-1]
+
+
+class Scene(ABC):
+    """How a sign is seen: a distribution of conditions, and a renderer that replays any of them.
+
+    Attributes:
+        name: how tables and reports call it.
+        kind: of the renderer (``roadside``, ``photographs``, ``weather`` ...).
+        lights: names that :attr:`Conditions.light` points into.
+        differentiable: whether gradients reach the painted sign.
+        frames_per_approach: frames that belong together (one drive-by), 1 where frames are independent.
+    """
+
+    name: str
+    kind: str
+    lights: tuple[str, ...]
+    differentiable: bool = True
+    frames_per_approach: int = 1
+
+    @abstractmethod
+    def sample(self, count: int, *, seed: int, start: int = 0) -> Conditions:
+        """Conditions of the frames ``start .. start + count``; frame i depends on ``(seed, i)`` alone."""
+
+    @abstractmethod
+    def render(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
+        """Frames ``[N, 3, H, W]`` in [0,1], sRGB-encoded, as the classifier gets them, on the painted sign's device."""
+
+    def view(self, painted: PaintedSign, count: int, *, seed: int, start: int, size: tuple[int, int]) -> Tensor:
+        """Samples and renders in one go."""
+        return self.render(painted, self.sample(count, seed=seed, start=start).to(painted.rgba.device), size=size)
+
+

@@ -1,0 +1,58 @@
+"""What a sign is: outline, artwork and size, class names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A traffic sign.
+
+    Attributes:
+        name: ``country/sign``, such as ``us/stop``.
+        title: for people, such as ``Stop (R1-1)``.
+        width_mm: of the outline; flat to flat for the octagon.
+        height_mm: of the outline.
+        outline_mm: closed polygon, the centre of the outline's box at the origin, x right, y down.
+        sheeting: the retroreflective sheeting's grade.
+        source: of the dimensions.
+        classes: data set to the sign's class name there, such as ``{"lisa": "stop", "gtsrb": "stop"}``.
+        aliases: further class names under which classifiers know it.
+        svg: the artwork; its view box is the square of side ``extent_mm`` around the centre, in mm.
+    """
+
+    name: str
+    title: str
+    width_mm: float
+    height_mm: float
+    outline_mm: tuple[tuple[float, float], ...]
+    sheeting: str
+    source: str
+    classes: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    svg: str = ""
+
+    @property
+    def extent_mm(self) -> float:
+        """Side of the square that the texture covers: the longer side of the outline's box."""
+        return max(self.width_mm, self.height_mm)
+
+    @property
+    def area_mm2(self) -> float:
+        """Area inside the outline (shoelace formula)."""
+        points = self.outline_mm
+        pairs = zip(points, (*points[1:], points[0]), strict=True)
+        return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs)) / 2.0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every class name under which a classifier may know this sign, likeliest first."""
+        return tuple(dict.fromkeys([*self.classes.values(), *self.aliases, self.name.split("/")[-1]]))
+
+    def texture(self, px: int) -> Tensor:
+        """The artwork as ``[4, px, px]`` float32: linear RGB, straight alpha, anti-aliased; alpha is the outline."""
+        raise NotImplementedError

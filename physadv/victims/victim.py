@@ -1,0 +1,108 @@
+"""What looks at the sign: one protocol for every model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from physadv.core.errors import PhysadvError, unknown_name
+
+
+def plain(name: str) -> str:
+    """A class name without case, spaces and punctuation: ``Speed limit 45`` and ``speedLimit45`` are the same."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+class Victim(nn.Module):
+    """A classifier under test: ``[N, 3, H, W]`` RGB in [0,1], sRGB-encoded, any H and W, to logits ``[N, K]``.
+
+    Resizing to ``input_size``, normalisation, grey-scale and equalisation happen inside.
+
+    Attributes:
+        name: how tables and reports call it.
+        classes: K class names, in the order of the logits.
+        input_size: native ``(height, width)`` in pixels; frames are rendered at this size.
+        differentiable: whether gradients reach the input.
+        sha256: of the weights' file, or of the parameters where there is no file.
+        source: where the weights come from (a path or a registry name).
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        classes: Sequence[str],
+        input_size: tuple[int, int],
+        differentiable: bool = True,
+        sha256: str = "",
+        source: str = "",
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.classes = tuple(str(label) for label in classes)
+        self.input_size = input_size
+        self.differentiable = differentiable
+        self.sha256 = sha256
+        self.source = source
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits ``[N, K]`` of ``images`` ``[N, 3, H, W]``."""
+        raise NotImplementedError
+
+    def find_class(self, *names: str) -> int | None:
+        """Index of the first of ``names`` that is one of ``classes`` (case and punctuation aside), or None."""
+        for name in names:
+            if name in self.classes:
+                return self.classes.index(name)
+        known = [plain(label) for label in self.classes]
+        return next((known.index(plain(name)) for name in names if plain(name) in known), None)
+
+    def class_index(self, name: str) -> int:
+        """Index of the class of that name.
+
+        Raises:
+            PhysadvError: there is none.
+        """
+        index = self.find_class(name)
+        if index is None:
+            raise unknown_name(f"class of victim {self.name!r}", name, self.classes)
+        return index
+
+
+@contextmanager
+def under_attack(victim: nn.Module) -> Iterator[None]:
+    """Puts a model in ``eval`` with frozen parameters, and leaves it as it was found, error or not."""
+    modes = [(module, module.training) for module in victim.modules()]
+    frozen = [(parameter, parameter.requires_grad) for parameter in victim.parameters()]
+    victim.eval()
+    for parameter, _ in frozen:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        for parameter, requires_grad in frozen:
+            parameter.requires_grad_(requires_grad)
+
+
+def check_logits(victim: Victim, images: Tensor) -> Tensor:
+    """The victim's logits, checked once for what users get wrong.
+
+    Raises:
+        PhysadvError: wrong shape, not one logit a class, not finite.
+    """
+    with torch.no_grad():
+        logits = victim(images)
+    if logits.ndim != 2 or len(logits) != len(images) or logits.shape[1] != len(victim.classes):
+        raise PhysadvError(
+            f"victim {victim.name!r}: answers {list(logits.shape)} to {len(images)} images, but its card lists "
+            f"{len(victim.classes)} classes; they should be [{len(images)}, {len(victim.classes)}]"
+        )
+    if not torch.isfinite(logits).all():
+        raise PhysadvError(f"victim {victim.name!r}: its logits are not finite; are the weights intact?")
+    return logits
