@@ -9,8 +9,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import yaml
 
 import physadv
 from physadv.core.errors import PhysadvError
@@ -114,3 +117,9 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
                 temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_named_yaml(package: str, name: str) -> dict[str, Any]:
+    """A YAML file that travels inside a package of ours."""
+    text = resources.files(package).joinpath(name).read_text(encoding="utf-8")
+    return cast("dict[str, Any]", yaml.safe_load(text))

@@ -6,9 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from physadv.scenes.conditions import Conditions
+from physadv.scenes.texture import build_atlas
 from physadv.signs import Sign
 
 
@@ -30,6 +32,17 @@ class PaintedSign:
     def mm_per_px(self) -> float:
         """Size of a texel on the sign."""
         return self.sign.extent_mm / self.rgba.shape[-1]
+
+    @cached_property
+    def matte_atlas(self) -> Tensor:
+        """Atlas ``[2, A, A]`` of what does not change with the paint's colour: coverage and bare sheeting."""
+        return build_atlas(torch.cat([self.rgba[3:], self.sheeting * self.rgba[3:]]).detach())
+
+    def repainted(self, rgba: Tensor) -> PaintedSign:
+        """The same sign and mask in other colours; what does not depend on the colour is not computed again."""
+        other = PaintedSign(self.sign, rgba, self.sheeting)
+        other.__dict__["matte_atlas"] = self.matte_atlas
+        return other
 
 
 class Scene(ABC):

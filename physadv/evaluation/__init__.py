@@ -1,0 +1,1 @@
+"""Batteries, controls, the outcomes table, statistics, and the runner that makes them."""

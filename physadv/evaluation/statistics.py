@@ -1,0 +1,185 @@
+"""Shares with intervals, paired differences, runs of frames. Arrays in, numbers out; knows nothing of signs.
+
+An interval is Wilson's (1927). Frames of one drive resemble each other, so where frames come in drives Wilson's formula is
+given the effective sample size, as Korn & Graubard (1998, Survey Methodology 24:193-201) define it: n over the design
+effect (the variance of the share with drives as sampling units, over that of a simple random sample), corrected by the
+squared ratio of Student quantiles for the few degrees of freedom, and never more than n. Franco, Little, Louis & Slud (2019,
+J. Survey Statistics and Methodology 7:334-364) compare such intervals; Wilson's with this size is among those that keep
+their coverage. Where no frame or every frame is a hit nothing shows how alike the frames of a drive are, and drives are
+counted instead of frames.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from physadv.evaluation.summary import Difference, Rate
+
+Flags = npt.NDArray[np.bool_]
+Groups = npt.NDArray[np.int64]
+Method = Literal["wilson", "wilson-clustered"]
+Test = Literal["mcnemar-exact", "sign-test-by-approach"]
+
+CONFIDENCE = 0.95
+
+
+def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Wilson's score interval of ``hits`` out of ``n``; both may be effective, not whole, numbers.
+
+    Raises:
+        ValueError: not ``0 <= hits <= n`` with ``n > 0``, or a confidence outside (0,1).
+    """
+    if not 0.0 <= hits <= n or n <= 0.0 or not 0.0 < confidence < 1.0:
+        raise ValueError(f"wilson({hits}, {n}, {confidence}): needs 0 <= hits <= n, n > 0 and 0 < confidence < 1")
+    z2 = float(stats.norm.ppf(0.5 + confidence / 2.0)) ** 2
+    share = hits / n
+    centre = (share + z2 / (2.0 * n)) / (1.0 + z2 / n)
+    half = math.sqrt(z2 * (share * (1.0 - share) / n + z2 / (4.0 * n * n))) / (1.0 + z2 / n)
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
+
+
+def residual_sums(hits: Flags, groups: Groups | None) -> npt.NDArray[np.float64]:
+    """Sum over each drive (or frame) of ``hit - share``: what the variance of the share is made of."""
+    residuals = hits.astype(np.float64) - hits.mean()
+    if groups is None:
+        return residuals
+    _, member = np.unique(groups, return_inverse=True)
+    return np.asarray(np.bincount(member, weights=residuals), dtype=np.float64)
+
+
+def effective_size(hits: Flags, groups: Groups | None, confidence: float = CONFIDENCE) -> float:
+    """Effective sample size of ``hits`` in drives ``groups`` (see the module), at least 1 and at most n."""
+    n = len(hits)
+    if groups is None or n == 0:
+        return float(n)
+    drives = len(np.unique(groups))
+    if drives == n:
+        return float(n)
+    if drives == 1:
+        return 1.0
+    share = float(hits.mean())
+    if share in (0.0, 1.0):
+        return float(drives)
+    variance = drives / (drives - 1) * float((residual_sums(hits, groups) ** 2).sum()) / n**2
+    simple = share * (1.0 - share) / (n - 1)
+    if variance <= 0.0:
+        return float(n)
+    tail = 0.5 + confidence / 2.0
+    few = (float(stats.t.ppf(tail, n - 1)) / float(stats.t.ppf(tail, drives - 1))) ** 2
+    return float(min(n, max(1.0, n * simple / variance * few)))
+
+
+def rate(hits: Flags, groups: Groups | None = None) -> Rate:
+    """The share of ``hits`` ``[n]`` with its interval; ``groups`` ``[n]`` says which drive a frame belongs to."""
+    n, count = len(hits), int(np.count_nonzero(hits))
+    method: Method = "wilson" if groups is None else "wilson-clustered"
+    clusters = n if groups is None else len(np.unique(groups))
+    if n == 0:
+        return Rate(hits=0, n=0, value=None, low=None, high=None, n_effective=0.0, clusters=0, method=method)
+    effective = effective_size(hits, groups)
+    low, high = wilson(count / n * effective, effective)
+    return Rate(
+        hits=count, n=n, value=count / n, low=low, high=high, n_effective=effective, clusters=clusters, method=method
+    )
+
+
+def difference(first: Flags, second: Flags, groups: Groups | None = None) -> Difference:
+    """Share of ``first`` minus share of ``second`` on the same frames, with its interval and a paired test.
+
+    The interval squares and adds the limits of the two shares and their correlation: Newcombe (1998, Statistics in
+    Medicine 17:2635-2650, method 10, with his continuity correction of phi); with drives the same rule (MOVER, Zou & Donner
+    2008, Statistics in Medicine 27:1693-1702) on the clustered limits and the correlation between drives' sums.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"difference: {len(first)} and {len(second)} frames cannot be paired")
+    test: Test = "mcnemar-exact" if groups is None else "sign-test-by-approach"
+    first_only, second_only = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+    if len(first) == 0:
+        return Difference(value=None, low=None, high=None, n=0, first_only=0, second_only=0, p_value=None, test=test)
+    a, b = rate(first, groups), rate(second, groups)
+    low, high = _square_and_add(a, b, _correlation(first, second, groups))
+    wins, losses = (first_only, second_only) if groups is None else _won_drives(first, second, groups)
+    return Difference(
+        value=cast(float, a.value) - cast(float, b.value),
+        low=low,
+        high=high,
+        n=len(first),
+        first_only=first_only,
+        second_only=second_only,
+        p_value=sign_test(wins, losses),
+        test=test,
+    )
+
+
+def sign_test(wins: int, losses: int) -> float:
+    """Two-sided exact binomial test of ``wins`` against ``losses`` at one half; ties left out (McNemar's, over frames)."""
+    return float(stats.binomtest(wins, wins + losses, 0.5).pvalue) if wins + losses else 1.0
+
+
+def _won_drives(first: Flags, second: Flags, groups: Groups) -> tuple[int, int]:
+    _, member = np.unique(groups, return_inverse=True)
+    balance = np.bincount(member, weights=first.astype(np.float64) - second.astype(np.float64))
+    return int(np.sum(balance > 0)), int(np.sum(balance < 0))
+
+
+def _square_and_add(a: Rate, b: Rate, correlation: float) -> tuple[float, float]:
+    p, pl, pu = (cast(float, x) for x in (a.value, a.low, a.high))
+    q, ql, qu = (cast(float, x) for x in (b.value, b.low, b.high))
+
+    def reach(x: float, y: float) -> float:
+        return math.sqrt(max(0.0, x * x - 2.0 * correlation * x * y + y * y))
+
+    return max(-1.0, p - q - reach(p - pl, qu - q)), min(1.0, p - q + reach(pu - p, q - ql))
+
+
+def _correlation(first: Flags, second: Flags, groups: Groups | None) -> float:
+    """Of the two shares: phi over frames, corrected as Newcombe does, or between the residual sums of drives."""
+    if groups is None:
+        both, neither = int(np.sum(first & second)), int(np.sum(~first & ~second))
+        one, other = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+        margins = float(both + one) * (other + neither) * (both + other) * (one + neither)
+        if margins == 0.0:
+            return 0.0
+        excess = both * neither - one * other
+        return (max(excess - len(first) / 2.0, 0.0) if excess > 0 else excess) / math.sqrt(margins)
+    x, y = residual_sums(first, groups), residual_sums(second, groups)
+    spread = math.sqrt(float((x * x).sum()) * float((y * y).sum()))
+    return float(np.clip((x * y).sum() / spread, -1.0, 1.0)) if spread > 1e-12 else 0.0
+
+
+def longest_run(hits: npt.ArrayLike) -> tuple[int, int]:
+    """``(start, length)`` of the first longest run of true values; length 0 where there is none.
+
+    >>> longest_run([True, False, True, True])
+    (2, 2)
+    """
+    padded = np.concatenate([[0], np.asarray(hits, dtype=np.int8), [0]])
+    edges = np.diff(padded)
+    starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    if len(starts) == 0:
+        return 0, 0
+    best = int(np.argmax(stops - starts))
+    return int(starts[best]), int(stops[best] - starts[best])
+
+
+def k_of_n(hits: npt.ArrayLike, *, k: int, n: int) -> bool:
+    """Whether at least ``k`` of some ``n`` consecutive values are true (fewer than ``n`` values are one window).
+
+    >>> k_of_n([True, False, True, False, False], k=2, n=3)
+    True
+    """
+    flags = np.asarray(hits, dtype=np.int64)
+    total = np.concatenate([[0], np.cumsum(flags)])
+    width = min(n, len(flags))
+    return bool(np.any(total[width:] - total[: len(total) - width] >= k)) if width else False
+
+
+def bin_index(values: npt.NDArray[Any], edges: tuple[float, ...]) -> npt.NDArray[np.int64]:
+    """Which bin ``[edges[i], edges[i + 1])`` holds each value; what lies outside goes to the first or the last bin."""
+    inner = np.asarray(edges[1:-1], dtype=np.float64)
+    return np.searchsorted(inner, values, side="right").astype(np.int64)

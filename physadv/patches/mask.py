@@ -1,0 +1,179 @@
+"""Masks: where paint may go on a sign. The registry of their kinds, and the way from words to a mask."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import shapely
+from shapely import affinity
+from pydantic import BeforeValidator, Field, SerializeAsAny
+from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
+from torch import Tensor
+
+from physadv.core.config import Config, read_yaml, validate
+from physadv.core.errors import PhysadvError
+from physadv.core.registry import Registry
+from physadv.patches.geometry import Ring, farthest_outside_mm, rasterise, to_rings
+from physadv.signs.sign import Sign
+
+MAX_OUTSIDE = 0.01
+MIN_AREA_MM2 = 1.0
+MAX_PX = 8192
+
+Mm = Annotated[float, Field(ge=-1e5, le=1e5, allow_inf_nan=False)]
+"""A coordinate in millimetres."""
+LengthMm = Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)]
+"""A length in millimetres."""
+Degrees = Annotated[float, Field(ge=-360.0, le=360.0, allow_inf_nan=False)]
+"""An angle, clockwise as one looks at the sign."""
+
+
+class MaskConfig(Config):
+    """Base of every mask's configuration; a kind is a subclass that knows its own shapes.
+
+    >>> @MASKS.register("dot")                                        # doctest: +SKIP
+    ... class Dot(InMillimetres):
+    ...     kind: Literal["dot"] = "dot"
+    ...     radius_mm: LengthMm = 50.0
+    ...     def drawn(self, sign): return shapely.Point(0, 0).buffer(self.radius_mm)
+    """
+
+    kind: str
+
+    @abstractmethod
+    def geometry(self, sign: Sign) -> BaseGeometry:
+        """The shapes in millimetres from the sign's centre, x right, y down."""
+
+
+class InMillimetres(MaskConfig):
+    """Base of the kinds that are measured in millimetres on one size of sign."""
+
+    drawn_for_mm: LengthMm | None = None
+    """Longer side of the sign that the millimetres were measured on; shapes are scaled to another sign's size.
+    None: never scaled."""
+
+    def geometry(self, sign: Sign) -> BaseGeometry:
+        """The drawn shapes, scaled to the sign in hand."""
+        factor = 1.0 if self.drawn_for_mm is None else sign.extent_mm / self.drawn_for_mm
+        return affinity.scale(self.drawn(sign), factor, factor, origin=(0.0, 0.0))
+
+    @abstractmethod
+    def drawn(self, sign: Sign) -> BaseGeometry:
+        """The shapes in the millimetres of the configuration."""
+
+
+MASKS: Registry[type[MaskConfig]] = Registry("mask")
+"""Kinds of masks by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """Where paint may go on one sign.
+
+    Attributes:
+        config: what it was made from.
+        alpha: ``[1, px, px]`` float32, how much of each texel is painted, 0 to 1; clipped to the sign's outline.
+        shapes_mm: closed polygons to print or cut along, in mm from the sign's centre, x right, y down; fill rule
+            even-odd (holes are rings too, and run the other way round).
+        area_fraction: painted area over the sign's area, from the geometry.
+        extent_mm: side of the square that ``alpha`` covers; the sign's longer side.
+    """
+
+    config: MaskConfig
+    alpha: Tensor
+    shapes_mm: tuple[Ring, ...] = field(repr=False)
+    area_fraction: float
+    extent_mm: float
+
+    @property
+    def px(self) -> int:
+        """Side of ``alpha`` in texels."""
+        return self.alpha.shape[-1]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to paint (the mask of a clean control)."""
+        return not self.shapes_mm
+
+    def at(self, px: int) -> Mask:
+        """The same shapes rasterised at another resolution.
+
+        Raises:
+            PhysadvError: fewer than 1 or more than 8192 texels a side.
+        """
+        return self if px == self.px else replace(self, alpha=_alpha(self.shapes_mm, self.extent_mm, px))
+
+    def emptied(self) -> Mask:
+        """No paint anywhere, the configuration kept: the clean control's mask."""
+        return replace(self, alpha=self.alpha.new_zeros(self.alpha.shape), shapes_mm=(), area_fraction=0.0)
+
+
+def _alpha(rings: tuple[Ring, ...], extent_mm: float, px: int) -> Tensor:
+    if not 1 <= px <= MAX_PX:
+        raise PhysadvError(f"px = {px}: a mask has 1 to {MAX_PX} texels a side")
+    return rasterise(rings, extent_mm=extent_mm, px=px)
+
+
+def parse_mask(spec: str | Path | Mapping[str, Any] | MaskConfig) -> MaskConfig:
+    """A mask's configuration from a kind's name, a YAML file, a mapping, or itself.
+
+    Raises:
+        PhysadvError: unknown kind, unreadable file, unknown key or wrong value.
+    """
+    if isinstance(spec, MaskConfig):
+        return spec
+    if isinstance(spec, Mapping):
+        return _from_mapping(spec, "mask")
+    if isinstance(spec, Path) or Path(spec).suffix in {".yaml", ".yml"}:
+        return _from_mapping(read_yaml(Path(spec)), str(spec))
+    return _from_mapping({"kind": spec}, f"mask {spec!r}")
+
+
+def _from_mapping(data: Mapping[str, Any], source: str) -> MaskConfig:
+    kind = data.get("kind")
+    if not isinstance(kind, str):
+        raise PhysadvError(f"{source}: key 'kind' is missing; it should be one of {', '.join(MASKS)}")
+    return validate(MASKS[kind], data, source)
+
+
+MaskField: TypeAlias = Annotated[SerializeAsAny[MaskConfig], BeforeValidator(parse_mask)]
+"""A mask inside another configuration: a kind's name, a YAML file's path, or the mask's own keys."""
+
+
+def build_mask(spec: str | Path | Mapping[str, Any] | MaskConfig, sign: Sign, *, px: int = 256) -> Mask:
+    """The mask that ``spec`` means on ``sign``.
+
+    Args:
+        spec: a kind of :data:`MASKS`, the path of a YAML file (``kind`` and its keys), a mapping, or a configuration.
+        sign: where it goes; what lies beyond its outline is cut off, up to 1 % of the mask.
+        px: texels a side of :attr:`Mask.alpha`.
+
+    Raises:
+        PhysadvError: unknown kind or key, more than 1 % of the mask outside the sign, no area, px out of range.
+    """
+    config = parse_mask(spec)
+    outline = Polygon(sign.outline_mm)
+    drawn = config.geometry(sign)
+    source = f"mask {config.kind!r} on sign {sign.name}"
+    if drawn.area < MIN_AREA_MM2:
+        raise PhysadvError(f"{source}: its area is {drawn.area:.3g} mm²; it should cover at least {MIN_AREA_MM2:.0f} mm²")
+    outside = drawn.difference(outline).area / drawn.area
+    if outside > MAX_OUTSIDE:
+        raise PhysadvError(
+            f"{source}: {outside:.0%} of it lies outside the sign, up to {farthest_outside_mm(drawn, outline):.0f} mm "
+            f"beyond its edge; all of it should lie within the outline ({sign.width_mm:g} x {sign.height_mm:g} mm)"
+        )
+    clipped = drawn.intersection(outline)
+    rings = to_rings(clipped)
+    return Mask(
+        config=config,
+        alpha=_alpha(rings, sign.extent_mm, px),
+        shapes_mm=rings,
+        area_fraction=float(clipped.area / outline.area),
+        extent_mm=sign.extent_mm,
+    )

@@ -1,0 +1,68 @@
+"""Rectangular stickers: any the user lists, and those that the discovery of :mod:`physadv.patches.discover` finds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import shapely
+from shapely import affinity
+from pydantic import Field
+from shapely.geometry.base import BaseGeometry
+
+from physadv.core.config import Config
+from physadv.patches.mask import MASKS, Degrees, InMillimetres, LengthMm, Mm
+from physadv.signs.sign import Sign
+
+
+class Rectangle(Config):
+    """A rectangle about its centre."""
+
+    x_mm: Mm
+    """Of the centre, to the right of the sign's centre."""
+    y_mm: Mm
+    """Of the centre, below the sign's centre."""
+    width_mm: LengthMm
+    height_mm: LengthMm
+    angle_deg: Degrees = 0.0
+    """Clockwise."""
+
+    def geometry(self) -> BaseGeometry:
+        """The rectangle as a polygon."""
+        half_width, half_height = self.width_mm / 2.0, self.height_mm / 2.0
+        box = shapely.box(self.x_mm - half_width, self.y_mm - half_height, self.x_mm + half_width, self.y_mm + half_height)
+        return affinity.rotate(box, self.angle_deg, origin=(self.x_mm, self.y_mm))
+
+
+@MASKS.register("rectangles")
+class Rectangles(InMillimetres):
+    """Rectangles anywhere on the sign, turned as wanted; where they overlap they are one shape."""
+
+    kind: Literal["rectangles"] = "rectangles"
+    rectangles: Annotated[tuple[Rectangle, ...], Field(min_length=1)]
+
+    def drawn(self, sign: Sign) -> BaseGeometry:
+        """Their union."""
+        return shapely.union_all([rectangle.geometry() for rectangle in self.rectangles])
+
+
+class Sticker(Config):
+    """An upright rectangle by its corner."""
+
+    left_mm: Mm
+    top_mm: Mm
+    width_mm: LengthMm
+    height_mm: LengthMm
+
+
+@MASKS.register("stickers")
+class Stickers(InMillimetres):
+    """Upright rectangular stickers as the discovery finds them (RP2, section 3.2: the L1 stage's outcome)."""
+
+    kind: Literal["stickers"] = "stickers"
+    stickers: Annotated[tuple[Sticker, ...], Field(min_length=1)]
+
+    def drawn(self, sign: Sign) -> BaseGeometry:
+        """Their union."""
+        return shapely.union_all(
+            [shapely.box(s.left_mm, s.top_mm, s.left_mm + s.width_mm, s.top_mm + s.height_mm) for s in self.stickers]
+        )

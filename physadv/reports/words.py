@@ -1,0 +1,384 @@
+"""Findings in plain words: numbers with the precision that their interval allows, and the verdict of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from physadv.evaluation.summary import (
+    Confusion,
+    Consecutive,
+    Difference,
+    GoalKind,
+    PatchInfo,
+    Rate,
+    Record,
+    Slice,
+    Subject,
+    Success,
+    Summary,
+)
+
+UNIT = "\u202f%"
+"""Narrow no-break space and per cent sign."""
+NONE = "–"
+MIN_FRAMES = 20
+"""A slice with fewer frames is not named in a verdict."""
+POSTER_AREA = 0.9
+"""A patch that covers more of the sign is called a poster."""
+
+SUBJECTS: dict[Subject, str] = {
+    "patch": "This patch",
+    "grey": "Plain grey, same shape",
+    "random": "Random texture, same shape",
+    "clean": "Clean sign",
+}
+DOERS: dict[Subject, str] = {
+    "patch": "the patch",
+    "grey": "a plain grey {noun} of the same shape",
+    "random": "the same shape in random texture",
+    "clean": "the clean sign",
+}
+
+
+def digits(low: float, high: float) -> int:
+    """Decimals of a percentage that an interval of this width justifies: one below two points, else none."""
+    return 1 if high - low < 0.02 else 0
+
+
+def percent(value: float | None, decimals: int = 0) -> str:
+    """A share as a percentage; what is not quite 0 or 1 is never rounded to it.
+
+    >>> percent(0.872), percent(0.001), percent(0.9996, 1), percent(1.0)
+    ('87\\u202f%', '<1\\u202f%', '>99.9\\u202f%', '100\\u202f%')
+    """
+    if value is None:
+        return NONE
+    step = 10.0**-decimals
+    shown = round(value * 100.0, decimals)
+    if 0.0 < value and shown <= 0.0:
+        return f"<{step:.{decimals}f}{UNIT}"
+    if value < 1.0 and shown >= 100.0:
+        return f">{100.0 - step:.{decimals}f}{UNIT}"
+    return f"{plain_number(value * 100.0, decimals)}{UNIT}"
+
+
+def plain_number(value: float, decimals: int) -> str:
+    """A number with that many decimals; 0 and 100 without, and never a minus before a zero."""
+    text = f"{value:.{decimals}f}"
+    return f"{float(text):.0f}" if float(text) in (0.0, 100.0) else text
+
+
+def interval(rate: Rate) -> str:
+    """``83–90``: the limits of a rate, in per cent."""
+    if rate.low is None or rate.high is None:
+        return NONE
+    decimals = digits(rate.low, rate.high)
+    return f"{plain_number(rate.low * 100, decimals)}–{plain_number(rate.high * 100, decimals)}"
+
+
+def share(rate: Rate) -> str:
+    """``87 %``, with a decimal where the interval is that narrow."""
+    if rate.value is None or rate.low is None or rate.high is None:
+        return NONE
+    return percent(rate.value, digits(rate.low, rate.high))
+
+
+def share_interval(rate: Rate) -> str:
+    """``87 % (83–90)``."""
+    return NONE if rate.value is None else f"{share(rate)} ({interval(rate)})"
+
+
+def count(number: int) -> str:
+    """``12 480``, grouped by narrow spaces from five digits on."""
+    return f"{number:,}".replace(",", "\u202f") if abs(number) >= 10_000 else str(number)
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 frame``, ``12 frames``."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def sample(rate: Rate) -> str:
+    """``417 of 480 frames``, and the drives where they are the independent units."""
+    drives = f" in {plural(rate.clusters, 'drive')}" if rate.method == "wilson-clustered" and rate.n else ""
+    return f"{count(rate.hits)} of {plural(rate.n, 'frame')}{drives}"
+
+
+def full(rate: Rate) -> str:
+    """A rate with everything that belongs to it, for tooltips and screen readers."""
+    if rate.value is None:
+        return "no frames"
+    return f"{share(rate)}, 95{UNIT} interval {interval(rate)}{UNIT}, {sample(rate)}"
+
+
+def points(difference: Difference) -> str:
+    """``+83 (79 to 86)``: percentage points with the interval."""
+    if difference.value is None or difference.low is None or difference.high is None:
+        return NONE
+    decimals = digits(difference.low, difference.high)
+    low, high = (signed(limit * 100, decimals) for limit in (difference.low, difference.high))
+    return f"{signed(difference.value * 100, decimals, plus=True)} ({low} to {high})"
+
+
+def signed(value: float, decimals: int, *, plus: bool = False) -> str:
+    """With a true minus, and a plus if wanted; a rounded zero has neither."""
+    text = f"{abs(value):.{decimals}f}"
+    if float(text) == 0.0:
+        return "0"
+    return f"{'−' if value < 0 else '+' if plus else ''}{text}"
+
+
+def p_value(value: float | None) -> str:
+    """``p = 0.03`` or ``p < 0.001``."""
+    if value is None:
+        return NONE
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
+
+
+def metres(value: float) -> str:
+    """``7.5 m`` below ten metres, whole metres above."""
+    return f"{value:.1f} m" if value < 10 else f"{value:.0f} m"
+
+
+def at_goal(record: Record, part: Success | Slice) -> Rate:
+    """The part's rate at the record's goal."""
+    return part.targeted if record.goal == "targeted" and part.targeted is not None else part.untargeted
+
+
+def control_of(record: Record, subject: Subject) -> Success | None:
+    """The record's control of that kind, None where it was not run."""
+    return next((control for control in record.controls if control.subject == subject), None)
+
+
+def noun(patch: PatchInfo) -> str:
+    """What people would call it."""
+    whole = patch.area_fraction is not None and patch.area_fraction >= POSTER_AREA
+    return "poster" if whole else "sticker"
+
+
+def doer(subject: Subject, patch: PatchInfo) -> str:
+    """A control as the subject of a sentence."""
+    return DOERS[subject].format(noun=noun(patch))
+
+
+def deed(record: Record) -> str:
+    """``fools V`` or ``makes V read “C”``."""
+    if record.goal == "targeted":
+        return f"makes {record.victim} read “{record.target_class}”"
+    return f"fools {record.victim}"
+
+
+def goal_title(goal: GoalKind, record: Record) -> str:
+    """The goal as a heading."""
+    return f"Read as “{record.target_class}”" if goal == "targeted" else "Read as any wrong class"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One headline and the sentences under it."""
+
+    headline: str
+    sentences: tuple[str, ...]
+
+
+def verdict(record: Record, patch: PatchInfo) -> Verdict:
+    """What a record says, to somebody who reads nothing else."""
+    rate = record.headline
+    if rate.value is None:
+        headline = f"{record.victim} reads the clean sign in none of {plural(record.frames, 'frame')}: nothing to fool."
+        return Verdict(headline, ())
+    headline = f"This {noun(patch)} {deed(record)} in {share_interval(rate)} of {plural(rate.n, 'frame')} it never saw."
+    return Verdict(headline, tuple(filter(None, (controls_sentence(record, patch), where_sentence(record), *rest(record)))))
+
+
+def rest(record: Record) -> tuple[str, ...]:
+    """The sentences on any wrong class, on drives and on the clean sign."""
+    sentences = []
+    if record.goal == "targeted":
+        sentences.append(f"It is read as some wrong class in {share_interval(record.patch_success.untargeted)}.")
+    if record.consecutive is not None:
+        sentences.append(drive_sentence(record.consecutive))
+    sentences.append(
+        f"The clean sign is read correctly in {share_interval(record.clean_accuracy)} of "
+        f"{plural(record.clean_accuracy.n, 'frame')}; success is counted among those frames."
+    )
+    return tuple(sentences)
+
+
+def controls_sentence(record: Record, patch: PatchInfo) -> str:
+    """What plain grey and the best control do, and whether the patch does more."""
+    parts = []
+    grey = control_of(record, "grey")
+    if grey is not None and at_goal(record, grey).n:
+        parts.append(f"{doer('grey', patch)} does so in {share_interval(at_goal(record, grey))}")
+    best = control_of(record, record.gain.control)
+    if best is not None and best.subject not in ("grey", "clean") and at_goal(record, best).n:
+        parts.append(f"{doer(best.subject, patch)} in {share_interval(at_goal(record, best))}")
+    difference = record.gain.difference
+    if difference.low is not None:
+        parts.append("the pattern itself adds " + gain_words(difference))
+    return sentence("; ".join(parts))
+
+
+def gain_words(difference: Difference) -> str:
+    """The gain in words; an interval that holds zero is no gain."""
+    if difference.low is not None and difference.low > 0.0:
+        return f"{points(difference).removeprefix('+')} points"
+    return f"nothing that these frames can show ({points(difference)} points)"
+
+
+def where_sentence(record: Record) -> str:
+    """Where it works most and least, as far as the intervals tell slices apart."""
+    parts = [
+        contrast(record, slices, preposition)
+        for slices, preposition in (
+            (record.by_distance, "at"),
+            (record.by_angle, "at"),
+            (record.by_light, "in"),
+            (record.by_weather, "in"),
+        )
+    ]
+    found = [part for part in parts if part]
+    if found:
+        return sentence("; ".join(found))
+    return "It works about equally often at every distance, angle and light tested." if len(record.by_distance) > 1 else ""
+
+
+def contrast(record: Record, slices: Sequence[Slice], preposition: str) -> str:
+    """``most at 10–25 m (96 %), least at 45–75 m (31 %)`` where the two intervals do not meet, else nothing."""
+    known = [(at_goal(record, part), part) for part in slices]
+    known = [(rate, part) for rate, part in known if rate.n >= MIN_FRAMES and rate.value is not None]
+    if len(known) < 2:
+        return ""
+    best, worst = (pick(known, key=lambda pair: pair[0].value or 0.0) for pick in (max, min))
+    if (best[0].low or 0.0) <= (worst[0].high or 0.0):
+        return ""
+    return (
+        f"most {preposition} {slice_label(best[1])} ({share(best[0])}), "
+        f"least {preposition} {slice_label(worst[1])} ({share(worst[0])})"
+    )
+
+
+def slice_label(part: Slice) -> str:
+    """The slice's label with a true dash between numbers."""
+    return part.label.replace(" - ", "–").replace("-", "–") if part.label[:1].isdigit() else part.label
+
+
+def drive_sentence(consecutive: Consecutive) -> str:
+    """How long a drive stays fooled."""
+    return (
+        f"In {share_interval(consecutive.rate)} of {plural(consecutive.rate.n, 'drive')} at least {consecutive.k} of "
+        f"{consecutive.n} consecutive frames are fooled; the longest run is {plural(consecutive.longest_run, 'frame')} "
+        f"({consecutive.longest_run_s:.1f} s, {metres(consecutive.longest_run_m)})."
+    )
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop; nothing stays nothing."""
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def summary_verdict(summary: Summary) -> Verdict:
+    """The verdict over all records."""
+    patches = {patch.name: patch for patch in summary.patches}
+    if not summary.records:
+        return Verdict("Nothing was evaluated.", ())
+    if len(summary.records) == 1:
+        record = summary.records[0]
+        return verdict(record, patches[record.patch])
+    known = [record for record in summary.records if record.headline.value is not None]
+    if not known:
+        return Verdict("No victim reads the clean sign in any frame: nothing to fool.", ())
+    if len(summary.patches) == len(summary.victims) == 1:
+        return one_pair(known, patches[known[0].patch])
+    return many(summary, known, patches)
+
+
+def one_pair(records: Sequence[Record], patch: PatchInfo) -> Verdict:
+    """One patch against one victim in several batteries."""
+    shown = [f"{share_interval(r.headline)} of {plural(r.headline.n, 'frame')} ({r.battery})" for r in records]
+    headline = f"This {noun(patch)} {deed(records[0])} in {listed(shown)} it never saw."
+    sentences = [labelled(r.battery, controls_sentence(r, patch)) for r in records]
+    sentences += [labelled(r.battery, drive_sentence(r.consecutive)) for r in records if r.consecutive]
+    return Verdict(headline, tuple(filter(None, sentences)))
+
+
+def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchInfo]) -> Verdict:
+    """Several patches or victims: the extremes."""
+    strongest, weakest = (pick(records, key=lambda r: r.headline.value or 0.0) for pick in (max, min))
+    low, high = share(weakest.headline), share(strongest.headline)
+    what = (
+        f"{plural(len(summary.patches), 'patch').replace('patchs', 'patches')} against "
+        f"{plural(len(summary.victims), 'victim')}"
+    )
+    headline = f"{what}: success in {low} to {high} of frames never seen before."
+
+    def told(record: Record) -> str:
+        return (
+            f"{record.patch} {deed(record)} in {share_interval(record.headline)} of "
+            f"{plural(record.headline.n, 'frame')} ({record.battery})"
+        )
+
+    idle = [r for r in records if (r.gain.difference.low or 0.0) <= 0.0]
+    sentences = [f"Strongest: {told(strongest)}.", f"Weakest: {told(weakest)}."]
+    if idle:
+        sentences.append(
+            f"In {len(idle)} of {plural(len(records), 'record')} the pattern adds nothing over the best control that these "
+            "frames can show."
+        )
+    return Verdict(headline, tuple(sentences))
+
+
+def labelled(label: str, text: str) -> str:
+    """``label: text``; nothing stays nothing."""
+    return f"{label}: {text[0].lower()}{text[1:]}" if text else ""
+
+
+def listed(items: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def confusion_note(confusion: Confusion) -> str:
+    """What the class is to the record."""
+    return "correct" if confusion.is_true else "target" if confusion.is_target else ""
+
+
+def unique_flags(
+    records: Sequence[Record], *, level: str
+) -> list[tuple[str, str, list[Record]]]:
+    """``(code, message, records)`` of the flags of that level, each message once, in order of appearance."""
+    merged: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        for flag in record.flags:
+            if flag.level == level:
+                merged.setdefault((flag.code, flag.message), []).append(record)
+    return [(code, message, where) for (code, message), where in merged.items()]
+
+
+def first_of(items: Sequence[Any], key: Callable[[Any], bool]) -> Any | None:
+    """The first item that ``key`` holds for."""
+    return next((item for item in items if key(item)), None)
+
+
+GLOSSARY: tuple[tuple[str, str], ...] = (
+    ("Untargeted success", "The most probable class is not the true one. Counted among frames whose clean sign, under the "
+     "very same conditions, was read correctly."),
+    ("Targeted success", "The most probable class is the one that the patch was made for. Counted among the same frames."),
+    ("Raw success", "The same, over all frames: what the clean sign's own errors add is in it."),
+    ("Clean accuracy", "Share of frames in which the sign without any patch is read correctly. A low one makes the rest doubtful."),
+    ("Controls", "The same mask in plain grey and in random texture, and the clean sign, in the same frames: what covering "
+     "part of the sign does by itself."),
+    ("Adversarial gain", "The patch's success minus that of the best control, in percentage points, frame by frame in pairs: "
+     "what the pattern adds to the mere covering."),
+    ("95 % interval (83–90)", "Wilson's: were the evaluation repeated with other frames, about 95 of 100 such intervals "
+     "would hold the true share. Frames of one drive resemble each other; their intervals are widened for that."),
+    ("n", "Frames counted. For drives the independent units are the drives, not the frames."),
+    ("Fooled at k of n", "At least k of some n consecutive frames of a drive are fooled: what a tracker that votes over frames would see."),
+    ("Longest run", "Consecutive fooled frames of one drive, and the time and way they take."),
+    ("Angle", "Between the sign's normal and the line to the camera; 0° is head-on."),
+    ("Never saw", "Frames scored here come from other seeds than those that the patch was optimised on."),
+)
+"""One line for each word that the report uses."""

@@ -1,0 +1,22 @@
+"""How a sign is seen. Four steps that never mix: sample conditions, place the sign, light it, record the picture."""
+
+from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
+from physadv.scenes.config import RoadsideConfig
+from physadv.scenes.geometry import viewing_angle_deg
+from physadv.scenes.library import SCENE_KINDS, load_scene, scene_names
+from physadv.scenes.roadside import Roadside
+from physadv.scenes.scene import PaintedSign, Scene
+
+__all__ = [
+    "INTEGERS",
+    "QUANTITIES",
+    "SCENE_KINDS",
+    "Conditions",
+    "PaintedSign",
+    "Roadside",
+    "RoadsideConfig",
+    "Scene",
+    "load_scene",
+    "scene_names",
+    "viewing_angle_deg",
+]

@@ -1,0 +1,181 @@
+"""What stands behind the sign: drawn street surroundings, or a folder of the user's photographs."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from physadv.core.color import from_uint8, srgb_to_linear
+from physadv.core.errors import PhysadvError
+from physadv.core.images import read_image
+
+WIDTH, HEIGHT = 512, 384
+PX_PER_DEG = 8.0
+"""A backdrop of 512 px covers 64 degrees."""
+_COUNT = 16
+_LEVELS = 5
+_GAP = 2
+
+Picture = npt.NDArray[np.float32]
+
+
+def _cloud(rng: np.random.Generator, cells: int, octaves: int, *, stretch: float = 1.0) -> Picture:
+    """Value noise ``[H, W]`` in about [-1,1]: octaves of smooth random fields of halving amplitude."""
+    total = np.zeros((HEIGHT, WIDTH), np.float32)
+    for octave in range(octaves):
+        rows = max(2, min(HEIGHT, cells * 2**octave))
+        columns = max(2, min(WIDTH, int(rows * stretch * WIDTH / HEIGHT)))
+        field = rng.uniform(-1, 1, (rows, columns)).astype(np.float32)
+        total += cv2.resize(field, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) / 2**octave
+    return total / 1.5
+
+
+def _colour(low: tuple[float, float, float], high: tuple[float, float, float], rng: np.random.Generator) -> Picture:
+    return (np.array(low) + rng.uniform() * (np.array(high) - np.array(low))).astype(np.float32)
+
+
+def _paste(picture: Picture, layer: Picture, cover: Picture) -> Picture:
+    return np.asarray(picture + (layer - picture) * cover[..., None], np.float32)
+
+
+def _sky(rng: np.random.Generator) -> Picture:
+    down = np.linspace(0, 1, HEIGHT, dtype=np.float32)[:, None, None]
+    blue = _colour((0.15, 0.30, 0.62), (0.35, 0.50, 0.75), rng)
+    grey = _colour((0.45, 0.48, 0.52), (0.70, 0.72, 0.74), rng)
+    overcast = rng.uniform()
+    top, bottom = blue * (1 - overcast) + grey * overcast, np.array([0.75, 0.80, 0.84], np.float32)
+    picture = np.broadcast_to(top + (bottom - top) * down**1.5, (HEIGHT, WIDTH, 3))
+    clouds = np.clip(_cloud(rng, 3, 5, stretch=0.5) * 1.3 + overcast - 0.4, 0, 1) * 0.7
+    return _paste(np.asarray(picture), np.full((HEIGHT, WIDTH, 3), 0.85, np.float32), clouds)
+
+
+def _trees(rng: np.random.Generator, picture: Picture, horizon: float) -> Picture:
+    rows = np.arange(HEIGHT, dtype=np.float32)[:, None]
+    for depth in range(int(rng.integers(1, 4))):
+        height = rng.uniform(0.08, 0.45) * HEIGHT * (0.5 + 0.5 / (depth + 1))
+        crown = horizon - height * (0.7 + 0.6 * _cloud(rng, 3, 6)[HEIGHT // 2]) + 4 * _cloud(rng, 64, 2)
+        leaf = _colour((0.012, 0.03, 0.008), (0.11, 0.15, 0.045), rng)
+        if rng.uniform() < 0.15:
+            leaf = _colour((0.10, 0.07, 0.03), (0.25, 0.16, 0.08), rng)
+        texture = np.exp(0.75 * _cloud(rng, 24, 5) + 0.35 * _cloud(rng, 5, 3))[..., None] * leaf
+        picture = _paste(picture, texture, np.clip(rows - crown, 0, 1))
+    return picture
+
+
+def _buildings(rng: np.random.Generator, picture: Picture, horizon: float) -> Picture:
+    picture = picture.copy()
+    for _ in range(int(rng.integers(1, 5))):
+        left, width = int(rng.uniform(-60, WIDTH)), int(rng.uniform(50, 220))
+        top = int(horizon - rng.uniform(0.08, 0.5) * HEIGHT)
+        box = (slice(max(0, top), int(horizon) + 6), slice(max(0, left), max(0, left + width)))
+        wall = _colour((0.10, 0.08, 0.07), (0.62, 0.58, 0.52), rng)
+        picture[box] = wall * np.exp(0.08 * _cloud(rng, 40, 3))[..., None][box]
+        pitch_x, pitch_y = int(rng.integers(12, 34)), int(rng.integers(14, 34))
+        glass = _colour((0.02, 0.025, 0.03), (0.22, 0.27, 0.33), rng)
+        for y in range(max(0, top) + 6, int(horizon) - pitch_y // 2, pitch_y):
+            for x in range(max(0, left) + 5, min(WIDTH, left + width) - pitch_x // 2, pitch_x):
+                picture[y : y + pitch_y // 2, x : x + int(pitch_x * 0.6)] = glass * rng.uniform(0.6, 1.5)
+    return picture
+
+
+def _ground(rng: np.random.Generator, picture: Picture, horizon: float) -> Picture:
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    depth = np.clip((rows - horizon) / (HEIGHT - horizon), 0, 1)
+    grass = _colour((0.03, 0.05, 0.015), (0.20, 0.19, 0.08), rng)
+    field = grass * np.exp(0.5 * _cloud(rng, 30, 5, stretch=0.4))[..., None]
+    picture = _paste(picture, field.astype(np.float32), np.clip(rows - horizon, 0, 1))
+    vanishing, edge = rng.uniform(-0.2, 0.8) * WIDTH, rng.uniform(-0.6, 0.7) * WIDTH
+    right = vanishing + (edge - vanishing) * depth
+    left = right - depth * rng.uniform(0.6, 1.4) * WIDTH
+    asphalt = _colour((0.05, 0.05, 0.055), (0.20, 0.20, 0.20), rng) * np.exp(0.12 * _cloud(rng, 60, 3))[..., None]
+    on_road = np.clip(right - columns, 0, 1) * np.clip(columns - left, 0, 1) * (depth > 0)
+    return _paste(picture, asphalt.astype(np.float32), on_road.astype(np.float32))
+
+
+def _poles(rng: np.random.Generator, picture: Picture, horizon: float) -> Picture:
+    picture = picture.copy()
+    for _ in range(int(rng.integers(0, 4))):
+        x, width = int(rng.uniform(0, WIDTH)), int(rng.integers(1, 6))
+        top = int(rng.uniform(0, horizon))
+        bottom = int(horizon + rng.uniform(0, 0.3) * (HEIGHT - horizon))
+        picture[top:bottom, x : x + width] = _colour((0.05, 0.04, 0.03), (0.35, 0.35, 0.34), rng)
+    return picture
+
+
+def draw_backdrop(number: int) -> Picture:
+    """Street surroundings ``[384, 512, 3]``, linear RGB, drawn from ``number`` alone: sky, trees, houses, ground, road."""
+    rng = np.random.default_rng([1701, number])
+    horizon = float(rng.uniform(0.5, 0.68) * HEIGHT)
+    picture = _sky(rng)
+    if rng.uniform() < 0.5:
+        picture = _buildings(rng, picture, horizon)
+    if rng.uniform() < 0.85:
+        picture = _trees(rng, picture, horizon)
+    picture = _poles(rng, _ground(rng, picture, horizon), horizon)
+    grain = np.exp(0.05 * _cloud(rng, 190, 1))[..., None]
+    return np.clip(cv2.GaussianBlur(picture, (0, 0), 0.6) * grain, 0.0, 1.0).astype(np.float32)
+
+
+def _read_backdrops(folder: Path) -> list[Picture]:
+    if not folder.is_dir():
+        raise PhysadvError(f"backdrops {str(folder)!r}: no such folder; give one that holds JPEG or PNG photographs")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    if not paths:
+        raise PhysadvError(f"backdrops {str(folder)!r}: holds no .jpg or .png picture")
+    pictures = []
+    for path in paths[:200]:
+        pixels = cv2.resize(read_image(path), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+        pictures.append(srgb_to_linear(from_uint8(pixels)).movedim(0, -1).numpy())
+    return pictures
+
+
+@lru_cache(maxsize=4)
+def backdrop_atlas(source: str, device: torch.device) -> tuple[Tensor, int]:
+    """All backdrops with their mip levels side by side in one picture ``[3, A, B]`` linear, and how many there are."""
+    pictures = [draw_backdrop(i) for i in range(_COUNT)] if source == "drawn" else _read_backdrops(Path(source))
+    rows = []
+    for picture in pictures:
+        levels = [picture]
+        for _ in range(_LEVELS - 1):
+            height, width = levels[-1].shape[:2]
+            levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
+        framed = [cv2.copyMakeBorder(level, _GAP, _GAP, _GAP, _GAP, cv2.BORDER_REPLICATE) for level in levels]
+        tall = HEIGHT + 2 * _GAP
+        filled = [cv2.copyMakeBorder(f, 0, tall - f.shape[0], 0, 0, cv2.BORDER_CONSTANT) for f in framed]
+        rows.append(np.concatenate(filled, axis=1))
+    atlas = torch.from_numpy(np.concatenate(rows)).movedim(-1, 0).contiguous()
+    return atlas.to(device), len(pictures)
+
+
+def backdrop_grid(
+    x_deg: Tensor, y_deg: Tensor, deg_per_px: Tensor, number: Tensor, *, atlas: Tensor, count: int
+) -> Tensor:
+    """Grid ``[N, H, W, 2]`` for ``grid_sample`` on the atlas.
+
+    Args:
+        x_deg, y_deg: ``[N, H, W]`` position in the backdrop, in degrees from its upper left corner; mirrored beyond it.
+        deg_per_px: ``[N]`` that a sample covers.
+        number: ``[N]`` which backdrop, taken modulo ``count``.
+    """
+    level = torch.log2((deg_per_px * PX_PER_DEG).clamp(min=1e-6)).round().clamp(0, _LEVELS - 1)
+    shrink = torch.exp2(-level)[:, None, None]
+
+    def mirror(position: Tensor, size: int) -> Tensor:
+        return size - (position.remainder(2 * size) - size).abs()
+
+    x = mirror(x_deg * PX_PER_DEG, WIDTH) * shrink
+    y = mirror(y_deg * PX_PER_DEG, HEIGHT) * shrink
+    starts = torch.tensor(
+        [sum((WIDTH >> k) + 2 * _GAP for k in range(lv)) + _GAP for lv in range(_LEVELS)],
+        dtype=x.dtype,
+        device=x.device,
+    )
+    x = x + starts[level.long()][:, None, None]
+    y = y + ((number % count) * (HEIGHT + 2 * _GAP) + _GAP)[:, None, None]
+    return torch.stack([x * (2.0 / atlas.shape[-1]) - 1.0, y * (2.0 / atlas.shape[-2]) - 1.0], dim=-1)

@@ -1,0 +1,59 @@
+"""Scenes by name, by file, or from a mapping; a new kind of scene registers its loader here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from physadv.core.config import read_yaml, validate
+from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.files import read_named_yaml
+from physadv.core.registry import Registry
+from physadv.scenes.config import RoadsideConfig
+from physadv.scenes.roadside import Roadside
+from physadv.scenes.scene import Scene
+
+SCENE_KINDS: Registry[Callable[[Mapping[str, Any], str], Scene]] = Registry("scene kind")
+
+
+@SCENE_KINDS.register("roadside")
+def _roadside(data: Mapping[str, Any], source: str) -> Scene:
+    return Roadside(validate(RoadsideConfig, data, source))
+
+
+def scene_names() -> list[str]:
+    """Names of the shipped scenes."""
+    folder = resources.files("physadv.scenes").joinpath("presets")
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml") and entry.name != "lights.yaml"
+    )
+
+
+def load_scene(spec: str | Path | Mapping[str, Any]) -> Scene:
+    """A scene.
+
+    Args:
+        spec: a shipped scene's name, the path of a YAML file, or its content.
+
+    Raises:
+        PhysadvError: no such scene, or its declaration is wrong.
+    """
+    if isinstance(spec, Mapping):
+        return _from_mapping(spec, f"scene {spec.get('name', '(without a name)')}")
+    if isinstance(spec, str) and spec in scene_names():
+        return _from_mapping(read_named_yaml("physadv.scenes", f"presets/{spec}.yaml"), f"scene {spec}")
+    path = Path(spec)
+    if path.suffix not in {".yaml", ".yml"}:
+        raise unknown_name("scene", str(spec), [*scene_names(), "or the path of a .yaml file"])
+    return _from_mapping(read_yaml(path), str(path))
+
+
+def _from_mapping(data: Mapping[str, Any], source: str) -> Scene:
+    kind = data.get("kind", "roadside")
+    if not isinstance(kind, str):
+        raise PhysadvError(f"{source}: kind = {kind!r}: expected one of {', '.join(SCENE_KINDS)}")
+    return SCENE_KINDS[kind](data, source)

@@ -1,0 +1,52 @@
+"""Light, in linear RGB: daylight and sun on the sign, a cast shadow, headlights on bare sheeting, haze."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from physadv.core.color import illuminant_rgb
+from physadv.scenes.conditions import Conditions
+from physadv.scenes.geometry import camera_position_m, sign_rotation
+
+_KOSCHMIEDER = 3.912
+"""-ln(0.02): contrast of 2 % at the visibility distance (Koschmieder 1924; WMO-No. 8)."""
+_AIRLIGHT = 0.75
+"""Brightness of the horizon's haze relative to a white surface in the same light."""
+
+
+def illumination_rgb(conditions: Conditions) -> Tensor:
+    """Exposed light on a white surface that faces it, ``[N, 3]`` linear."""
+    return illuminant_rgb(conditions.temperature_k) * torch.exp2(conditions.exposure_ev)[:, None]
+
+
+def sun_shading(conditions: Conditions) -> Tensor:
+    """Share of that light which reaches the sign's face, ``[N]``: diffuse part plus Lambert's cosine of the sun's."""
+    azimuth = torch.deg2rad(conditions.sun_azimuth_deg)
+    elevation = torch.deg2rad(conditions.sun_elevation_deg)
+    sun = torch.stack(
+        [torch.sin(azimuth) * torch.cos(elevation), torch.sin(elevation), torch.cos(azimuth) * torch.cos(elevation)], -1
+    )
+    normal = sign_rotation(conditions)[:, :, 2].to(sun.dtype)
+    cosine = (sun * normal).sum(-1).clamp(min=0.0)
+    return 1.0 - conditions.sun_fraction + conditions.sun_fraction * cosine
+
+
+def shadow_map(conditions: Conditions, x_mm: Tensor, y_mm: Tensor) -> Tensor:
+    """What the cast shadow leaves of the light, ``[N, H, W]`` for positions on the sign in mm: a soft band."""
+    angle = torch.deg2rad(conditions.shadow_angle_deg)[:, None, None]
+    across = x_mm * torch.cos(angle) + y_mm * torch.sin(angle) - conditions.shadow_offset_mm[:, None, None]
+    inside = conditions.shadow_width_mm[:, None, None] / 2.0 - across.abs()
+    band = (inside / conditions.shadow_softness_mm.clamp(min=1.0)[:, None, None] + 0.5).clamp(0.0, 1.0)
+    return 1.0 - conditions.shadow_strength[:, None, None] * band
+
+
+def transmission(conditions: Conditions) -> Tensor:
+    """Share of the sign's light that the air lets through, ``[N]`` (Koschmieder's law)."""
+    distance = camera_position_m(conditions).norm(dim=-1).to(conditions.visibility_m.dtype)
+    return torch.exp(-_KOSCHMIEDER * distance / conditions.visibility_m)
+
+
+def airlight_rgb(conditions: Conditions) -> Tensor:
+    """Light that the air adds, ``[N, 3]`` linear."""
+    return illumination_rgb(conditions) * (_AIRLIGHT * (1.0 - transmission(conditions)))[:, None]

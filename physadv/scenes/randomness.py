@@ -1,0 +1,34 @@
+"""Random numbers that depend on (seed, frame, quantity) alone: not on the batch, the device, or what was drawn before.
+
+A counter-based generator (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"); the mixing function is
+the finaliser of SplitMix64 (Steele et al. 2014), on int64 tensors that wrap around.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import torch
+from torch import Tensor
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def _mix(state: Tensor) -> Tensor:
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        state = (state ^ ((state >> shift) & ((1 << (64 - shift)) - 1))) * _signed(factor)
+    return state ^ ((state >> 31) & ((1 << 33) - 1))
+
+
+def integers(index: Tensor, *, seed: int, stream: str) -> Tensor:
+    """Integers in [0, 2^53) for frame numbers ``index`` (int64, any shape), one sequence a ``(seed, stream)``."""
+    key = torch.tensor([_signed((seed * 0x9E3779B97F4A7C15 + zlib.crc32(stream.encode())) % (1 << 64))])
+    state = _mix(_mix(key.to(index.device)) + index * _signed(0x9E3779B97F4A7C15))
+    return (state >> 11) & ((1 << 53) - 1)
+
+
+def uniforms(index: Tensor, *, seed: int, stream: str) -> Tensor:
+    """Uniform numbers in [0,1), float64, for frame numbers ``index``."""
+    return integers(index, seed=seed, stream=stream).double() / float(1 << 53)

@@ -1,0 +1,414 @@
+"""Weather: another scene's frames in rain, fog, snow, against the sun ... by severity, made by albumentations.
+
+Only for scoring. The effects are painted on the finished frame and pass no gradient, and they are somebody else's model of
+weather than the roadside's own haze, shadow and noise, which is the point: a patch is judged by pictures of another make.
+
+Frame i gets the i-th (kind, severity) of the grid, and its random numbers from its own ``noise_seed``: the same conditions
+give the same frame, whatever the batch, and every subject is seen in the same weather. The parameters drawn are in
+:meth:`Weather.annotate`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor
+from torch.nn import functional as F
+
+from physadv.core.color import from_uint8, to_uint8
+from physadv.core.config import Config, validate
+from physadv.core.registry import Registry
+from physadv.scenes.conditions import Conditions
+from physadv.scenes.library import SCENE_KINDS, load_scene
+from physadv.scenes.randomness import integers, uniforms
+from physadv.scenes.scene import PaintedSign, Scene
+
+if TYPE_CHECKING:
+    import albumentations
+
+Pixels = npt.NDArray[np.uint8]
+Parameters = dict[str, float | int]
+_SEVERITIES = (1, 2, 3, 4, 5)
+
+
+class Draw:
+    """The random numbers of one frame: named, so that a kind that draws one more leaves the others as they were."""
+
+    def __init__(self, noise_seed: int) -> None:
+        self._index = torch.tensor(noise_seed)
+
+    def between(self, name: str, low: float, high: float) -> float:
+        """A uniform number in [low, high), rounded to 4 digits so that the table holds all of it."""
+        share = float(uniforms(self._index, seed=0, stream=f"weather {name}"))
+        return round(low + (high - low) * share, 4)
+
+    def seed(self) -> int:
+        """Of the transform's own generators (where the drops fall)."""
+        return int(integers(self._index, seed=0, stream="weather seed")) % 2**31
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of weather.
+
+    Attributes:
+        draw: parameters of a frame from its severity (1 to 5) and random numbers.
+        build: the albumentations transforms, in order, that these parameters mean.
+        work_px: shorter side of the frame on which they are painted, before it is resized to the victim's input.
+    """
+
+    draw: Callable[[int, Draw], Parameters]
+    build: Callable[[Parameters], list[albumentations.ImageOnlyTransform]]
+    work_px: int
+
+
+WEATHERS: Registry[Kind] = Registry("weather")
+
+
+class WeatherGrid(Config):
+    """Which weather: every kind at every severity, in turn, or always the same one where the grid is of one cell."""
+
+    kinds: tuple[str, ...] = Field(default=(), validate_default=True)
+    """Of ``WEATHERS``; all of them if not given."""
+    severities: tuple[int, ...] = Field(default=_SEVERITIES, min_length=1)
+    """1 (hardly there) to 5 (as bad as a driver would still drive in)."""
+
+    @field_validator("kinds")
+    @classmethod
+    def _known(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [kind for kind in kinds if kind not in WEATHERS]
+        if unknown:
+            raise ValueError(f"unknown weather {unknown[0]!r}; known: {', '.join(WEATHERS)}")
+        if len(set(kinds)) != len(kinds):
+            raise ValueError("a kind is listed twice")
+        return kinds or tuple(WEATHERS)
+
+    @field_validator("severities")
+    @classmethod
+    def _in_range(cls, severities: tuple[int, ...]) -> tuple[int, ...]:
+        wrong = [severity for severity in severities if severity not in _SEVERITIES]
+        if wrong:
+            raise ValueError(f"severity {wrong[0]} is not one of 1, 2, 3, 4, 5")
+        if len(set(severities)) != len(severities):
+            raise ValueError("a severity is listed twice")
+        return severities
+
+    @property
+    def cells(self) -> list[tuple[str, int]]:
+        """``(kind, severity)`` in the order in which frames get them."""
+        return [(kind, severity) for kind in self.kinds for severity in self.severities]
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The weather of one frame."""
+
+    kind: str
+    severity: int
+    parameters: Parameters
+
+    def to_json(self) -> str:
+        """The parameters, for the table."""
+        return json.dumps(self.parameters, sort_keys=True)
+
+
+class Weather(Scene):
+    """``base`` in the weathers of ``grid``. Not differentiable.
+
+    Frames of one drive share their weather: the grid advances with the drive, not with the frame.
+    """
+
+    kind = "weather"
+    differentiable = False
+
+    def __init__(self, base: Scene, grid: WeatherGrid | None = None, *, name: str = "") -> None:
+        self.base = base
+        self.grid = grid or WeatherGrid()
+        self.name = name or f"{base.name}+weather"
+        self.lights = base.lights
+        self.frames_per_approach = base.frames_per_approach
+
+    def sample(self, count: int, *, seed: int, start: int = 0) -> Conditions:
+        return self.base.sample(count, seed=seed, start=start)
+
+    def render(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
+        weathers = self.annotate(conditions)
+        frames = painted.rgba.new_empty((len(conditions), 3, *size))
+        for work_px in {WEATHERS[weather.kind].work_px for weather in weathers}:
+            which = [i for i, weather in enumerate(weathers) if WEATHERS[weather.kind].work_px == work_px]
+            some = self._render_at(painted, conditions, [weathers[i] for i in which], which, work_px=work_px, size=size)
+            frames[torch.tensor(which, device=frames.device)] = some
+        return frames
+
+    def _render_at(
+        self,
+        painted: PaintedSign,
+        conditions: Conditions,
+        weathers: list[Annotation],
+        which: list[int],
+        *,
+        work_px: int,
+        size: tuple[int, int],
+    ) -> Tensor:
+        """The frames ``which``, painted at ``work_px`` (or at ``size`` where that is larger) and resized."""
+        scale = max(1.0, work_px / min(size))
+        working = (round(size[0] * scale), round(size[1] * scale))
+        rows = torch.tensor(which, device=conditions.index.device)
+        clear = to_uint8(self.base.render(painted, conditions[rows], size=working))
+        made = np.stack([apply_weather(pixels, weather) for pixels, weather in zip(clear, weathers, strict=True)])
+        frames = from_uint8(made).to(painted.rgba)
+        if working != size:
+            frames = F.interpolate(frames, size=size, mode="bilinear", antialias=True, align_corners=False)
+        return frames.clamp(0.0, 1.0)
+
+    def annotate(self, conditions: Conditions) -> list[Annotation]:
+        """The weather of each frame."""
+        cells = self.grid.cells
+        turns = (conditions.index // self.frames_per_approach).tolist()
+        return [
+            _annotation(*cells[turn % len(cells)], noise_seed=seed)
+            for turn, seed in zip(turns, conditions.noise_seed.tolist(), strict=True)
+        ]
+
+
+def _annotation(kind: str, severity: int, *, noise_seed: int) -> Annotation:
+    draw = Draw(noise_seed)
+    return Annotation(kind, severity, {**WEATHERS[kind].draw(severity, draw), "seed": draw.seed()})
+
+
+def apply_weather(pixels: Pixels, weather: Annotation) -> Pixels:
+    """``[H, W, 3]`` uint8 in that weather: the same parameters give the same picture."""
+    result = pixels
+    for offset, transform in enumerate(WEATHERS[weather.kind].build(weather.parameters)):
+        transform.set_random_seed(int(weather.parameters["seed"]) + offset)
+        result = transform(image=result)["image"]
+    return result
+
+
+def _albumentations() -> Any:
+    """The library, imported late (it takes a second) and kept from asking the network for its newest version."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    import albumentations
+
+    return albumentations
+
+
+def _step(severity: int, values: tuple[float, float, float, float, float]) -> float:
+    return values[severity - 1]
+
+
+# A severity is a row of numbers, chosen by eye on contact sheets of all kinds and severities: 1 is barely seen, 5 is the
+# worst in which the sign can still be told by a person who knows what to look for.
+
+
+def _draw_rain(severity: int, draw: Draw) -> Parameters:
+    return {
+        "layers": int(_step(severity, (1, 1, 2, 3, 4))),
+        "slant_px": draw.between("slant", -9.0, 9.0),
+        "drop_length_px": int(_step(severity, (8, 12, 16, 20, 24))),
+        "gray": int(_step(severity, (95, 110, 120, 130, 140))),
+        "brightness": _step(severity, (0.95, 0.9, 0.85, 0.8, 0.75)),
+    }
+
+
+def _build_rain(parameters: Parameters) -> list[Any]:
+    A = _albumentations()
+    layers = int(parameters["layers"])
+    slant, gray = float(parameters["slant_px"]), int(parameters["gray"])
+    return [
+        A.RandomRain(
+            slant_range=(slant, slant),
+            drop_length=int(parameters["drop_length_px"]),
+            drop_width=1,
+            drop_color=(gray, gray, gray),
+            blur_value=2,
+            brightness_coefficient=float(parameters["brightness"]) ** (1 / layers),
+            rain_type="heavy" if layers > 1 else "default",
+            p=1.0,
+        )
+        for _ in range(layers)
+    ]
+
+
+WEATHERS.register("rain")(Kind(_draw_rain, _build_rain, work_px=128))
+
+
+def _draw_fog(severity: int, draw: Draw) -> Parameters:
+    middle = _step(severity, (0.3, 0.4, 0.5, 0.6, 0.7))
+    return {"fog": draw.between("fog", middle - 0.04, middle + 0.04), "alpha": _step(severity, (0.05, 0.06, 0.07, 0.08, 0.09))}
+
+
+def _build_fog(parameters: Parameters) -> list[Any]:
+    A = _albumentations()
+    fog = float(parameters["fog"])
+    return [A.RandomFog(fog_coef_range=(fog, fog), alpha_coef=float(parameters["alpha"]), p=1.0)]
+
+
+WEATHERS.register("fog")(Kind(_draw_fog, _build_fog, work_px=128))
+
+
+def _draw_snow(severity: int, draw: Draw) -> Parameters:
+    return {
+        "snow_point": _step(severity, (0.05, 0.1, 0.15, 0.2, 0.25)),
+        "whitening": _step(severity, (1.2, 1.35, 1.5, 1.65, 1.8)),
+        "layers": int(_step(severity, (1, 2, 3, 4, 5))),
+        "slant_px": draw.between("slant", -3.0, 3.0),
+    }
+
+
+def _build_snow(parameters: Parameters) -> list[Any]:
+    A = _albumentations()
+    point, slant = float(parameters["snow_point"]), float(parameters["slant_px"])
+    bleach = A.RandomSnow(
+        snow_point_range=(point, point), brightness_coeff=float(parameters["whitening"]), method="bleach", p=1.0
+    )
+    flakes = [
+        A.RandomRain(
+            slant_range=(slant, slant),
+            drop_length=2 + layer % 2,
+            drop_width=2 + layer % 2,
+            drop_color=(225, 228, 232),
+            blur_value=2 + layer % 2,
+            brightness_coefficient=1.0,
+            rain_type="default",
+            p=1.0,
+        )
+        for layer in range(int(parameters["layers"]))
+    ]
+    return [bleach, *flakes]
+
+
+WEATHERS.register("snow")(Kind(_draw_snow, _build_snow, work_px=128))
+
+
+def _draw_sun_flare(severity: int, draw: Draw) -> Parameters:
+    return {
+        "x": draw.between("x", 0.1, 0.89),
+        "y": draw.between("y", 0.02, 0.3),
+        "angle": draw.between("angle", 0.0, 1.0),
+        "radius_px": int(_step(severity, (12, 18, 26, 34, 44))),
+    }
+
+
+def _build_sun_flare(parameters: Parameters) -> list[Any]:
+    A = _albumentations()
+    x, y, angle = (float(parameters[name]) for name in ("x", "y", "angle"))
+    return [
+        A.RandomSunFlare(
+            flare_roi=(x, y, x + 0.01, y + 0.01),
+            angle_range=(angle, angle),
+            num_flare_circles_range=(4, 4),
+            src_radius=int(parameters["radius_px"]),
+            src_color=(255, 250, 235),
+            method="physics_based",
+            p=1.0,
+        )
+    ]
+
+
+WEATHERS.register("sun-flare")(Kind(_draw_sun_flare, _build_sun_flare, work_px=128))
+
+
+def _draw_shadow(severity: int, draw: Draw) -> Parameters:
+    middle = _step(severity, (0.3, 0.4, 0.5, 0.6, 0.7))
+    return {
+        "darkness": draw.between("darkness", middle - 0.05, middle + 0.05),
+        "shadows": int(_step(severity, (1, 1, 2, 2, 3))),
+        "corners": 3 + int(draw.between("corners", 0.0, 3.0)),
+    }
+
+
+def _build_shadow(parameters: Parameters) -> list[Any]:
+    A = _albumentations()
+    darkness, shadows = float(parameters["darkness"]), int(parameters["shadows"])
+    return [
+        A.RandomShadow(
+            shadow_roi=(0.0, 0.0, 1.0, 1.0),
+            num_shadows_limit=(shadows, shadows),
+            shadow_dimension=int(parameters["corners"]),
+            shadow_intensity_range=(darkness, darkness),
+            p=1.0,
+        )
+    ]
+
+
+WEATHERS.register("shadow")(Kind(_draw_shadow, _build_shadow, work_px=128))
+
+
+def _draw_low_light(severity: int, draw: Draw) -> Parameters:
+    return {
+        "brightness": _step(severity, (-0.25, -0.4, -0.52, -0.62, -0.7)),
+        "color_shift": draw.between("color", 0.02, 0.06),
+        "noise": _step(severity, (0.15, 0.25, 0.35, 0.45, 0.55)),
+    }
+
+
+def _build_low_light(parameters: Parameters) -> list[Any]:
+    A = _albumentations()
+    brightness, shift, noise = (float(parameters[name]) for name in ("brightness", "color_shift", "noise"))
+    return [
+        A.RandomBrightnessContrast(
+            brightness_limit=(brightness, brightness), contrast_limit=(0.0, 0.0), brightness_by_max=False, p=1.0
+        ),
+        A.ISONoise(color_shift=(shift, shift), intensity=(noise, noise), p=1.0),
+    ]
+
+
+WEATHERS.register("low-light")(Kind(_draw_low_light, _build_low_light, work_px=64))
+
+
+def _draw_compression(severity: int, draw: Draw) -> Parameters:
+    quality = _step(severity, (50, 30, 20, 13, 8))
+    return {"quality": round(quality * draw.between("quality", 0.9, 1.1))}
+
+
+def _build_compression(parameters: Parameters) -> list[Any]:
+    A = _albumentations()
+    quality = int(parameters["quality"])
+    return [A.ImageCompression(compression_type="jpeg", quality_range=(quality, quality), p=1.0)]
+
+
+WEATHERS.register("compression")(Kind(_draw_compression, _build_compression, work_px=64))
+
+
+def _draw_downscaling(severity: int, draw: Draw) -> Parameters:
+    scale = _step(severity, (0.5, 0.4, 0.3, 0.24, 0.18))
+    return {"scale": draw.between("scale", scale * 0.95, scale * 1.05)}
+
+
+def _build_downscaling(parameters: Parameters) -> list[Any]:
+    import cv2
+
+    A = _albumentations()
+    scale = float(parameters["scale"])
+    resampling = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR}
+    return [A.Downscale(scale_range=(scale, scale), interpolation_pair=resampling, p=1.0)]
+
+
+WEATHERS.register("downscaling")(Kind(_draw_downscaling, _build_downscaling, work_px=64))
+
+
+@SCENE_KINDS.register("weather")
+def _from_yaml(data: Mapping[str, Any], source: str) -> Scene:
+    config = validate(WeatherScene, data, source)
+    base = load_scene(cast("str | Mapping[str, Any]", config.base))
+    return Weather(base, config.grid, name=config.name)
+
+
+class WeatherScene(Config):
+    """A weather scene as its YAML declares it."""
+
+    kind: str = "weather"
+    name: str
+    description: str = ""
+    base: str | dict[str, Any]
+    """A scene's name, the path of its file, or its declaration."""
+    grid: WeatherGrid = WeatherGrid()

@@ -1,0 +1,344 @@
+"""Train the shipped victim `gtsrb-cnn` on the German Traffic Sign Recognition Benchmark (Stallkamp et al. 2012).
+
+    python scripts/train_gtsrb_cnn.py --data FOLDER [--extra-npz FILE] --out physadv/victims/weights/gtsrb-cnn.safetensors
+
+FOLDER holds GTSRB as torchvision lays it out (`gtsrb/GTSRB/Training/000cc/*.ppm` with `GT-*.csv`, `gtsrb/GTSRB/Final_Test`,
+`gtsrb/GT-final_test.csv`). Two stages: photographs alone, then photographs mixed with frames of the clean German signs in the
+simulated roadside. Stopped at any moment, the same command goes on from the last checkpoint. Writes the weights and the
+figures of the model card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from physadv.core.color import illuminant_rgb
+from physadv.core.errors import PhysadvError
+from physadv.core.files import atomic_path, write_json
+from physadv.victims.architectures import GtsrbCnn
+
+CANVAS = 48
+SIZE = 32
+CLASSES = 43
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures squashed to ``[N, 3, CANVAS, CANVAS]`` uint8, where the sign is (``[N, 4]`` x1 y1 x2 y2 in 0..1), classes ``[N]``."""
+
+    pixels: Tensor
+    box: Tensor
+    label: Tensor
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+# ---- reading -------------------------------------------------------------------------------------------------------
+
+
+def squash(picture: Image.Image, side: int) -> np.ndarray:
+    return np.asarray(picture.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+
+
+def read_table(table: Path, folder: Path, side: int) -> tuple[list[np.ndarray], list[list[float]], list[int]]:
+    """Pictures, boxes and classes that an annotation file of GTSRB lists."""
+    pixels, boxes, labels = [], [], []
+    with table.open(newline="") as file:
+        for row in csv.DictReader(file, delimiter=";"):
+            with Image.open(folder / row["Filename"]) as picture:
+                width, height = picture.size
+                pixels.append(squash(picture, side))
+            x1, y1, x2, y2 = (int(row[f"Roi.{key}"]) for key in ("X1", "Y1", "X2", "Y2"))
+            boxes.append([x1 / width, y1 / height, x2 / width, y2 / height])
+            labels.append(int(row["ClassId"]))
+    return pixels, boxes, labels
+
+
+def read_training(data: Path) -> Pictures:
+    """The official training set, pictures with or without a margin around the sign."""
+    tables = sorted((data / "gtsrb" / "GTSRB" / "Training").glob("*/GT-*.csv"))
+    if not tables:
+        raise PhysadvError(f"{data}: no gtsrb/GTSRB/Training/*/GT-*.csv; expected GTSRB in its official layout")
+    parts = [read_table(table, table.parent, CANVAS) for table in tables]
+    pixels, boxes, labels = ([item for part in parts for item in part[k]] for k in range(3))
+    return Pictures(torch.from_numpy(np.stack(pixels)), torch.tensor(boxes), torch.tensor(labels))
+
+
+def read_test(data: Path) -> tuple[Tensor, Tensor]:
+    """Official test pictures, full frame, squashed to the network's size: ``[N, 3, SIZE, SIZE]`` in [0,1], ``[N]``."""
+    folder = data / "gtsrb" / "GTSRB" / "Final_Test" / "Images"
+    pixels, _, labels = read_table(data / "gtsrb" / "GT-final_test.csv", folder, SIZE)
+    return torch.from_numpy(np.stack(pixels)).float() / 255, torch.tensor(labels)
+
+
+def read_packed(path: Path) -> Pictures:
+    """Further pictures with their margins: `jpeg` (bytes in a row), `offset` [N+1], `label` [N], `roi_xyxy` [N, 4].
+
+    The box is in pixels of the uncropped original, whose sign is in its middle, so that x1 + x2 is its width.
+    """
+    packed = np.load(path)
+    jpeg, offset, roi = packed["jpeg"], packed["offset"], packed["roi_xyxy"].astype(np.float32)
+    pixels = []
+    for first, last in zip(offset[:-1], offset[1:], strict=True):
+        with Image.open(io.BytesIO(jpeg[first:last].tobytes())) as picture:
+            pixels.append(squash(picture, CANVAS))
+    size = np.stack([roi[:, 0] + roi[:, 2], roi[:, 1] + roi[:, 3]], axis=1)
+    box = torch.from_numpy(roi / np.concatenate([size, size], axis=1))
+    return Pictures(torch.from_numpy(np.stack(pixels)), box, torch.from_numpy(packed["label"].astype(np.int64)))
+
+
+# ---- augmentation: every step on the whole batch -------------------------------------------------------------------
+
+
+class Draw:
+    """Random columns ``[N]`` of one batch, from one generator."""
+
+    def __init__(self, count: int, generator: torch.Generator) -> None:
+        self.count, self.generator = count, generator
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(self.count, generator=self.generator)
+
+    def normal(self, sigma: float) -> Tensor:
+        return sigma * torch.randn(self.count, generator=self.generator)
+
+    def chance(self, share: float) -> Tensor:
+        return torch.rand(self.count, generator=self.generator) < share
+
+
+def column(values: Tensor) -> Tensor:
+    return values[:, None, None, None]
+
+
+def tilt(yaw: Tensor, pitch: Tensor, roll: Tensor, distance: Tensor) -> Tensor:
+    """Homography ``[N, 3, 3]`` of a plane turned by these angles (radians), seen from ``distance`` half-widths."""
+    cy, sy, cp, sp, cr, sr = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin(), roll.cos(), roll.sin()
+    zero, one = torch.zeros_like(yaw), torch.ones_like(yaw)
+    first = torch.stack([cy * cr + sy * sp * sr, cp * sr, (-sy * cr + cy * sp * sr) / distance], -1)
+    second = torch.stack([-cy * sr + sy * sp * cr, cp * cr, (sy * sr + cy * sp * cr) / distance], -1)
+    return torch.stack([first, second, torch.stack([zero, zero, one], -1)], -1)
+
+
+def window(homography: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+    """Middle and half size ``[N, 2]`` of the crop around the tilted box: margin, jitter, squashed or square."""
+    corners = torch.tensor([[-1.0, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]]).T
+    seen = homography @ corners
+    seen = seen[:, :2] / seen[:, 2:]
+    low, high = seen.amin(-1), seen.amax(-1)
+    half = (high - low) / 2
+    half = torch.where(draw.chance(0.5)[:, None], half, half.amax(1, keepdim=True))
+    stretch = torch.stack([draw.normal(0.05).exp(), draw.normal(0.05).exp()], -1)
+    margin = torch.where(draw.chance(0.7), draw.uniform(0.05, 0.25), draw.uniform(-0.06, 0.40))
+    shift = torch.stack([draw.normal(0.06), draw.normal(0.06)], -1).clamp(-0.15, 0.15)
+    return (low + high) / 2 + shift * half, half * stretch * (1 + 2 * margin[:, None])
+
+
+def place(pictures: Tensor, box: Tensor, draw: Draw) -> Tensor:
+    """Pictures ``[N, 3, C, C]`` re-seen from another side, in another crop; what lies outside is mirrored or a backdrop."""
+    strong = draw.chance(0.4)
+    yaw = torch.where(strong, draw.uniform(-62, 62), draw.normal(10)).deg2rad()
+    pitch = torch.where(strong, draw.normal(14), draw.normal(5)).clamp(-40, 40).deg2rad()
+    roll = draw.normal(5.0).clamp(-14, 14).deg2rad()
+    homography = tilt(yaw, pitch, roll, draw.uniform(3.5, 20))
+    middle, half = window(homography, draw)
+
+    ticks = (torch.arange(CANVAS) + 0.5) / CANVAS * 2 - 1
+    y, x = torch.meshgrid(ticks, ticks, indexing="ij")
+    out = torch.stack([x, y], -1).reshape(1, -1, 2)
+    image = middle[:, None] + half[:, None] * out
+    plane = torch.linalg.inv(homography) @ torch.cat([image, torch.ones_like(image[..., :1])], -1).mT
+    plane = (plane[:, :2] / plane[:, 2:].clamp(min=1e-3)).mT
+    centre, extent = box[:, :2] + box[:, 2:] - 1, box[:, 2:] - box[:, :2]
+    grid = (centre[:, None] + extent[:, None] * plane).reshape(-1, CANVAS, CANVAS, 2)
+    warped = F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+
+    outside = ((grid.abs() > 0.97).any(-1) & draw.chance(0.65)[:, None, None]).unsqueeze(1)
+    return torch.where(outside, backdrop(pictures, draw), warped)
+
+
+def backdrop(pictures: Tensor, draw: Draw) -> Tensor:
+    """Blurry surroundings: a small corner of another picture of the batch, blown up, with its light changed."""
+    zoom = draw.uniform(0.05, 0.6)
+    theta = torch.zeros(draw.count, 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = zoom
+    theta[:, 0, 2], theta[:, 1, 2] = draw.uniform(-0.9, 0.9), draw.uniform(-0.9, 0.9)
+    grid = F.affine_grid(theta, [draw.count, 3, CANVAS, CANVAS], align_corners=False)
+    other = F.grid_sample(pictures.roll(1, 0), grid, padding_mode="reflection", align_corners=False)
+    return (other * column(draw.uniform(0.5, 1.6)) + column(draw.normal(0.08))).clamp(0, 1)
+
+
+def relight(linear: Tensor, draw: Draw) -> Tensor:
+    """Shadow, exposure, colour temperature and haze, in linear light."""
+    ticks = torch.linspace(-1, 1, CANVAS)
+    angle = draw.uniform(0, math.pi)
+    across = column(angle.cos()) * ticks + column(angle.sin()) * ticks[:, None] - column(draw.uniform(-1, 1))
+    wide, soft = column(draw.uniform(0.2, 1.5)), column(draw.uniform(0.02, 0.4))
+    band = torch.sigmoid((wide - across.abs()) / soft)
+    strength = column(draw.uniform(0.2, 0.8) * draw.chance(0.25))
+    level = linear.mean((1, 2, 3)).clamp(min=1e-3)
+    wanted = torch.where(draw.chance(0.5), draw.normal(1.1), draw.normal(0.4)).clamp(-2, 2).exp2()
+    gain = (level * wanted).clamp(0.012, 0.55) / level
+    tint = illuminant_rgb(draw.uniform(3500, 10000)) ** draw.uniform(0, 1)[:, None]
+    veil = column(draw.uniform(0, 0.5) * draw.chance(0.2))
+    lit = linear * (1 - strength * band) * column(gain) * tint[:, :, None, None]
+    return lit * (1 - veil) + veil * column(draw.uniform(0.2, 0.9))
+
+
+def blur(images: Tensor, draw: Draw) -> Tensor:
+    """An oriented Gaussian for each picture: defocus is its short axis, motion its long one."""
+    short = torch.where(draw.chance(0.5), draw.uniform(0.15, 0.5), draw.uniform(0.4, 2.0))
+    long = short + draw.uniform(0, 2.5) * draw.chance(0.25)
+    angle = draw.uniform(0, math.pi)
+    ticks = torch.arange(-4.0, 5.0)
+    along = column(angle.cos()) * ticks + column(angle.sin()) * ticks[:, None]
+    across = -column(angle.sin()) * ticks + column(angle.cos()) * ticks[:, None]
+    kernel = torch.exp(-0.5 * ((along / column(long)) ** 2 + (across / column(short)) ** 2))
+    kernel = (kernel / kernel.sum((2, 3), keepdim=True)).repeat_interleave(3, 0)
+    flat = F.pad(images, (4, 4, 4, 4), mode="replicate").reshape(1, -1, CANVAS + 8, CANVAS + 8)
+    return F.conv2d(flat, kernel, groups=len(kernel)).reshape(images.shape)
+
+
+def sense(linear: Tensor, side: int, draw: Draw) -> Tensor:
+    """The sensor's pixels (``side`` across the crop), noise, tone curve, and the resize to the network's size."""
+    coarse = F.interpolate(linear, size=(side, side), mode="area" if side < SIZE else "bilinear")
+    noise = torch.randn(coarse.shape, generator=draw.generator)
+    shot, read = column(draw.uniform(0, 0.06) ** 2 * draw.chance(0.7)), column(draw.uniform(0, 0.02) * draw.chance(0.6))
+    coarse = (coarse + noise * (shot * coarse.clamp(min=0) + read**2).sqrt()).clamp(0, 1)
+    encoded = coarse.clamp(min=1e-6) ** (1 / 2.2)
+    contrast, pivot = column(draw.normal(0.18).exp().clamp(0.6, 1.7)), encoded.mean((1, 2, 3), keepdim=True)
+    encoded = ((encoded - pivot) * contrast + pivot).clamp(0, 1)
+    grey = encoded.mean(1, keepdim=True)
+    encoded = grey + (encoded - grey) * column(draw.uniform(0.6, 1.25))
+    return F.interpolate(encoded, size=(SIZE, SIZE), mode="bilinear", antialias=True).clamp(0, 1)
+
+
+def dct_matrix() -> Tensor:
+    k, n = torch.arange(8.0)[:, None], torch.arange(8.0)[None]
+    matrix = torch.cos(math.pi * (2 * n + 1) * k / 16) / 2
+    matrix[0] /= math.sqrt(2)
+    return matrix
+
+
+def compress(images: Tensor, draw: Draw) -> Tensor:
+    """Coarser DCT coefficients in blocks of 8, coarser still at high frequency: what JPEG does, on some of the batch."""
+    basis = dct_matrix()
+    blocks = images.unfold(2, 8, 8).unfold(3, 8, 8)
+    coefficients = basis @ blocks @ basis.T
+    frequency = torch.arange(8.0)[:, None] + torch.arange(8.0)
+    step = column(draw.uniform(0.01, 0.08))[..., None, None] * (1 + 0.6 * frequency)
+    back = basis.T @ ((coefficients / step).round() * step) @ basis
+    whole = back.permute(0, 1, 2, 4, 3, 5).reshape(images.shape)
+    return torch.where(column(draw.chance(0.35)), whole, images).clamp(0, 1)
+
+
+def cut_out(images: Tensor, draw: Draw) -> Tensor:
+    """A small rectangle of one colour on some of the batch."""
+    pixel = torch.arange(SIZE)
+    left, top = draw.uniform(0, SIZE - 4), draw.uniform(0, SIZE - 4)
+    wide, high = draw.uniform(2, 9), draw.uniform(2, 9)
+    columns = (pixel >= left[:, None]) & (pixel < (left + wide)[:, None])
+    rows = (pixel >= top[:, None]) & (pixel < (top + high)[:, None])
+    hole = columns[:, None, None, :] & rows[:, None, :, None] & draw.chance(0.25)[:, None, None, None]
+    colour = torch.rand(draw.count, 3, 1, 1, generator=draw.generator)
+    return torch.where(hole, colour, images)
+
+
+def augment(pictures: Pictures, picked: Tensor, generator: torch.Generator) -> Tensor:
+    """A training batch ``[N, 3, SIZE, SIZE]`` of the pictures ``picked``; every eighth has its own resolution."""
+    draw = Draw(len(picked), generator)
+    seen = place(pictures.pixels[picked].float() / 255, pictures.box[picked], draw)
+    lit = blur(relight(seen.clamp(min=1e-4) ** 2.2, draw), draw)
+    frames = []
+    for part in lit.chunk(8):
+        fine = torch.rand((), generator=generator) < 0.5
+        low, high = (28, CANVAS + 1) if fine else (8, 28)
+        side = int(torch.randint(low, high, (), generator=generator))
+        frames.append(sense(part, side, Draw(len(part), generator)))
+    return cut_out(compress(torch.cat(frames), draw), draw)
+
+
+# ---- training ------------------------------------------------------------------------------------------------------
+
+
+def class_balanced(label: Tensor) -> Tensor:
+    """Weight of each picture in the draw: rarer classes oftener, by the square root of their size."""
+    return torch.bincount(label, minlength=CLASSES).float().rsqrt()[label]
+
+
+def accuracy(network: nn.Module, images: Tensor, label: Tensor) -> tuple[float, float]:
+    """Share read rightly, over pictures and averaged over classes."""
+    network.eval()
+    with torch.no_grad():
+        answer = torch.cat([network(part).argmax(1) for part in images.split(512)])
+    right = (answer == label).float()
+    per_class = torch.zeros(CLASSES).index_add_(0, label, right) / torch.bincount(label, minlength=CLASSES)
+    return right.mean().item(), per_class.nanmean().item()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=os.environ.get("PHYSADV_DATA"))
+    parser.add_argument("--extra-npz", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    torch.manual_seed(args.seed)
+    pictures = read_training(args.data)
+    if args.extra_npz:
+        extra = read_packed(args.extra_npz)
+        pictures = Pictures(*(torch.cat([getattr(pictures, k), getattr(extra, k)]) for k in ("pixels", "box", "label")))
+    test = read_test(args.data)
+    print(len(pictures), "training pictures", flush=True)
+    weight = class_balanced(pictures.label)
+    network = GtsrbCnn(CLASSES).to(memory_format=torch.channels_last)
+    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=args.rate, weight_decay=0.05)
+    generator = torch.Generator().manual_seed(args.seed)
+    start = 0
+    state_path = args.out.with_suffix(".state.pt")
+    if state_path.exists():
+        state = torch.load(state_path, weights_only=True)
+        network.load_state_dict(state["network"]); averaged.load_state_dict(state["averaged"])
+        optimiser.load_state_dict(state["optimiser"]); start = state["step"]
+        generator.set_state(state["generator"]); torch.set_rng_state(state["torch"])
+    begun = time.time()
+    for step in range(start, args.steps):
+        warm = min(1.0, (step + 1) / 200)
+        for group in optimiser.param_groups:
+            group["lr"] = args.rate * warm * (0.5 + 0.5 * math.cos(math.pi * step / args.steps))
+        picked = torch.multinomial(weight, args.batch, replacement=True, generator=generator)
+        network.train()
+        loss = F.cross_entropy(network(augment(pictures, picked, generator)), pictures.label[picked], label_smoothing=0.05)
+        optimiser.zero_grad(); loss.backward(); optimiser.step()
+        averaged.update_parameters(network)
+        if (step + 1) % 50 == 0:
+            print(step + 1, f"{loss.item():.3f} {(time.time()-begun)/(step+1-start):.3f}s/step", flush=True)
+        if (step + 1) % 250 == 0 or step + 1 == args.steps:
+            print(step + 1, "test", accuracy(averaged, *test), flush=True)
+            with atomic_path(state_path) as p:
+                torch.save(dict(network=network.state_dict(), averaged=averaged.state_dict(), optimiser=optimiser.state_dict(),
+                    step=step + 1, generator=generator.get_state(), torch=torch.get_rng_state()), p)
+
+
+if __name__ == "__main__":
+    main()
