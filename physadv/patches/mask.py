@@ -174,6 +174,6 @@ def build_mask(spec: str | Path | Mapping[str, Any] | MaskConfig, sign: Sign, *,
         config=config,
         alpha=_alpha(rings, sign.extent_mm, px),
         shapes_mm=rings,
-        area_fraction=float(clipped.area / outline.area),
+        area_fraction=min(1.0, float(clipped.area / outline.area)),
         extent_mm=sign.extent_mm,
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from physadv.evaluation.summary import (
     Confusion,
@@ -95,9 +94,9 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f") if abs(number) >= 10_000 else str(number)
 
 
-def plural(number: int, noun: str) -> str:
+def plural(number: int, noun: str, ending: str = "s") -> str:
     """``1 frame``, ``12 frames``."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+    return f"{count(number)} {noun}{'' if number == 1 else ending}"
 
 
 def sample(rate: Rate) -> str:
@@ -175,6 +174,12 @@ def goal_title(goal: GoalKind, record: Record) -> str:
     return f"Read as “{record.target_class}”" if goal == "targeted" else "Read as any wrong class"
 
 
+def goal_phrase(record: Record) -> str:
+    """The record's goal inside a sentence."""
+    title = goal_title(record.goal, record)
+    return title[0].lower() + title[1:]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One headline and the sentences under it."""
@@ -231,11 +236,12 @@ def gain_words(difference: Difference) -> str:
 
 def where_sentence(record: Record) -> str:
     """Where it works most and least, as far as the intervals tell slices apart."""
+    angles = () if record.timeline else record.by_angle  # along a drive the angle follows from the distance
     parts = [
         contrast(record, slices, preposition)
         for slices, preposition in (
             (record.by_distance, "at"),
-            (record.by_angle, "at"),
+            (angles, "at"),
             (record.by_light, "in"),
             (record.by_weather, "in"),
         )
@@ -252,7 +258,8 @@ def contrast(record: Record, slices: Sequence[Slice], preposition: str) -> str:
     known = [(rate, part) for rate, part in known if rate.n >= MIN_FRAMES and rate.value is not None]
     if len(known) < 2:
         return ""
-    best, worst = (pick(known, key=lambda pair: pair[0].value or 0.0) for pick in (max, min))
+    best = max(known, key=lambda pair: pair[0].value or 0.0)
+    worst = min(known, key=lambda pair: pair[0].value or 0.0)
     if (best[0].low or 0.0) <= (worst[0].high or 0.0):
         return ""
     return (
@@ -307,12 +314,10 @@ def one_pair(records: Sequence[Record], patch: PatchInfo) -> Verdict:
 
 def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchInfo]) -> Verdict:
     """Several patches or victims: the extremes."""
-    strongest, weakest = (pick(records, key=lambda r: r.headline.value or 0.0) for pick in (max, min))
+    strongest = max(records, key=lambda r: r.headline.value or 0.0)
+    weakest = min(records, key=lambda r: r.headline.value or 0.0)
     low, high = share(weakest.headline), share(strongest.headline)
-    what = (
-        f"{plural(len(summary.patches), 'patch').replace('patchs', 'patches')} against "
-        f"{plural(len(summary.victims), 'victim')}"
-    )
+    what = f"{plural(len(summary.patches), 'patch', 'es')} against {plural(len(summary.victims), 'victim')}"
     headline = f"{what}: success in {low} to {high} of frames never seen before."
 
     def told(record: Record) -> str:
@@ -356,11 +361,6 @@ def unique_flags(
             if flag.level == level:
                 merged.setdefault((flag.code, flag.message), []).append(record)
     return [(code, message, where) for (code, message), where in merged.items()]
-
-
-def first_of(items: Sequence[Any], key: Callable[[Any], bool]) -> Any | None:
-    """The first item that ``key`` holds for."""
-    return next((item for item in items if key(item)), None)
 
 
 GLOSSARY: tuple[tuple[str, str], ...] = (

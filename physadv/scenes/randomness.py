@@ -32,3 +32,9 @@ def integers(index: Tensor, *, seed: int, stream: str) -> Tensor:
 def uniforms(index: Tensor, *, seed: int, stream: str) -> Tensor:
     """Uniform numbers in [0,1), float64, for frame numbers ``index``."""
     return integers(index, seed=seed, stream=stream).double() / float(1 << 53)
+
+
+def substream(seed: int, name: str) -> int:
+    """A seed of its own for a purpose; far away (over 2^40) from the small seeds that people write."""
+    index = torch.tensor([seed], dtype=torch.int64)
+    return int(integers(index, seed=0, stream=name)) | (1 << 52)

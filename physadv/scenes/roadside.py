@@ -57,6 +57,7 @@ class Roadside(Scene):
     def __init__(self, config: RoadsideConfig) -> None:
         self.config = config
         self.name = config.name
+        self.description = config.description
         self.lights = tuple(config.lights) or ("plain",)
         self.frames_per_approach = config.drive.frames if config.drive else 1
         base = RoadsideConfig(name="defaults", conditions=DEFAULTS).conditions

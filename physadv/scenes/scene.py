@@ -51,6 +51,7 @@ class Scene(ABC):
     Attributes:
         name: how tables and reports call it.
         kind: of the renderer (``roadside``, ``photographs``, ``weather`` ...).
+        description: one line for people.
         lights: names that :attr:`Conditions.light` points into.
         differentiable: whether gradients reach the painted sign.
         frames_per_approach: frames that belong together (one drive-by), 1 where frames are independent.
@@ -58,6 +59,7 @@ class Scene(ABC):
 
     name: str
     kind: str
+    description: str = ""
     lights: tuple[str, ...]
     differentiable: bool = True
     frames_per_approach: int = 1

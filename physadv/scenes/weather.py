@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +31,8 @@ from physadv.scenes.library import SCENE_KINDS, load_scene
 from physadv.scenes.randomness import integers, uniforms
 from physadv.scenes.scene import PaintedSign, Scene
 
-if TYPE_CHECKING:
-    import albumentations
-
 Pixels = npt.NDArray[np.uint8]
+Field32 = npt.NDArray[np.float32]
 Parameters = dict[str, float | int]
 _SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -61,12 +59,12 @@ class Kind:
 
     Attributes:
         draw: parameters of a frame from its severity (1 to 5) and random numbers.
-        build: the albumentations transforms, in order, that these parameters mean.
+        paint: a frame ``[H, W, 3]`` uint8 under these parameters (and their ``seed``).
         work_px: shorter side of the frame on which they are painted, before it is resized to the victim's input.
     """
 
     draw: Callable[[int, Draw], Parameters]
-    build: Callable[[Parameters], list[albumentations.ImageOnlyTransform]]
+    paint: Callable[[Pixels, Parameters], Pixels]
     work_px: int
 
 
@@ -186,11 +184,7 @@ def _annotation(kind: str, severity: int, *, noise_seed: int) -> Annotation:
 
 def apply_weather(pixels: Pixels, weather: Annotation) -> Pixels:
     """``[H, W, 3]`` uint8 in that weather: the same parameters give the same picture."""
-    result = pixels
-    for offset, transform in enumerate(WEATHERS[weather.kind].build(weather.parameters)):
-        transform.set_random_seed(int(weather.parameters["seed"]) + offset)
-        result = transform(image=result)["image"]
-    return result
+    return WEATHERS[weather.kind].paint(pixels, weather.parameters)
 
 
 def _albumentations() -> Any:
@@ -205,164 +199,204 @@ def _step(severity: int, values: tuple[float, float, float, float, float]) -> fl
     return values[severity - 1]
 
 
-# A severity is a row of numbers, chosen by eye on contact sheets of all kinds and severities: 1 is barely seen, 5 is the
-# worst in which the sign can still be told by a person who knows what to look for.
+# A severity is a row of numbers, chosen by eye on contact sheets of all kinds and severities: 1 is barely seen, 5 is about
+# the worst in which a person still tells the sign. What falls or floats is drawn by albumentations on a black (or a white)
+# layer and laid over the frame with an opacity, so that a drop dims what is behind it instead of adding to it.
+
+
+def _layer(transforms: list[Any], shape: tuple[int, ...], *, fill: int, seed: int, blur_px: float) -> Field32:
+    """What the transforms draw on a plain layer, ``[H, W, 1]`` in [0,1], softened."""
+    import cv2
+
+    drawn = _transform(np.full(shape, fill, np.uint8), transforms, seed)
+    gray = drawn.astype(np.float32).mean(-1) / 255.0
+    soft = cv2.GaussianBlur(gray, (0, 0), blur_px) if blur_px > 0 else gray
+    return np.asarray(soft, np.float32)[..., None]
+
+
+def _transform(pixels: Pixels, transforms: list[Any], seed: int) -> Pixels:
+    for offset, transform in enumerate(transforms):
+        transform.set_random_seed(seed + offset)
+        pixels = transform(image=pixels)["image"]
+    return pixels
+
+
+def _lay_over(pixels: Pixels, cover: Field32, gray: float) -> Pixels:
+    return np.asarray(np.rint(pixels * (1.0 - cover) + gray * cover), np.uint8)
 
 
 def _draw_rain(severity: int, draw: Draw) -> Parameters:
     return {
-        "layers": int(_step(severity, (1, 1, 2, 3, 4))),
-        "slant_px": draw.between("slant", -9.0, 9.0),
-        "drop_length_px": int(_step(severity, (8, 12, 16, 20, 24))),
-        "gray": int(_step(severity, (95, 110, 120, 130, 140))),
-        "brightness": _step(severity, (0.95, 0.9, 0.85, 0.8, 0.75)),
+        "layers": int(_step(severity, (1, 2, 3, 4, 6))),
+        "slant_px": draw.between("slant", -10.0, 10.0),
+        "drop_length_px": int(_step(severity, (10, 14, 18, 22, 26))),
+        "opacity": _step(severity, (0.35, 0.42, 0.5, 0.55, 0.6)),
+        "dimming": _step(severity, (0.95, 0.9, 0.84, 0.78, 0.72)),
+        "mist": _step(severity, (0.02, 0.05, 0.09, 0.14, 0.2)),
     }
 
 
-def _build_rain(parameters: Parameters) -> list[Any]:
+def _rain(pixels: Pixels, parameters: Parameters) -> Pixels:
     A = _albumentations()
-    layers = int(parameters["layers"])
-    slant, gray = float(parameters["slant_px"]), int(parameters["gray"])
-    return [
+    slant = float(parameters["slant_px"])
+    drops = [
         A.RandomRain(
             slant_range=(slant, slant),
             drop_length=int(parameters["drop_length_px"]),
             drop_width=1,
-            drop_color=(gray, gray, gray),
-            blur_value=2,
-            brightness_coefficient=float(parameters["brightness"]) ** (1 / layers),
-            rain_type="heavy" if layers > 1 else "default",
+            drop_color=(255, 255, 255),
+            blur_value=1,
+            brightness_coefficient=1.0,
+            rain_type="default",
             p=1.0,
         )
-        for _ in range(layers)
+        for _ in range(int(parameters["layers"]))
     ]
+    streaks = _layer(drops, pixels.shape, fill=0, seed=int(parameters["seed"]), blur_px=0.5)
+    misty = pixels * float(parameters["dimming"]) * (1.0 - parameters["mist"]) + 170.0 * float(parameters["mist"])
+    return _lay_over(np.asarray(misty, np.uint8), streaks * float(parameters["opacity"]), 195.0)
 
 
-WEATHERS.register("rain")(Kind(_draw_rain, _build_rain, work_px=128))
+WEATHERS.register("rain")(Kind(_draw_rain, _rain, work_px=128))
 
 
 def _draw_fog(severity: int, draw: Draw) -> Parameters:
-    middle = _step(severity, (0.3, 0.4, 0.5, 0.6, 0.7))
-    return {"fog": draw.between("fog", middle - 0.04, middle + 0.04), "alpha": _step(severity, (0.05, 0.06, 0.07, 0.08, 0.09))}
+    return {
+        "fog": draw.between("fog", 0.45, 0.55),
+        "thinnest": _step(severity, (0.1, 0.2, 0.32, 0.45, 0.58)),
+        "thickest": _step(severity, (0.25, 0.4, 0.55, 0.68, 0.8)),
+        "gray": draw.between("gray", 195.0, 225.0),
+    }
 
 
-def _build_fog(parameters: Parameters) -> list[Any]:
+def _fog(pixels: Pixels, parameters: Parameters) -> Pixels:
     A = _albumentations()
     fog = float(parameters["fog"])
-    return [A.RandomFog(fog_coef_range=(fog, fog), alpha_coef=float(parameters["alpha"]), p=1.0)]
+    banks = A.RandomFog(fog_coef_range=(fog, fog), alpha_coef=0.05, p=1.0)
+    density = _layer([banks], pixels.shape, fill=0, seed=int(parameters["seed"]), blur_px=min(pixels.shape[:2]) / 10)
+    low, high = float(density.min()), float(density.max())
+    share = (density - low) / max(high - low, 1e-6)
+    thin, thick = float(parameters["thinnest"]), float(parameters["thickest"])
+    return _lay_over(pixels, np.asarray(thin + (thick - thin) * share, np.float32), float(parameters["gray"]))
 
 
-WEATHERS.register("fog")(Kind(_draw_fog, _build_fog, work_px=128))
+WEATHERS.register("fog")(Kind(_draw_fog, _fog, work_px=128))
 
 
 def _draw_snow(severity: int, draw: Draw) -> Parameters:
     return {
-        "snow_point": _step(severity, (0.05, 0.1, 0.15, 0.2, 0.25)),
-        "whitening": _step(severity, (1.2, 1.35, 1.5, 1.65, 1.8)),
-        "layers": int(_step(severity, (1, 2, 3, 4, 5))),
+        "snow_point": _step(severity, (0.02, 0.05, 0.08, 0.11, 0.14)),
+        "whitening": _step(severity, (1.05, 1.1, 1.15, 1.2, 1.25)),
+        "layers": int(_step(severity, (1, 2, 3, 4, 6))),
         "slant_px": draw.between("slant", -3.0, 3.0),
+        "opacity": _step(severity, (0.6, 0.65, 0.7, 0.75, 0.8)),
+        "haze": _step(severity, (0.03, 0.08, 0.14, 0.2, 0.28)),
     }
 
 
-def _build_snow(parameters: Parameters) -> list[Any]:
+def _snow(pixels: Pixels, parameters: Parameters) -> Pixels:
     A = _albumentations()
-    point, slant = float(parameters["snow_point"]), float(parameters["slant_px"])
-    bleach = A.RandomSnow(
+    point, slant, seed = float(parameters["snow_point"]), float(parameters["slant_px"]), int(parameters["seed"])
+    lying = A.RandomSnow(
         snow_point_range=(point, point), brightness_coeff=float(parameters["whitening"]), method="bleach", p=1.0
     )
-    flakes = [
+    falling = [
         A.RandomRain(
             slant_range=(slant, slant),
-            drop_length=2 + layer % 2,
-            drop_width=2 + layer % 2,
-            drop_color=(225, 228, 232),
-            blur_value=2 + layer % 2,
+            drop_length=1 + layer % 3,
+            drop_width=1 + layer % 2,
+            drop_color=(255, 255, 255),
+            blur_value=1,
             brightness_coefficient=1.0,
             rain_type="default",
             p=1.0,
         )
         for layer in range(int(parameters["layers"]))
     ]
-    return [bleach, *flakes]
+    flakes = _layer(falling, pixels.shape, fill=0, seed=seed + 1, blur_px=0.8)
+    haze = np.full_like(flakes, float(parameters["haze"]))
+    whitened = _lay_over(_transform(pixels, [lying], seed), haze, 205.0)
+    return _lay_over(whitened, flakes * float(parameters["opacity"]), 240.0)
 
 
-WEATHERS.register("snow")(Kind(_draw_snow, _build_snow, work_px=128))
+WEATHERS.register("snow")(Kind(_draw_snow, _snow, work_px=128))
 
 
 def _draw_sun_flare(severity: int, draw: Draw) -> Parameters:
     return {
-        "x": draw.between("x", 0.1, 0.89),
-        "y": draw.between("y", 0.02, 0.3),
+        "x": draw.between("x", 0.15, 0.84),
+        "y": draw.between("y", 0.05, 0.4),
         "angle": draw.between("angle", 0.0, 1.0),
-        "radius_px": int(_step(severity, (12, 18, 26, 34, 44))),
+        "radius_px": int(_step(severity, (14, 22, 30, 38, 46))),
+        "veil": _step(severity, (0.03, 0.08, 0.14, 0.2, 0.27)),
     }
 
 
-def _build_sun_flare(parameters: Parameters) -> list[Any]:
+def _sun_flare(pixels: Pixels, parameters: Parameters) -> Pixels:
     A = _albumentations()
     x, y, angle = (float(parameters[name]) for name in ("x", "y", "angle"))
-    return [
-        A.RandomSunFlare(
-            flare_roi=(x, y, x + 0.01, y + 0.01),
-            angle_range=(angle, angle),
-            num_flare_circles_range=(4, 4),
-            src_radius=int(parameters["radius_px"]),
-            src_color=(255, 250, 235),
-            method="physics_based",
-            p=1.0,
-        )
-    ]
+    flare = A.RandomSunFlare(
+        flare_roi=(x, y, x + 0.01, y + 0.01),
+        angle_range=(angle, angle),
+        num_flare_circles_range=(4, 4),
+        src_radius=int(parameters["radius_px"]),
+        src_color=(255, 250, 235),
+        method="physics_based",
+        p=1.0,
+    )
+    veil = np.full((*pixels.shape[:2], 1), float(parameters["veil"]), np.float32)
+    return _transform(_lay_over(pixels, veil, 250.0), [flare], int(parameters["seed"]))
 
 
-WEATHERS.register("sun-flare")(Kind(_draw_sun_flare, _build_sun_flare, work_px=128))
+WEATHERS.register("sun-flare")(Kind(_draw_sun_flare, _sun_flare, work_px=128))
 
 
 def _draw_shadow(severity: int, draw: Draw) -> Parameters:
-    middle = _step(severity, (0.3, 0.4, 0.5, 0.6, 0.7))
+    middle = _step(severity, (0.25, 0.4, 0.52, 0.64, 0.75))
     return {
         "darkness": draw.between("darkness", middle - 0.05, middle + 0.05),
         "shadows": int(_step(severity, (1, 1, 2, 2, 3))),
-        "corners": 3 + int(draw.between("corners", 0.0, 3.0)),
+        "penumbra_px": draw.between("penumbra", 0.6, 3.0),
     }
 
 
-def _build_shadow(parameters: Parameters) -> list[Any]:
+def _shadow(pixels: Pixels, parameters: Parameters) -> Pixels:
     A = _albumentations()
-    darkness, shadows = float(parameters["darkness"]), int(parameters["shadows"])
-    return [
-        A.RandomShadow(
-            shadow_roi=(0.0, 0.0, 1.0, 1.0),
-            num_shadows_limit=(shadows, shadows),
-            shadow_dimension=int(parameters["corners"]),
-            shadow_intensity_range=(darkness, darkness),
-            p=1.0,
-        )
-    ]
+    shadows = int(parameters["shadows"])
+    cast_shadow = A.RandomShadow(
+        shadow_roi=(0.0, 0.0, 1.0, 1.0),
+        num_shadows_limit=(shadows, shadows),
+        shadow_dimension=3,
+        shadow_intensity_range=(1.0, 1.0),
+        p=1.0,
+    )
+    light = _layer(
+        [cast_shadow], pixels.shape, fill=255, seed=int(parameters["seed"]), blur_px=float(parameters["penumbra_px"])
+    )
+    return _lay_over(pixels, (1.0 - light) * float(parameters["darkness"]), 0.0)
 
 
-WEATHERS.register("shadow")(Kind(_draw_shadow, _build_shadow, work_px=128))
+WEATHERS.register("shadow")(Kind(_draw_shadow, _shadow, work_px=128))
 
 
 def _draw_low_light(severity: int, draw: Draw) -> Parameters:
     return {
-        "brightness": _step(severity, (-0.25, -0.4, -0.52, -0.62, -0.7)),
+        "dimming": _step(severity, (-0.3, -0.44, -0.56, -0.65, -0.72)),
         "color_shift": draw.between("color", 0.02, 0.06),
         "noise": _step(severity, (0.15, 0.25, 0.35, 0.45, 0.55)),
     }
 
 
-def _build_low_light(parameters: Parameters) -> list[Any]:
+# noise before dimming: albumentations scales it by the picture's contrast, and a dark picture would get specks
+def _low_light(pixels: Pixels, parameters: Parameters) -> Pixels:
     A = _albumentations()
-    brightness, shift, noise = (float(parameters[name]) for name in ("brightness", "color_shift", "noise"))
-    return [
-        A.RandomBrightnessContrast(
-            brightness_limit=(brightness, brightness), contrast_limit=(0.0, 0.0), brightness_by_max=False, p=1.0
-        ),
-        A.ISONoise(color_shift=(shift, shift), intensity=(noise, noise), p=1.0),
-    ]
+    dimming, shift, noise = (float(parameters[name]) for name in ("dimming", "color_shift", "noise"))
+    dim = A.RandomBrightnessContrast(brightness_limit=(0.0, 0.0), contrast_limit=(dimming, dimming), p=1.0)
+    sensor = A.ISONoise(color_shift=(shift, shift), intensity=(noise, noise), p=1.0)
+    return _transform(pixels, [sensor, dim], int(parameters["seed"]))
 
 
-WEATHERS.register("low-light")(Kind(_draw_low_light, _build_low_light, work_px=64))
+WEATHERS.register("low-light")(Kind(_draw_low_light, _low_light, work_px=64))
 
 
 def _draw_compression(severity: int, draw: Draw) -> Parameters:
@@ -370,13 +404,14 @@ def _draw_compression(severity: int, draw: Draw) -> Parameters:
     return {"quality": round(quality * draw.between("quality", 0.9, 1.1))}
 
 
-def _build_compression(parameters: Parameters) -> list[Any]:
+def _compression(pixels: Pixels, parameters: Parameters) -> Pixels:
     A = _albumentations()
     quality = int(parameters["quality"])
-    return [A.ImageCompression(compression_type="jpeg", quality_range=(quality, quality), p=1.0)]
+    jpeg = A.ImageCompression(compression_type="jpeg", quality_range=(quality, quality), p=1.0)
+    return _transform(pixels, [jpeg], int(parameters["seed"]))
 
 
-WEATHERS.register("compression")(Kind(_draw_compression, _build_compression, work_px=64))
+WEATHERS.register("compression")(Kind(_draw_compression, _compression, work_px=64))
 
 
 def _draw_downscaling(severity: int, draw: Draw) -> Parameters:
@@ -384,16 +419,17 @@ def _draw_downscaling(severity: int, draw: Draw) -> Parameters:
     return {"scale": draw.between("scale", scale * 0.95, scale * 1.05)}
 
 
-def _build_downscaling(parameters: Parameters) -> list[Any]:
+def _downscaling(pixels: Pixels, parameters: Parameters) -> Pixels:
     import cv2
 
     A = _albumentations()
     scale = float(parameters["scale"])
     resampling = {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR}
-    return [A.Downscale(scale_range=(scale, scale), interpolation_pair=resampling, p=1.0)]
+    small = A.Downscale(scale_range=(scale, scale), interpolation_pair=resampling, p=1.0)
+    return _transform(pixels, [small], int(parameters["seed"]))
 
 
-WEATHERS.register("downscaling")(Kind(_draw_downscaling, _build_downscaling, work_px=64))
+WEATHERS.register("downscaling")(Kind(_draw_downscaling, _downscaling, work_px=64))
 
 
 @SCENE_KINDS.register("weather")

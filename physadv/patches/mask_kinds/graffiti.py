@@ -94,8 +94,8 @@ class Graffiti(InMillimetres):
     drawn_for_mm: LengthMm | None = 762.0
     strokes: tuple[Stroke, ...] = ()
     words: tuple[Word, ...] = (
-        Word(text="LOVE", y_mm=-207.0, x_mm=-6.0, height_mm=122.0, stroke_mm=25.0, turn_deg=-3.0),
-        Word(text="HATE", y_mm=207.0, x_mm=4.0, height_mm=122.0, stroke_mm=25.0, turn_deg=2.0),
+        Word(text="LOVE", y_mm=-209.0, x_mm=-6.0, height_mm=128.0, stroke_mm=31.0, turn_deg=-3.0),
+        Word(text="HATE", y_mm=209.0, x_mm=4.0, height_mm=128.0, stroke_mm=31.0, turn_deg=2.0),
     )
     unsteadiness: Annotated[float, Field(ge=0.0, le=2.0, allow_inf_nan=False)] = 1.0
     """Of the painter's hand: 0 draws like a machine, 1 like a person."""

@@ -1,0 +1,111 @@
+"""Goals: what counts as success, and the loss that leads there. Every goal works with every search."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from physadv.core.errors import PhysadvError
+from physadv.core.registry import Registry
+from physadv.victims import Victim
+
+
+def margin(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Largest other logit minus the wanted one, ``[N]``: negative where the wanted class wins (Carlini & Wagner 2017)."""
+    others = logits.scatter(1, wanted[:, None], -torch.inf)
+    return others.amax(1) - logits.gather(1, wanted[:, None])[:, 0]
+
+
+@dataclass(frozen=True)
+class Goal(ABC):
+    """What the attack is after.
+
+    Attributes:
+        true_class: index of the sign's own class.
+    """
+
+    true_class: int
+
+    @abstractmethod
+    def loss(self, logits: Tensor) -> Tensor:
+        """Loss ``[N]`` of logits ``[N, K]``, smaller is nearer to the goal; smooth, and flat once a frame is won."""
+
+    @abstractmethod
+    def success(self, logits: Tensor) -> Tensor:
+        """Whether each frame is won, bool ``[N]``."""
+
+    @property
+    def target_class(self) -> int | None:
+        """Index of the class aimed at, None if any wrong one will do."""
+        return None
+
+
+@dataclass(frozen=True)
+class Untargeted(Goal):
+    """Any class but the sign's own."""
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """Softplus of the true class's lead."""
+        true = torch.full((len(logits),), self.true_class, device=logits.device)
+        return F.softplus(-margin(logits, true))
+
+    def success(self, logits: Tensor) -> Tensor:
+        """The prediction is wrong."""
+        return logits.argmax(1) != self.true_class
+
+
+@dataclass(frozen=True)
+class Targeted(Goal):
+    """One given class."""
+
+    target: int
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """Softplus of the strongest other class's lead over the target."""
+        return F.softplus(margin(logits, torch.full((len(logits),), self.target, device=logits.device)))
+
+    def success(self, logits: Tensor) -> Tensor:
+        """The prediction is the target."""
+        return logits.argmax(1) == self.target
+
+    @property
+    def target_class(self) -> int | None:
+        return self.target
+
+
+GOALS: Registry[str] = Registry("goal")
+GOALS.register("untargeted")("any class but the sign's own")
+GOALS.register("targeted")("the class given as targeted:CLASS")
+GOALS.register("runner_up")("the second most probable class of the clean sign")
+
+
+def build_goal(spec: str, *, victim: Victim, true_class: int, clean_logits: Tensor) -> Goal:
+    """A goal from its words on the command line.
+
+    Args:
+        spec: ``untargeted``, ``targeted:CLASS`` or ``runner_up``.
+        victim: gives meaning to the class's name.
+        true_class: index of the sign's own class.
+        clean_logits: ``[N, K]`` of the clean sign, for ``runner_up``: its mean probabilities decide.
+
+    Raises:
+        PhysadvError: no such goal or class, or the target is the sign's own class.
+    """
+    kind, _, name = spec.partition(":")
+    GOALS[kind]
+    if (kind == "targeted") != bool(name):
+        raise PhysadvError(f"goal {spec!r}: write untargeted, runner_up, or targeted:CLASS, such as targeted:speedLimit45")
+    if kind == "untargeted":
+        return Untargeted(true_class)
+    if kind == "runner_up":
+        mean = clean_logits.softmax(1).mean(0)
+        mean[true_class] = -1.0
+        return Targeted(true_class, int(mean.argmax()))
+    target = victim.class_index(name)
+    if target == true_class:
+        raise PhysadvError(f"goal {spec!r}: {name} is the sign's own class; choose another one")
+    return Targeted(true_class, target)

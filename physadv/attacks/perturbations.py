@@ -1,0 +1,109 @@
+"""Perturbations: what may change on the sign, and what is admissible."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from physadv.core.color import srgb_to_linear
+from physadv.patches import Mask, Paint, Palette, compose, non_printability, total_variation
+from physadv.scenes import PaintedSign
+from physadv.signs import Sign
+
+
+class Perturbation(ABC):
+    """A family of painted signs, indexed by parameters ``theta``."""
+
+    @abstractmethod
+    def begin(self, generator: torch.Generator) -> Tensor:
+        """Parameters to start from."""
+
+    @abstractmethod
+    def painted(self, theta: Tensor) -> PaintedSign:
+        """The sign with this paint, differentiable in ``theta``."""
+
+    @abstractmethod
+    def project(self, theta: Tensor) -> Tensor:
+        """The nearest admissible parameters."""
+
+    def penalty(self, theta: Tensor) -> Tensor:
+        """What else is unwanted of the paint, a scalar; 0 if nothing is."""
+        return theta.new_zeros(())
+
+
+class Sticker(Perturbation):
+    """Paint of any colours inside a fixed mask: RP2's perturbation (Eykholt et al. 2018, section 3.2).
+
+    Args:
+        sign: what is painted on.
+        mask: where.
+        paint: which colours there are.
+        px: texels a side while optimising.
+        smoothness: weight of the total variation.
+        printability: weight of the non-printability of the printed colours.
+    """
+
+    def __init__(
+        self,
+        sign: Sign,
+        mask: Mask,
+        paint: Paint,
+        *,
+        px: int,
+        device: torch.device,
+        palette: Palette,
+        smoothness: float,
+        printability: float,
+    ) -> None:
+        self.sign, self.paint, self.px = sign, paint, px
+        self.mask = mask.at(px)
+        self.alpha = self.mask.alpha.to(device)
+        self.base = sign.texture(px).to(device)
+        self._bare = PaintedSign(sign, self.base, 1.0 - self.alpha)
+        self._palette = palette.to(device)
+        self._smoothness, self._printability = smoothness, printability
+
+    def begin(self, generator: torch.Generator) -> Tensor:
+        """Nearly grey, with a little noise so that no two texels start alike."""
+        return self.paint.init(generator, self.px).to(self.alpha.device)
+
+    def painted(self, theta: Tensor) -> PaintedSign:
+        """The sign's artwork under opaque ink."""
+        return self._bare.repainted(compose(self.base, self.alpha, srgb_to_linear(self.paint.decode(theta))))
+
+    def project(self, theta: Tensor) -> Tensor:
+        """Into the colours' range."""
+        return self.paint.project(theta)
+
+    def penalty(self, theta: Tensor) -> Tensor:
+        """Weighted total variation and non-printability, of the printed colour."""
+        total = theta.new_zeros(())
+        if self._smoothness or self._printability:
+            colours = self.paint.decode(theta)
+            if self._smoothness:
+                total = total + self._smoothness * total_variation(colours, self.alpha)
+            if self._printability:
+                total = total + self._printability * non_printability(colours, self._palette, self.alpha)
+        return total
+
+
+class FullFace(Sticker):
+    """Colour over the whole face with an L1 penalty on what differs from the sign: RP2's first stage.
+
+    The penalty makes the change sparse, so that what is left says where paint matters (Eykholt et al. 2018, section 3.2.1).
+    """
+
+    def __init__(self, *args: object, sparsity: float, **options: object) -> None:
+        super().__init__(*args, **options)  # type: ignore[arg-type]
+        self._sparsity = sparsity
+
+    def change(self, theta: Tensor) -> Tensor:
+        """How much each texel's linear colour differs from the sign's, ``[1, P, P]``."""
+        colour = srgb_to_linear(self.paint.decode(theta))
+        return (colour - self.base[:3]).abs().mean(0, keepdim=True) * self.alpha
+
+    def penalty(self, theta: Tensor) -> Tensor:
+        """The mean absolute change of the face."""
+        return self._sparsity * self.change(theta).sum() / self.alpha.sum()

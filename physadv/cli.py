@@ -1,0 +1,236 @@
+"""The command line: words to calls, nothing else. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from physadv.core.errors import PhysadvError
+
+if TYPE_CHECKING:
+    from physadv.evaluation.summary import Summary
+
+app = typer.Typer(
+    name="physadv",
+    help="Does a traffic-sign classifier survive stickers and graffiti in the physical world?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+
+VictimOption = Annotated[str, typer.Option("--victim", help="A shipped victim's name, or the path of a victim card.")]
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
+SeedOption = Annotated[int, typer.Option(help="Seed of everything that is drawn at random.")]
+DataOption = Annotated[Path | None, typer.Option(help="Data folder; in place of PHYSADV_DATA.")]
+
+
+@app.command()
+def run(
+    experiment: Annotated[
+        Path | None, typer.Argument(help="Experiment file; the shipped stop-sign experiment if not given.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; runs/NAME if not given.")] = None,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Design a patch, evaluate it, write the report. The same command resumes what was stopped."""
+    from physadv.evaluation.experiment import load_experiment, run_experiment
+    from physadv.progress import design_progress
+
+    plan = load_experiment(experiment)
+    folder = out or Path("runs") / plan.name
+    with design_progress() as listener:
+        summary = run_experiment(plan, folder, listener=listener, device=device)
+    _finish(summary, folder, max_asr=plan.max_asr)
+
+
+@app.command()
+def design(
+    out: Annotated[Path, typer.Option(help="Folder of the patch to write.")],
+    victim: VictimOption = "gtsrb-cnn",
+    sign: Annotated[str, typer.Option(help="The sign to paint on; see physadv signs.")] = "us/stop",
+    goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
+    mask: Annotated[str, typer.Option(help="Kind of mask, or a mask's YAML file; see physadv list.")] = "bars",
+    paint: Annotated[str, typer.Option(help="Which colours: see physadv list.")] = "free",
+    scene: Annotated[
+        list[str] | None, typer.Option(help="Scene to design through, name or YAML file; may be repeated. [default: wide]")
+    ] = None,
+    search: Annotated[str, typer.Option(help="adam or sign.")] = "adam",
+    seconds: Annotated[float | None, typer.Option(help="Budget of time. [default: 60]")] = None,
+    steps: Annotated[int | None, typer.Option(help="Budget of steps: repeatable, where --seconds is not.")] = None,
+    restarts: Annotated[int, typer.Option(help="Runs that share the budget; the best is kept.")] = 1,
+    seed: SeedOption = 0,
+    views: Annotated[int, typer.Option(help="Frames a step.")] = 64,
+    true_class: Annotated[str | None, typer.Option(help="The sign's class in the victim's words.")] = None,
+    device: DeviceOption = "cpu",
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite the patch that is there.")] = False,
+) -> None:
+    """Design a patch that fools a victim, through differentiable scenes."""
+    from physadv.attacks import DesignConfig, design
+    from physadv.core.config import validate
+    from physadv.progress import design_progress
+
+    if seconds is None and steps is None:
+        seconds = 60.0
+    words: dict[str, Any] = {
+        "victim": victim,
+        "sign": sign,
+        "goal": goal,
+        "mask": mask,
+        "paint": {"kind": paint},
+        "scenes": scene or ["wide"],
+        "search": {"kind": search},
+        "seconds": seconds,
+        "steps": steps,
+        "restarts": restarts,
+        "seed": seed,
+        "views": views,
+        "true_class": true_class,
+        "device": device,
+    }
+    config = validate(DesignConfig, words, "physadv design")
+    with design_progress() as listener:
+        patch = design(config, out=out, listener=listener, replace=replace)
+    measured = patch.record.measured
+    typer.echo(
+        f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
+        f"kept aside while designing; {patch.record.area_fraction:.1%} of the sign's area"
+    )
+    typer.echo(f"next: physadv evaluate {out} --victim {victim} --battery stationary-15 --battery drive-by --out report")
+
+
+@app.command()
+def evaluate(
+    patches: Annotated[list[Path], typer.Argument(help="Folders of patches.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results.")],
+    victim: Annotated[list[str], typer.Option(help="A victim's name or card; may be repeated.")],
+    battery: Annotated[
+        list[str] | None, typer.Option(help="A battery's name or file; may be repeated. [default: stationary-15, drive-by]")
+    ] = None,
+    frames: Annotated[int | None, typer.Option(help="Frames an entry, in place of the battery's own number.")] = None,
+    max_asr: Annotated[
+        float | None, typer.Option(help="Exit with 1 if an attack's success rate is above this, 0 to 1.")
+    ] = None,
+    true_class: Annotated[str | None, typer.Option(help="The sign's class in the victim's words.")] = None,
+    device: DeviceOption = "cpu",
+    batch: Annotated[int, typer.Option(help="Frames rendered at once.")] = 64,
+) -> None:
+    """Score patches and their controls on frames that no design has seen, and write the report."""
+    from physadv.evaluation import evaluate
+
+    summary = evaluate(
+        patches,
+        victim,
+        battery or ["stationary-15", "drive-by"],
+        out,
+        frames=frames,
+        max_asr=max_asr,
+        true_class=true_class,
+        device=device,
+        batch=batch,
+    )
+    _finish(summary, out, max_asr=max_asr)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="Folder that physadv evaluate or run has written.")]) -> None:
+    """Write report.html again from the results in a folder."""
+    from physadv.reports import report_from
+
+    typer.echo(f"report: {report_from(folder)}")
+
+
+@app.command()
+def preview(
+    scene: Annotated[str, typer.Option(help="Scene, name or YAML file.")] = "wide",
+    out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("preview.png"),
+    sign: Annotated[str, typer.Option(help="The sign to show, where no patch is given.")] = "us/stop",
+    patch: Annotated[Path | None, typer.Option(help="Folder of a patch to show.")] = None,
+    frames: Annotated[int, typer.Option(min=1, max=400, help="How many frames.")] = 24,
+    px: Annotated[int, typer.Option(min=16, max=1024, help="Side of a frame.")] = 128,
+    seed: SeedOption = 0,
+) -> None:
+    """Write a contact sheet of a scene's frames, each with its conditions."""
+    from physadv.scenes.contact_sheet import write_contact_sheet
+
+    write_contact_sheet(out, scene=scene, sign=sign, patch=patch, frames=frames, px=px, seed=seed)
+    typer.echo(f"{frames} frames of scene {scene}: {out}")
+
+
+@app.command()
+def signs(
+    out: Annotated[Path | None, typer.Option(help="PNG to draw them on.")] = None,
+    px: Annotated[int, typer.Option(min=32, max=2048, help="Side of a drawn sign.")] = 192,
+) -> None:
+    """List the signs, and draw them."""
+    from physadv.core.files import atomic_path
+    from physadv.core.images import write_png
+    from physadv.signs import draw_sheet, list_rows, load_sign, sign_names
+
+    _table("signs", list_rows())
+    if out is not None:
+        with atomic_path(out) as temporary:
+            write_png(temporary, draw_sheet([load_sign(name) for name in sign_names()], px))
+        typer.echo(f"drawn on {out}")
+
+
+@app.command(name="list")
+def list_parts() -> None:
+    """List victims, attacks' parts, masks, paints, scenes, batteries and signs."""
+    from physadv.catalogue import catalogue
+
+    for title, rows in catalogue():
+        _table(title, rows)
+
+
+def _table(title: str, rows: list[dict[str, str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in rows[0] if rows else ():
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row.values())
+    Console().print(table)
+
+
+def _finish(summary: Summary, folder: Path, *, max_asr: float | None) -> None:
+    """Report, summary on the terminal, exit code 1 if a threshold is broken."""
+    from rich.console import Console
+
+    from physadv.evaluation import exceeds
+    from physadv.reports import print_summary, write_report
+
+    page = write_report(summary, folder)
+    print_summary(summary, Console())
+    typer.echo(f"report: {page}")
+    if exceeds(summary, max_asr):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one sentence and exit code 2."""
+    from click.exceptions import Abort, ClickException, Exit
+
+    try:
+        code = app(standalone_mode=False)
+    except PhysadvError as error:
+        typer.echo(f"error: {error}", err=True)
+        code = 2
+    except (KeyboardInterrupt, Abort):
+        typer.echo("stopped; the same command goes on from here", err=True)
+        code = 130
+    except ClickException as error:
+        error.show()
+        code = error.exit_code
+    except Exit as error:
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""Batteries: what a patch is put through, as a YAML file that a team writes, versions and shares.
+
+Seeds: a battery's seeds are used as they stand. A design draws its frames from seeds of its own; an entry with the scene
+*and* the seed of the design that made a patch would score it on frames it has seen, and the runner flags that loudly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from physadv.core.config import Config, read_yaml, validate
+from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.files import read_named_yaml
+from physadv.scenes import Scene, load_scene
+from physadv.scenes.weather import Weather, WeatherGrid
+
+_PACKAGE = "physadv.evaluation"
+
+
+class Window(Config):
+    """Fooled at ``k`` of ``n`` consecutive frames: what a tracker that votes over n frames would believe."""
+
+    k: int = Field(ge=1)
+    n: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Window:
+        if self.k > self.n:
+            raise ValueError(f"k = {self.k} of n = {self.n} frames is the wrong way round; k must not exceed n")
+        return self
+
+
+class Thresholds(Config):
+    """What a patch x victim must keep within to pass; a threshold that is not given is not tested.
+
+    Shares are compared as measured, not by their interval.
+    """
+
+    max_asr: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Attack success, untargeted (any misreading counts), among frames whose clean sign was read correctly."""
+    max_targeted_asr: float | None = Field(default=None, ge=0.0, le=1.0)
+    max_gain: float | None = Field(default=None, ge=-1.0, le=1.0)
+    """Adversarial gain over the best control, untargeted."""
+    max_fooled_drives: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Share of drives fooled at k of n consecutive frames."""
+    min_clean_accuracy: float | None = Field(default=None, ge=0.0, le=1.0)
+
+
+class Bins(Config):
+    """Edges of the bins of distance and of angle, rising; frames outside go to the first or last bin."""
+
+    distance_m: tuple[float, ...] = (1.5, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 75.0)
+    angle_deg: tuple[float, ...] = (0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 70.0)
+
+    @field_validator("distance_m", "angle_deg")
+    @classmethod
+    def _rising(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
+        if len(edges) < 2:
+            raise ValueError("needs at least two edges")
+        for low, high in pairwise(edges):
+            if low >= high:
+                raise ValueError(f"edges {low:g}, {high:g} are the wrong way round; they must rise")
+        return edges
+
+
+class Entry(Config):
+    """One scene of a battery.
+
+    Exactly one of ``frames`` and ``approaches`` (drives) says how many.
+    """
+
+    scene: str | dict[str, Any]
+    """A scene's name, the path of its YAML file (relative to the battery's), or its declaration."""
+    frames: int | None = Field(default=None, ge=1)
+    approaches: int | None = Field(default=None, ge=1)
+    seed: int = Field(ge=0, lt=2**62)
+    weather: WeatherGrid | None = None
+    """Puts the scene's frames into weather; ``{}`` is all kinds and severities in turn."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Entry:
+        if (self.frames is None) == (self.approaches is None):
+            raise ValueError("give either frames or approaches")
+        return self
+
+
+class Battery(Config):
+    """A battery of tests."""
+
+    name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._ +-]*$")
+    description: str = ""
+    entries: tuple[Entry, ...] = Field(min_length=1)
+    consecutive: Window = Window(k=5, n=10)
+    thresholds: Thresholds = Thresholds()
+    bins: Bins = Bins()
+    half_width: float = Field(default=0.05, gt=0.0, lt=0.5)
+    """The interval asked for: a headline that is surer than plus or minus this is not flagged for too few frames."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the whole configuration, defaults filled in."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+
+def battery_names() -> list[str]:
+    """Names of the shipped batteries."""
+    folder = resources.files(_PACKAGE).joinpath("batteries")
+    return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
+
+
+def load_battery(spec: str | Path | Mapping[str, Any] | Battery) -> Battery:
+    """A battery.
+
+    Args:
+        spec: a shipped battery's name, the path of a YAML file, its content, or a battery, which is returned as it is.
+
+    Raises:
+        PhysadvError: no such battery, or its declaration (or that of a scene in it) is wrong.
+    """
+    if isinstance(spec, Battery):
+        return spec
+    if isinstance(spec, Mapping):
+        return _checked(validate(Battery, dict(spec), f"battery {spec.get('name', '(without a name)')}"), "battery")
+    if isinstance(spec, str) and spec in battery_names():
+        data = read_named_yaml(_PACKAGE, f"batteries/{spec}.yaml")
+        return _checked(validate(Battery, data, f"battery {spec}"), f"battery {spec}")
+    path = Path(spec)
+    if path.suffix not in {".yaml", ".yml"}:
+        raise unknown_name("battery", str(spec), [*battery_names(), "or the path of a .yaml file"])
+    return _checked(_with_scenes(validate(Battery, read_yaml(path), path), path.parent), str(path))
+
+
+def _with_scenes(battery: Battery, folder: Path) -> Battery:
+    """Scene files read and put in the place of their paths, so that the battery is whole in itself."""
+    entries = tuple(
+        entry.model_copy(update={"scene": read_yaml(folder / entry.scene)})
+        if isinstance(entry.scene, str) and entry.scene.endswith((".yaml", ".yml"))
+        else entry
+        for entry in battery.entries
+    )
+    return battery.model_copy(update={"entries": entries})
+
+
+def _checked(battery: Battery, source: str) -> Battery:
+    for number, entry in enumerate(battery.entries):
+        try:
+            scene = entry_scene(entry)
+        except PhysadvError as error:
+            raise PhysadvError(f"{source}: entries.{number}: {error}") from error
+        if entry.approaches is not None and scene.frames_per_approach == 1:
+            raise PhysadvError(
+                f"{source}: entries.{number}: approaches = {entry.approaches}, but scene {scene.name} is no drive-by; "
+                "give frames"
+            )
+    return battery
+
+
+def entry_scene(entry: Entry) -> Scene:
+    """The scene of an entry, in its weather."""
+    scene = load_scene(entry.scene)
+    return scene if entry.weather is None else Weather(scene, entry.weather)
+
+
+def frame_counts(battery: Battery, scenes: Sequence[Scene], *, frames: int | None = None) -> list[int]:
+    """Frames of each entry.
+
+    ``frames`` overrides the battery's total: it is shared out in proportion, rounded up to whole drives.
+    """
+    own = [
+        entry.frames if entry.frames is not None else (entry.approaches or 0) * scene.frames_per_approach
+        for entry, scene in zip(battery.entries, scenes, strict=True)
+    ]
+    if frames is None:
+        return own
+    total = sum(own)
+    shares = [max(1, round(frames * count / total)) for count in own]
+    units = [
+        scene.frames_per_approach if entry.approaches is not None else 1
+        for entry, scene in zip(battery.entries, scenes, strict=True)
+    ]
+    return [-(-share // unit) * unit for share, unit in zip(shares, units, strict=True)]

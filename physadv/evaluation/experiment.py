@@ -1,0 +1,102 @@
+"""An experiment: design and evaluate in one file, resumable."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from pydantic import Field
+
+from physadv.attacks import DesignConfig, Listener, design
+from physadv.core.config import Config, read_yaml, validate
+from physadv.core.errors import PhysadvError
+from physadv.core.files import read_json, read_named_yaml, write_json
+from physadv.evaluation.runner import evaluate
+from physadv.evaluation.summary import Summary
+
+SHIPPED = "stop-sign"
+
+
+class Scoring(Config):
+    """What an experiment's patch is scored with."""
+
+    victims: tuple[str, ...] = ()
+    """Beside the victim that the patch is designed against."""
+    batteries: tuple[str, ...] = Field(default=("stationary-15", "drive-by"), min_length=1)
+    frames: int | None = Field(default=None, gt=0)
+    """Frames an entry, in place of the battery's own number."""
+
+
+class Experiment(Config):
+    """Design a patch, score it beside its controls."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    description: str = ""
+    design: DesignConfig
+    evaluate: Scoring = Field(default_factory=Scoring)
+    max_asr: float | None = Field(default=None, ge=0, le=1)
+
+
+def experiment_names() -> list[str]:
+    """Names of the shipped experiments."""
+    folder = resources.files("physadv.evaluation").joinpath("experiments")
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_experiment(path: Path | None = None) -> Experiment:
+    """An experiment file, or the shipped stop-sign experiment. Paths in it are relative to the file.
+
+    Raises:
+        PhysadvError: the file is missing or wrong.
+    """
+    if path is None or str(path) in experiment_names():
+        name = SHIPPED if path is None else str(path)
+        data = read_named_yaml("physadv.evaluation", f"experiments/{name}.yaml")
+        return validate(Experiment, data, f"experiment {name}")
+    plan = validate(Experiment, read_yaml(path), path)
+
+    def near(spec: str) -> str:
+        beside = path.parent / spec
+        return str(beside) if Path(spec).suffix in {".yaml", ".yml"} and beside.is_file() else spec
+
+    scenes = tuple(near(scene) if isinstance(scene, str) else scene for scene in plan.design.scenes)
+    design_config = plan.design.model_copy(update={"victim": near(plan.design.victim), "scenes": scenes})
+    scoring = plan.evaluate.model_copy(
+        update={
+            "victims": tuple(map(near, plan.evaluate.victims)),
+            "batteries": tuple(map(near, plan.evaluate.batteries)),
+        }
+    )
+    return plan.model_copy(update={"design": design_config, "evaluate": scoring})
+
+
+def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = None, device: str = "cpu") -> Summary:
+    """Runs what is still missing of an experiment in folder ``out``: ``patch/``, then the evaluation's files.
+
+    Raises:
+        PhysadvError: ``out`` belongs to another experiment, or something in the plan is wrong.
+    """
+    plan = plan.model_copy(update={"design": plan.design.model_copy(update={"device": device})})
+    record = out / "experiment.json"
+    echo = plan.model_dump(mode="json")
+    if record.exists():
+        if read_json(record) != echo:
+            raise PhysadvError(f"{out}: holds another experiment; choose another --out, or remove that folder")
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise PhysadvError(f"{out}: exists and is not an experiment's folder; choose another --out")
+    else:
+        write_json(record, echo)
+    patch = out / plan.name
+    if not (patch / "patch.json").exists():
+        design(plan.design, out=patch, listener=listener)
+    victims = list(dict.fromkeys([plan.design.victim, *plan.evaluate.victims]))
+    return evaluate(
+        [patch],
+        victims,
+        list(plan.evaluate.batteries),
+        out / "evaluation",
+        frames=plan.evaluate.frames,
+        max_asr=plan.max_asr,
+        true_class=plan.design.true_class,
+        device=device,
+    )

@@ -1,0 +1,172 @@
+"""The outcomes table: one row a frame, subject, patch and victim. Written in parts, merged into one Parquet file.
+
+A part holds a few hundred frames of one battery entry with all subjects and victims, and appears whole or not at all, so a
+killed run resumes at the first part that is missing. Nothing ever holds more than a part.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from physadv.core.errors import PhysadvError
+from physadv.core.files import atomic_path
+from physadv.scenes import INTEGERS, Conditions
+
+OUTCOMES_VERSION = 1
+"""Of the table's schema; in the file's metadata under ``VERSION_KEY``."""
+VERSION_KEY = b"physadv.outcomes_version"
+RUN_KEY = b"physadv.run"
+TOP = 5
+"""Classes a row lists, most probable first."""
+ROWS_PER_GROUP = 8192
+
+_NAME = pa.dictionary(pa.int32(), pa.string())
+_CONDITIONS = [(field.name, pa.int64() if field.name in INTEGERS else pa.float64()) for field in fields(Conditions)]
+
+SCHEMA = pa.schema(
+    [
+        ("patch", _NAME),
+        ("subject", _NAME),
+        ("victim", _NAME),
+        ("battery", _NAME),
+        ("entry", pa.int32()),
+        ("scene", _NAME),
+        ("seed", pa.int64()),
+        ("frames_per_approach", pa.int32()),
+        *_CONDITIONS,
+        ("light_name", _NAME),
+        ("angle_deg", pa.float64()),
+        ("weather", _NAME),
+        ("severity", pa.int32()),
+        ("weather_parameters", pa.string()),
+        ("true_class", _NAME),
+        ("target_class", _NAME),
+        ("top_classes", pa.list_(pa.string())),
+        ("top_probabilities", pa.list_(pa.float32())),
+        ("predicted", _NAME),
+        ("probability", pa.float32()),
+        ("true_probability", pa.float32()),
+        ("target_probability", pa.float32()),
+        ("correct", pa.bool_()),
+        ("fooled_untargeted", pa.bool_()),
+        ("fooled_targeted", pa.bool_()),
+    ]
+)
+"""``weather``, ``severity``, ``weather_parameters`` (JSON), ``target_class`` and what follows from it are null where there is
+none. ``fooled_untargeted`` is ``predicted != true_class``, ``fooled_targeted`` is ``predicted == target_class``."""
+
+
+def rows_of(columns: Mapping[str, Any], count: int) -> pa.RecordBatch:
+    """A batch of ``count`` rows from columns; a column that is one value (or None) is the same in all rows.
+
+    Raises:
+        ValueError: a column is missing or is not of the schema.
+    """
+    if set(columns) != set(SCHEMA.names):
+        raise ValueError(f"columns differ from the schema: {sorted(set(columns) ^ set(SCHEMA.names))}")
+    return pa.record_batch([_array(columns[field.name], field.type, count) for field in SCHEMA], schema=SCHEMA)
+
+
+def _array(value: Any, kind: pa.DataType, count: int) -> pa.Array:
+    if value is None:
+        return pa.nulls(count, kind)
+    if isinstance(value, (str, int, float, bool)):
+        return pa.array([value], kind).take(pa.array(np.zeros(count, np.int32)))
+    return pa.array(value, kind)
+
+
+class Parts:
+    """The folder of parts of a run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, battery: int, entry: int, start: int) -> Path:
+        """Of the part that begins at frame ``start`` of that entry; names sort in the table's order."""
+        return self.folder / f"{battery:03d}-{entry:03d}-{start:010d}.parquet"
+
+    def write(self, path: Path, batches: Iterable[pa.RecordBatch]) -> None:
+        """Writes a part, whole or not at all."""
+        with atomic_path(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+
+    def merge(self, paths: Sequence[Path], target: Path, *, run: str) -> None:
+        """Joins the parts into one table, a few thousand rows a row group, and removes them.
+
+        Raises:
+            PhysadvError: a part is missing or damaged, or the system refuses to write.
+        """
+        schema = SCHEMA.with_metadata({VERSION_KEY: str(OUTCOMES_VERSION).encode(), RUN_KEY: run.encode()})
+        with atomic_path(target) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            for rows in _regroup(table for path in paths for table in read_batches(path)):
+                writer.write_table(rows.replace_schema_metadata(schema.metadata), row_group_size=ROWS_PER_GROUP)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _regroup(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Batches gathered until they make a row group."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(len(part) for part in waiting) >= ROWS_PER_GROUP:
+            yield _table(waiting)
+            waiting = []
+    if waiting:
+        yield _table(waiting)
+
+
+def _table(batches: list[pa.RecordBatch]) -> pa.Table:
+    return pa.Table.from_batches([batch.cast(SCHEMA) for batch in batches], SCHEMA).unify_dictionaries()
+
+
+def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a table, a bounded number at a time.
+
+    Raises:
+        PhysadvError: missing or damaged.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=list(columns) if columns else None)
+    except FileNotFoundError as error:
+        raise PhysadvError(f"{path}: no such table") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PhysadvError(f"{path}: not a readable Parquet table ({error})") from error
+
+
+def check_version(path: Path) -> int:
+    """Number of rows of an outcomes table of this version.
+
+    Raises:
+        PhysadvError: missing, damaged, not an outcomes table, or of another version.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            metadata, rows = file.schema_arrow.metadata or {}, file.metadata.num_rows
+    except FileNotFoundError as error:
+        raise PhysadvError(f"{path}: no such table") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PhysadvError(f"{path}: not a readable Parquet table ({error})") from error
+    version = metadata.get(VERSION_KEY)
+    if version != str(OUTCOMES_VERSION).encode():
+        found = f"version {version.decode()}" if version else "no version"
+        raise PhysadvError(f"{path}: {found} of the outcomes table; this physadv reads version {OUTCOMES_VERSION}")
+    return int(rows)
+
+
+def numpy_column(batch: pa.RecordBatch, name: str) -> npt.NDArray[Any]:
+    """A column without nulls as an array; a nullable flag counts as false, a nullable number as NaN where null."""
+    column = batch.column(name)
+    if pa.types.is_boolean(column.type):
+        column = column.fill_null(False)
+    return cast("npt.NDArray[Any]", column.to_numpy(zero_copy_only=False))

@@ -1,0 +1,414 @@
+"""The HTML report: one self-contained file. Everything that it says comes from the summary."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from physadv.core.files import write_text
+from physadv.evaluation.summary import PatchInfo, Rate, Record, Slice, Summary, read_summary
+from physadv.reports import charts, words
+from physadv.reports.charts import Bar, Curve
+from physadv.reports.pictures import Frame, data_url, plan, record_frames
+
+FILE_NAME = "report.html"
+HERO_PX, CARD_PX, THUMB_PX = 320, 160, 72
+CONFUSION_ROWS = 8
+CONFIG_CHARACTERS = 40_000
+"""A configuration longer than this is cut in the page; the whole of it is in ``summary.json``."""
+UNPRINTABLE = {code: "\ufffd" for code in [*range(32), *range(127, 160)] if chr(code) not in "\t\n"}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with its heading and the sentence under it."""
+
+    title: str
+    note: str
+    picture: Markup
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure at the head of a record."""
+
+    title: str
+    value: str
+    detail: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class PatchView:
+    """A patch with its pictures as ``data:`` addresses."""
+
+    info: PatchInfo
+    hero: str
+    thumb: str
+    subjects: tuple[tuple[str, str], ...]
+    area: str
+
+
+@dataclass(frozen=True)
+class RecordView:
+    """Everything that the page shows of one record."""
+
+    anchor: str
+    record: Record
+    patch: PatchView
+    verdict: words.Verdict
+    tiles: tuple[Tile, ...]
+    charts: tuple[Chart, ...]
+    timeline: Chart | None
+    most_fooled: tuple[Frame, ...]
+    least_fooled: tuple[Frame, ...]
+    slices: tuple[tuple[str, tuple[Slice, ...]], ...]
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """One patch against one victim in every battery; None where it was not run."""
+
+    patch: PatchView
+    victim: str
+    cells: tuple[RecordView | None, ...]
+
+
+@dataclass(frozen=True)
+class Badge:
+    """The verdict on the thresholds."""
+
+    kind: str
+    mark: str
+    text: str
+
+
+def report_from(folder: Path) -> Path:
+    """Writes ``report.html`` beside the ``summary.json`` of a folder, and says where.
+
+    Raises:
+        PhysadvError: the summary or one of its pictures cannot be read, or the page cannot be written.
+    """
+    return write_report(read_summary(folder), folder)
+
+
+def write_report(summary: Summary, folder: Path) -> Path:
+    """Writes ``folder/report.html`` atomically, and says where; the summary's pictures are looked for in ``folder``.
+
+    Raises:
+        PhysadvError: a picture is unreadable or lies outside the folder, or the page cannot be written.
+    """
+    path = folder / FILE_NAME
+    write_text(path, render_page(summary, folder))
+    return path
+
+
+def render_page(summary: Summary, folder: Path) -> str:
+    """The page as text (see :func:`write_report`)."""
+    patches = {patch.name: patch_view(patch, folder) for patch in summary.patches}
+    frames_a_side, side_px = plan(summary)
+    views = [
+        record_view(i, record, patches[record.patch], folder, most=frames_a_side, side_px=side_px)
+        for i, record in enumerate(summary.records)
+    ]
+    script = template_text("report.js")
+    page = environment().get_template("report.html.j2").render(
+        summary=summary,
+        verdict=words.summary_verdict(summary),
+        badge=badge(summary.records),
+        badge_of=lambda view: badge([view.record]),
+        hero=hero(summary, patches),
+        patches=list(patches.values()),
+        records=views,
+        matrix=matrix(summary, views, patches),
+        failures=[(view, failure) for view in views for failure in view.record.failures],
+        warnings=flags(summary, views, "warning"),
+        infos=flags(summary, views, "info"),
+        glossary=words.GLOSSARY,
+        style=Markup(template_text("report.css")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
+    )
+    return page.translate(UNPRINTABLE)
+
+
+def template_text(name: str) -> str:
+    """A file that travels beside the template."""
+    return resources.files("physadv.reports").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def environment() -> Environment:
+    """Jinja with escaping on, and the words of the report as filters."""
+    made = Environment(
+        loader=PackageLoader("physadv.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., Any]] = {
+        "share": words.share,
+        "share_interval": words.share_interval,
+        "full": words.full,
+        "sample": words.sample,
+        "points": words.points,
+        "p_value": words.p_value,
+        "percent": words.percent,
+        "count": words.count,
+        "plural": words.plural,
+        "metres": words.metres,
+        "level": charts.level,
+        "yaml": as_yaml,
+        "slice_label": words.slice_label,
+    }
+    made.filters.update(filters)
+    made.globals.update(subject_names=words.SUBJECTS, at_goal=words.at_goal)
+    return made
+
+
+def as_yaml(value: Mapping[str, Any]) -> str:
+    """A configuration as YAML, cut where it is very long."""
+    text: str = yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True, width=96)
+    if len(text) <= CONFIG_CHARACTERS:
+        return text
+    return f"{text[:CONFIG_CHARACTERS]}\n# cut here; the whole of it is in summary.json\n"
+
+
+def patch_view(patch: PatchInfo, folder: Path) -> PatchView:
+    """A patch with its pictures."""
+    subjects = [(name, patch.pictures.get(name, "")) for name in words.SUBJECTS]
+    return PatchView(
+        info=patch,
+        hero=data_url(folder, patch.picture, side_px=HERO_PX, alpha=True),
+        thumb=data_url(folder, patch.picture, side_px=THUMB_PX, alpha=True),
+        subjects=tuple(
+            (words.SUBJECTS[name], data_url(folder, file, side_px=CARD_PX, alpha=True)) for name, file in subjects if file
+        ),
+        area=words.percent(patch.area_fraction, 1) if patch.area_fraction is not None else words.NONE,
+    )
+
+
+def hero(summary: Summary, patches: Mapping[str, PatchView]) -> PatchView | None:
+    """The patch to show beside the verdict: the only one, or that of the strongest record."""
+    known = [record for record in summary.records if record.headline.value is not None] or list(summary.records)
+    if not known:
+        return None
+    return patches[max(known, key=lambda record: record.headline.value or 0.0).patch]
+
+
+def record_view(
+    number: int, record: Record, patch: PatchView, folder: Path, *, most: int, side_px: int
+) -> RecordView:
+    """Everything that the page shows of one record."""
+    most_fooled, least_fooled = record_frames(folder, record, most=most, side_px=side_px)
+    return RecordView(
+        anchor=f"record-{number + 1}",
+        record=record,
+        patch=patch,
+        verdict=words.verdict(record, patch.info),
+        tiles=tuple(tiles(record)),
+        charts=tuple(record_charts(record)),
+        timeline=timeline(record),
+        most_fooled=most_fooled,
+        least_fooled=least_fooled,
+        slices=tuple((title, parts) for title, parts in slice_groups(record) if parts),
+    )
+
+
+def slice_groups(record: Record) -> list[tuple[str, tuple[Slice, ...]]]:
+    """The record's slices under their headings."""
+    return [
+        ("Entry", record.by_entry if len(record.by_entry) > 1 else ()),
+        ("Light", record.by_light),
+        ("Distance", record.by_distance),
+        ("Angle", record.by_angle),
+        ("Weather", record.by_weather),
+        ("Along the drive", record.timeline),
+    ]
+
+
+def tiles(record: Record) -> list[Tile]:
+    """The figures at the head of a record, each with its interval and n."""
+    made = [rate_tile(words.goal_title(record.goal, record), record.headline, "patch")]
+    if record.goal == "targeted":
+        made.append(rate_tile(words.goal_title("untargeted", record), record.patch_success.untargeted))
+    gain = record.gain
+    value, _, limits = words.points(gain.difference).partition(" ")
+    over = words.SUBJECTS[gain.control].split(",")[0].lower()
+    detail = f"{limits} points · {words.plural(gain.difference.n, 'frame')}, {words.p_value(gain.difference.p_value)}"
+    made.append(Tile(f"Gain over {over}", value, detail.strip()))
+    made.append(rate_tile("Clean accuracy", record.clean_accuracy))
+    if record.consecutive is not None:
+        k_of_n = record.consecutive
+        made.append(rate_tile(f"Drives fooled at {k_of_n.k} of {k_of_n.n} frames", k_of_n.rate, unit="drive"))
+        made.append(
+            Tile(
+                "Longest run",
+                words.plural(k_of_n.longest_run, "frame"),
+                f"{k_of_n.longest_run_s:.1f} s, {words.metres(k_of_n.longest_run_m)}; "
+                f"median over drives {k_of_n.median_longest_run:g}",
+            )
+        )
+    return made
+
+
+def rate_tile(title: str, rate: Rate, kind: str = "", *, unit: str = "") -> Tile:
+    """A tile of one rate."""
+    if rate.value is None:
+        return Tile(title, words.NONE, "no frames", kind)
+    sample = f"{rate.hits} of {words.plural(rate.n, unit)}" if unit else words.sample(rate)
+    return Tile(title, words.share(rate), f"({words.interval(rate)}) · {sample}", kind)
+
+
+def record_charts(record: Record) -> list[Chart]:
+    """The charts of a record, those without data left out."""
+    goal = words.goal_phrase(record)
+    made = [controls_chart(record)]
+    if len(record.heat_map.cells) > 1:
+        made.append(
+            Chart(
+                "Distance and angle",
+                f"Share {goal}; n under each share. Blank: no frames.",
+                charts.heat_map("Distance and angle", record.heat_map, targeted=record.goal == "targeted"),
+            )
+        )
+    if record.by_weather:
+        made.append(weather_chart(record))
+    for title, slices in (("Light", record.by_light), ("Battery entry", record.by_entry)):
+        if len(slices) > 1:
+            made.append(slices_chart(title, slices, record))
+    if len(record.heat_map.cells) <= 1 and len(record.by_distance) > 1:
+        made.append(slices_chart("Distance", record.by_distance, record))
+    if record.confusion:
+        shown = record.confusion[:CONFUSION_ROWS]
+        made.append(
+            Chart(
+                "What the painted sign is taken for",
+                f"Most probable class, over all {words.plural(record.frames, 'frame')}"
+                + (f"; {len(record.confusion) - len(shown)} rarer classes left out." if len(record.confusion) > len(shown) else "."),
+                charts.confusion_bars("What the painted sign is taken for", shown, record.frames),
+            )
+        )
+    return made
+
+
+def controls_chart(record: Record) -> Chart:
+    """The patch beside grey and random texture, at each goal."""
+    rows = [record.patch_success, *(control for control in record.controls if control.subject != "clean")]
+
+    def kind(subject: str) -> str:
+        return "patch" if subject == "patch" else "control"
+
+    targeted = [Bar(words.SUBJECTS[s.subject], s.targeted, kind(s.subject)) for s in rows if s.targeted is not None]
+    groups = [(words.goal_title("targeted", record), targeted)] if targeted else []
+    groups.append(
+        (words.goal_title("untargeted", record), [Bar(words.SUBJECTS[s.subject], s.untargeted, kind(s.subject)) for s in rows])
+    )
+    title = "Patch against controls"
+    note = f"Among the {words.plural(record.clean_correct, 'frame')} whose clean sign is read correctly; lines are 95{words.UNIT} intervals."
+    return Chart(title, note, charts.grouped_bars(title, groups))
+
+
+def slices_chart(title: str, slices: Sequence[Slice], record: Record) -> Chart:
+    """Success by light, or any other slices, with the best control marked."""
+    control = words.SUBJECTS[record.gain.control].lower()
+    rows = [Bar(words.slice_label(part), words.at_goal(record, part), "patch", part.control) for part in slices]
+    note = f"Share {words.goal_phrase(record)}; ◇ marks the best control ({control})."
+    return Chart(f"By {title.lower()}", note, charts.bars(f"Success by {title.lower()}", rows))
+
+
+def weather_chart(record: Record) -> Chart:
+    """Weather by severity as a heat map where severities are known, else as bars."""
+    if any(part.low is None for part in record.by_weather):
+        return slices_chart("Weather", record.by_weather, record)
+    names = [weather_name(part) for part in record.by_weather]
+    rows = list(dict.fromkeys(names))
+    severities = sorted({part.low for part in record.by_weather if part.low is not None})
+    cells = {
+        (rows.index(name), severities.index(part.low)): (
+            words.at_goal(record, part),
+            f"Best control: {words.full(part.control)}. Clean sign: {words.full(part.clean_accuracy)}",
+        )
+        for name, part in zip(names, record.by_weather, strict=True)
+        if part.low is not None
+    }
+    picture = charts.grid(
+        "Weather and severity",
+        rows=rows,
+        columns=[f"{severity:g}" for severity in severities],
+        cells=cells,
+        row_title="Weather",
+        column_title="Severity",
+    )
+    return Chart("Weather and severity", f"Share {words.goal_phrase(record)}; n under each share.", picture)
+
+
+def weather_name(part: Slice) -> str:
+    """The label without its severity: ``rain 3`` is ``rain``."""
+    name, _, last = part.label.rpartition(" ")
+    return name if name and part.low is not None and last.strip("()") == f"{part.low:g}" else part.label
+
+
+def timeline(record: Record) -> Chart | None:
+    """Success along the drive; None without drives."""
+    if not record.timeline:
+        return None
+
+    def middle(part: Slice) -> float:
+        return ((part.low or 0.0) + (part.high if part.high is not None else part.low or 0.0)) / 2.0
+
+    control = words.SUBJECTS[record.gain.control].split(",")[0]
+    curves = [
+        Curve("Patch", "patch", tuple((middle(p), words.at_goal(record, p)) for p in record.timeline)),
+        Curve(control, "control", tuple((middle(p), p.control) for p in record.timeline)),
+        Curve("Clean accuracy", "clean", tuple((middle(p), p.clean_accuracy) for p in record.timeline)),
+    ]
+    approaches = record.consecutive.approaches if record.consecutive else ()
+    note = (
+        f"Share {words.goal_phrase(record)} by distance, with its 95{words.UNIT} interval as a band. "
+        "In the strips, a high bar is a fooled frame, a low one a frame that held, a gap one whose clean sign is misread; "
+        "the number is the longest run."
+    )
+    title = "Along the drive"
+    pictures = [charts.timeline(title, curves, approaches, narrow=narrow) for narrow in (False, True)]
+    return Chart(title, note, Markup("").join(pictures))
+
+
+def badge(records: Sequence[Record]) -> Badge:
+    """Pass or fail against the thresholds of the batteries."""
+    failed = sum(not record.passed for record in records)
+    if not failed:
+        return Badge("pass", "✓", "Pass" if len(records) == 1 else f"Pass: {len(records)} of {len(records)}")
+    return Badge("fail", "✗", "Fail" if len(records) == 1 else f"Fail: {failed} of {len(records)}")
+
+
+def matrix(summary: Summary, views: Sequence[RecordView], patches: Mapping[str, PatchView]) -> list[MatrixRow]:
+    """Patches and victims down, batteries across; empty for a single record."""
+    if len(views) < 2:
+        return []
+    by_key = {(view.record.patch, view.record.victim, view.record.battery): view for view in views}
+    pairs = dict.fromkeys((view.record.patch, view.record.victim) for view in views)
+    return [
+        MatrixRow(
+            patches[patch], victim, tuple(by_key.get((patch, victim, battery.name)) for battery in summary.batteries)
+        )
+        for patch, victim in pairs
+    ]
+
+
+def flags(summary: Summary, views: Sequence[RecordView], level: str) -> list[tuple[str, str, list[RecordView]]]:
+    """``(code, message, records)`` of the flags of a level; a message that many records share stands there once."""
+    by_record = {id(view.record): view for view in views}
+    return [
+        (code, message, [by_record[id(record)] for record in where])
+        for code, message, where in words.unique_flags(summary.records, level=level)
+    ]

@@ -1,0 +1,93 @@
+"""A contact sheet: frames of a scene with their conditions as captions."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from physadv.core.color import to_uint8
+from physadv.core.errors import PhysadvError
+from physadv.core.files import atomic_path
+from physadv.core.images import write_png
+from physadv.patches import load_patch
+from physadv.scenes.conditions import Conditions
+from physadv.scenes.geometry import viewing_angle_deg
+from physadv.scenes.library import load_scene
+from physadv.scenes.scene import PaintedSign, Scene
+from physadv.signs import load_sign
+
+_TEXTURE_PX = 1024
+_INK, _QUIET, _PAPER = (38, 38, 38), (115, 115, 115), (255, 255, 255)
+_LINE_PX = 15
+
+
+def _captions(scene: Scene, conditions: Conditions) -> list[tuple[str, str]]:
+    """Two lines a frame: where the camera stands, and the light."""
+    angle = viewing_angle_deg(conditions)
+    lines = []
+    for i in range(len(conditions)):
+        distance, light = float(conditions.distance_m[i]), scene.lights[int(conditions.light[i])]
+        quality = float(conditions.jpeg_quality[i])
+        encoder = f"  q{quality:.0f}" if quality <= 100 else ""
+        lines.append(
+            (
+                f"{distance:.1f} m  {float(angle[i]):.0f} deg",
+                f"{light}  {float(conditions.exposure_ev[i]):+.1f} EV  {float(conditions.temperature_k[i]):.0f} K{encoder}",
+            )
+        )
+    return lines
+
+
+def _write(canvas: npt.NDArray[np.uint8], text: str, x: int, y: int, colour: tuple[int, int, int], width: int) -> None:
+    scale = 0.36
+    while scale > 0.2 and cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0] > width:
+        scale -= 0.02
+    cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA)
+
+
+def contact_sheet(
+    scene: Scene, painted: PaintedSign, *, frames: int, px: int, seed: int = 0, columns: int | None = None
+) -> npt.NDArray[np.uint8]:
+    """Frames of a scene on one picture, ``[H, W, 3]`` uint8. A drive-by's frames are spread over its approaches."""
+    stride = max(1, 4 * scene.frames_per_approach // max(1, frames)) if scene.frames_per_approach > 1 else 1
+    conditions = scene.sample(frames * stride, seed=seed)[::stride]
+    with torch.no_grad():
+        batches = [scene.render(painted, conditions[i : i + 16], size=(px, px)) for i in range(0, frames, 16)]
+    pictures = to_uint8(torch.cat(batches))
+    columns = columns or max(1, min(frames, math.ceil(math.sqrt(frames * 1.5))))
+    rows = math.ceil(frames / columns)
+    gap = 12
+    wide, tall = px + gap, px + 2 * _LINE_PX + gap
+    sheet = np.full((rows * tall + gap, columns * wide + gap, 3), _PAPER, np.uint8)
+    for i, (picture, (first, second)) in enumerate(zip(pictures, _captions(scene, conditions), strict=True)):
+        y, x = gap + (i // columns) * tall, gap + (i % columns) * wide
+        sheet[y : y + px, x : x + px] = picture
+        _write(sheet, first, x, y + px + _LINE_PX - 3, _INK, px)
+        _write(sheet, second, x, y + px + 2 * _LINE_PX - 4, _QUIET, px)
+    return sheet
+
+
+def write_contact_sheet(
+    out: Path, *, scene: str, sign: str = "us/stop", patch: Path | None = None, frames: int = 24, px: int = 128, seed: int = 0
+) -> None:
+    """Writes the contact sheet of a scene with a clean sign, or with a patch on its own sign.
+
+    Raises:
+        PhysadvError: unknown scene, sign or patch; a file that is no PNG; or it cannot be written.
+    """
+    if out.suffix.lower() != ".png":
+        raise PhysadvError(f"--out {out}: should end in .png")
+    if patch is None:
+        shown = load_sign(sign)
+        painted = PaintedSign(shown, shown.texture(_TEXTURE_PX), torch.ones(1, _TEXTURE_PX, _TEXTURE_PX))
+    else:
+        bundle = load_patch(patch)
+        painted = PaintedSign(bundle.sign, bundle.painted(_TEXTURE_PX), bundle.sheeting(_TEXTURE_PX))
+    sheet = contact_sheet(load_scene(scene), painted, frames=frames, px=px, seed=seed)
+    with atomic_path(out) as temporary:
+        write_png(temporary, sheet)
