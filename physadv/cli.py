@@ -56,7 +56,8 @@ def design(
     mask: Annotated[str, typer.Option(help="Kind of mask, or a mask's YAML file; see physadv list.")] = "bars",
     paint: Annotated[str, typer.Option(help="Which colours: see physadv list.")] = "free",
     scene: Annotated[
-        list[str] | None, typer.Option(help="Scene to design through, name or YAML file; may be repeated. [default: wide]")
+        list[str] | None,
+        typer.Option(help="Scene to design through, name or YAML file; may be repeated. [default: wide]"),
     ] = None,
     search: Annotated[str, typer.Option(help="adam or sign.")] = "adam",
     seconds: Annotated[float | None, typer.Option(help="Budget of time. [default: 60]")] = None,
@@ -93,13 +94,15 @@ def design(
     }
     config = validate(DesignConfig, words, "physadv design")
     with design_progress() as listener:
-        patch = design(config, out=out, listener=listener, replace=replace)
+        patch = design(config, out=out, listener=listener, overwrite=replace)
     measured = patch.record.measured
     typer.echo(
         f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
         f"kept aside while designing; {patch.record.area_fraction:.1%} of the sign's area"
     )
-    typer.echo(f"next: physadv evaluate {out} --victim {victim} --battery stationary-15 --battery drive-by --out report")
+    typer.echo(
+        f"next: physadv evaluate {out} --victim {victim} --battery stationary-15 --battery drive-by --out report"
+    )
 
 
 @app.command()
@@ -108,7 +111,8 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder of the results.")],
     victim: Annotated[list[str], typer.Option(help="A victim's name or card; may be repeated.")],
     battery: Annotated[
-        list[str] | None, typer.Option(help="A battery's name or file; may be repeated. [default: stationary-15, drive-by]")
+        list[str] | None,
+        typer.Option(help="A battery's name or file; may be repeated. [default: stationary-15, drive-by]"),
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Frames an entry, in place of the battery's own number.")] = None,
     max_asr: Annotated[

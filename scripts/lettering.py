@@ -35,7 +35,7 @@ class Style:
     stroke: float = 0.14
     stretch: float = 1.0
     flat: float = 0.0
-    squareness: float = 2.3
+    squareness: float = 2.35
     spacing: float = 1.0
     overshoot: float = 0.012
 
@@ -54,7 +54,7 @@ WIDTHS = {
 }
 """Of the letters, in heights, Series C."""
 
-ROUND, STRAIGHT, OPEN = 0.09, 0.12, 0.015
+ROUND, STRAIGHT, OPEN = 0.09, 0.12, 0.008
 """Half the gap that a side of a letter asks for, in heights, Series C."""
 LEFT_SIDE = {**dict.fromkeys("CGOS0235689", ROUND), **dict.fromkeys("AJTVWXY147", OPEN)}
 RIGHT_SIDE = {**dict.fromkeys("BCDGOPRS0235689", ROUND), **dict.fromkeys("AFKLTVWXY47", OPEN)}
@@ -157,10 +157,9 @@ def _c(g: Glyph) -> Glyph:
 
 
 def _s(g: Glyph) -> Glyph:
-    inset = 0.045 * g.w
-    pen = g.pen(g.r - inset / 3, 0.262).turn(g.cx + inset / 2, g.ot, leaving="v").turn(g.l + inset, 0.265, leaving="h")
-    pen.bend((g.l + inset, 0.43), (g.l + 0.30 * g.w, 0.445), (g.cx + 0.01 * g.w, 0.505))
-    pen.bend((g.r - 0.24 * g.w, 0.57), (g.r, 0.60), (g.r, 0.735))
+    left = g.l + 0.04 * g.w
+    pen = g.pen(g.r - 0.055 * g.w, 0.258).turn(g.cx + 0.01 * g.w, g.ot, leaving="v").turn(left, 0.268, leaving="h")
+    pen.bend((left, 0.475), (g.r, 0.525), (g.r, 0.735), steps=48)
     pen.turn(g.cx, g.ob, leaving="v").turn(g.l, 0.715, leaving="h")
     return g.stroke(pen)
 

@@ -35,6 +35,10 @@ from physadv.victims.architectures import GtsrbCnn
 CANVAS = 48
 SIZE = 32
 CLASSES = 43
+SYMMETRIC = (11, 12, 13, 15, 17, 18, 22, 26, 30, 35)
+"""Classes whose mirror image is the same sign."""
+MIRRORED = {19: 20, 33: 34, 36: 37, 38: 39}
+"""Classes whose mirror image is another one."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +153,17 @@ def window(homography: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
     return (low + high) / 2 + shift * half, half * stretch * (1 + 2 * margin[:, None])
 
 
-def place(pictures: Tensor, box: Tensor, draw: Draw) -> Tensor:
-    """Pictures ``[N, 3, C, C]`` re-seen from another side, in another crop; what lies outside is mirrored or a backdrop."""
+def mirror_table() -> Tensor:
+    """The class of each class's mirror image, -1 where there is none."""
+    table = torch.full((CLASSES,), -1)
+    table[list(SYMMETRIC)] = torch.tensor(SYMMETRIC)
+    for left, right in MIRRORED.items():
+        table[left], table[right] = right, left
+    return table
+
+
+def place(pictures: Tensor, box: Tensor, mirrored: Tensor, side: int, draw: Draw) -> Tensor:
+    """Pictures ``[N, 3, C, C]`` re-seen from elsewhere as ``[N, 3, side, side]``; what lies outside is mirrored or a backdrop."""
     strong = draw.chance(0.4)
     yaw = torch.where(strong, draw.uniform(-62, 62), draw.normal(10)).deg2rad()
     pitch = torch.where(strong, draw.normal(14), draw.normal(5)).clamp(-40, 40).deg2rad()
@@ -158,34 +171,35 @@ def place(pictures: Tensor, box: Tensor, draw: Draw) -> Tensor:
     homography = tilt(yaw, pitch, roll, draw.uniform(3.5, 20))
     middle, half = window(homography, draw)
 
-    ticks = (torch.arange(CANVAS) + 0.5) / CANVAS * 2 - 1
+    ticks = (torch.arange(side) + 0.5) / side * 2 - 1
     y, x = torch.meshgrid(ticks, ticks, indexing="ij")
     out = torch.stack([x, y], -1).reshape(1, -1, 2)
     image = middle[:, None] + half[:, None] * out
     plane = torch.linalg.inv(homography) @ torch.cat([image, torch.ones_like(image[..., :1])], -1).mT
     plane = (plane[:, :2] / plane[:, 2:].clamp(min=1e-3)).mT
+    plane = plane * torch.stack([1.0 - 2.0 * mirrored, torch.ones(draw.count)], -1)[:, None]
     centre, extent = box[:, :2] + box[:, 2:] - 1, box[:, 2:] - box[:, :2]
-    grid = (centre[:, None] + extent[:, None] * plane).reshape(-1, CANVAS, CANVAS, 2)
+    grid = (centre[:, None] + extent[:, None] * plane).reshape(-1, side, side, 2)
     warped = F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
 
-    outside = ((grid.abs() > 0.97).any(-1) & draw.chance(0.65)[:, None, None]).unsqueeze(1)
-    return torch.where(outside, backdrop(pictures, draw), warped)
+    outside = ((grid.abs() > 0.97).any(-1) & draw.chance(0.75)[:, None, None]).unsqueeze(1)
+    return torch.where(outside, backdrop(pictures, side, draw), warped)
 
 
-def backdrop(pictures: Tensor, draw: Draw) -> Tensor:
+def backdrop(pictures: Tensor, side: int, draw: Draw) -> Tensor:
     """Blurry surroundings: a small corner of another picture of the batch, blown up, with its light changed."""
     zoom = draw.uniform(0.05, 0.6)
     theta = torch.zeros(draw.count, 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = zoom
     theta[:, 0, 2], theta[:, 1, 2] = draw.uniform(-0.9, 0.9), draw.uniform(-0.9, 0.9)
-    grid = F.affine_grid(theta, [draw.count, 3, CANVAS, CANVAS], align_corners=False)
+    grid = F.affine_grid(theta, [draw.count, 3, side, side], align_corners=False)
     other = F.grid_sample(pictures.roll(1, 0), grid, padding_mode="reflection", align_corners=False)
     return (other * column(draw.uniform(0.5, 1.6)) + column(draw.normal(0.08))).clamp(0, 1)
 
 
 def relight(linear: Tensor, draw: Draw) -> Tensor:
     """Shadow, exposure, colour temperature and haze, in linear light."""
-    ticks = torch.linspace(-1, 1, CANVAS)
+    ticks = torch.linspace(-1, 1, linear.shape[-1])
     angle = draw.uniform(0, math.pi)
     across = column(angle.cos()) * ticks + column(angle.sin()) * ticks[:, None] - column(draw.uniform(-1, 1))
     wide, soft = column(draw.uniform(0.2, 1.5)), column(draw.uniform(0.02, 0.4))
@@ -194,38 +208,48 @@ def relight(linear: Tensor, draw: Draw) -> Tensor:
     level = linear.mean((1, 2, 3)).clamp(min=1e-3)
     wanted = torch.where(draw.chance(0.5), draw.normal(1.1), draw.normal(0.4)).clamp(-2, 2).exp2()
     gain = (level * wanted).clamp(0.012, 0.55) / level
-    tint = illuminant_rgb(draw.uniform(3500, 10000)) ** draw.uniform(0, 1)[:, None]
-    veil = column(draw.uniform(0, 0.5) * draw.chance(0.2))
+    tint = illuminant_rgb(draw.uniform(3500, 12000)) ** draw.uniform(0, 1)[:, None]
+    tint = tint * torch.stack([draw.normal(0.12).exp() for _ in range(3)], -1)
+    veil = column(draw.uniform(0, 0.4) * draw.chance(0.15))
     lit = linear * (1 - strength * band) * column(gain) * tint[:, :, None, None]
-    return lit * (1 - veil) + veil * column(draw.uniform(0.2, 0.9))
+    return lit * (1 - veil) + veil * column(draw.uniform(0.05, 0.8))
 
 
-def blur(images: Tensor, draw: Draw) -> Tensor:
-    """An oriented Gaussian for each picture: defocus is its short axis, motion its long one."""
-    short = torch.where(draw.chance(0.5), draw.uniform(0.15, 0.5), draw.uniform(0.4, 2.0))
-    long = short + draw.uniform(0, 2.5) * draw.chance(0.25)
+def blur(images: Tensor, sharp: bool, draw: Draw) -> Tensor:
+    """An oriented Gaussian for each picture (defocus its short axis, motion its long one), or the sharpening of a camera."""
+    short = draw.uniform(0.05, 0.6) if sharp else torch.where(draw.chance(0.5), draw.uniform(0.1, 0.6), draw.uniform(0.4, 2))
+    long = short + draw.uniform(0, 1.5 if sharp else 2.5) * draw.chance(0.2)
     angle = draw.uniform(0, math.pi)
     ticks = torch.arange(-4.0, 5.0)
     along = column(angle.cos()) * ticks + column(angle.sin()) * ticks[:, None]
     across = -column(angle.sin()) * ticks + column(angle.cos()) * ticks[:, None]
     kernel = torch.exp(-0.5 * ((along / column(long)) ** 2 + (across / column(short)) ** 2))
-    kernel = (kernel / kernel.sum((2, 3), keepdim=True)).repeat_interleave(3, 0)
-    flat = F.pad(images, (4, 4, 4, 4), mode="replicate").reshape(1, -1, CANVAS + 8, CANVAS + 8)
+    kernel = kernel / kernel.sum((2, 3), keepdim=True)
+    delta = torch.zeros(9, 9)
+    delta[4, 4] = 1.0
+    amount = column(draw.uniform(0, 1.2) * draw.chance(0.3 if sharp else 0.0))
+    kernel = torch.where(amount > 0, delta + amount * (delta - kernel), kernel).repeat_interleave(3, 0)
+    flat = F.pad(images, (4, 4, 4, 4), mode="replicate")
+    flat = flat.reshape(1, -1, *flat.shape[2:])
     return F.conv2d(flat, kernel, groups=len(kernel)).reshape(images.shape)
 
 
 def sense(linear: Tensor, side: int, draw: Draw) -> Tensor:
     """The sensor's pixels (``side`` across the crop), noise, tone curve, and the resize to the network's size."""
-    coarse = F.interpolate(linear, size=(side, side), mode="area" if side < SIZE else "bilinear")
+    coarse = linear
+    if side != linear.shape[-1]:
+        coarse = F.interpolate(linear, size=(side, side), mode="bilinear", antialias=True)
     noise = torch.randn(coarse.shape, generator=draw.generator)
-    shot, read = column(draw.uniform(0, 0.06) ** 2 * draw.chance(0.7)), column(draw.uniform(0, 0.02) * draw.chance(0.6))
+    shot, read = column(draw.uniform(0, 0.05) ** 2 * draw.chance(0.7)), column(draw.uniform(0, 0.008) * draw.chance(0.6))
     coarse = (coarse + noise * (shot * coarse.clamp(min=0) + read**2).sqrt()).clamp(0, 1)
     encoded = coarse.clamp(min=1e-6) ** (1 / 2.2)
-    contrast, pivot = column(draw.normal(0.18).exp().clamp(0.6, 1.7)), encoded.mean((1, 2, 3), keepdim=True)
+    contrast, pivot = column(draw.normal(0.25).exp().clamp(0.5, 1.8)), encoded.mean((1, 2, 3), keepdim=True)
     encoded = ((encoded - pivot) * contrast + pivot).clamp(0, 1)
     grey = encoded.mean(1, keepdim=True)
     encoded = grey + (encoded - grey) * column(draw.uniform(0.6, 1.25))
-    return F.interpolate(encoded, size=(SIZE, SIZE), mode="bilinear", antialias=True).clamp(0, 1)
+    if side != SIZE:
+        encoded = F.interpolate(encoded, size=(SIZE, SIZE), mode="bilinear", antialias=True)
+    return encoded.clamp(0, 1)
 
 
 def dct_matrix() -> Tensor:
@@ -259,18 +283,22 @@ def cut_out(images: Tensor, draw: Draw) -> Tensor:
     return torch.where(hole, colour, images)
 
 
-def augment(pictures: Pictures, picked: Tensor, generator: torch.Generator) -> Tensor:
-    """A training batch ``[N, 3, SIZE, SIZE]`` of the pictures ``picked``; every eighth has its own resolution."""
-    draw = Draw(len(picked), generator)
-    seen = place(pictures.pixels[picked].float() / 255, pictures.box[picked], draw)
-    lit = blur(relight(seen.clamp(min=1e-4) ** 2.2, draw), draw)
+def augment(pictures: Pictures, picked: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A training batch ``[N, 3, SIZE, SIZE]`` of the pictures ``picked``, and its classes ``[N]``.
+
+    Three eighths are as sharp as the network's input can be; each of the other eighths has its own resolution.
+    """
+    mirror = mirror_table()[pictures.label[picked]]
+    mirrored = (mirror >= 0) & (torch.rand(len(picked), generator=generator) < 0.5)
     frames = []
-    for part in lit.chunk(8):
-        fine = torch.rand((), generator=generator) < 0.5
-        low, high = (28, CANVAS + 1) if fine else (8, 28)
-        side = int(torch.randint(low, high, (), generator=generator))
-        frames.append(sense(part, side, Draw(len(part), generator)))
-    return cut_out(compress(torch.cat(frames), draw), draw)
+    for number, (which, flip) in enumerate(zip(picked.chunk(8), mirrored.chunk(8), strict=True)):
+        draw, sharp = Draw(len(which), generator), number < 3
+        low, high = [(SIZE, SIZE + 1), (8, 16), (12, 28), (24, CANVAS + 1)][max(0, number - 2) % 4]
+        seen = place(pictures.pixels[which].float() / 255, pictures.box[which], flip, SIZE if sharp else CANVAS, draw)
+        lit = blur(relight(seen.clamp(min=1e-4) ** 2.2, draw), sharp, draw)
+        frames.append(sense(lit, int(torch.randint(low, high, (), generator=generator)), draw))
+    draw = Draw(len(picked), generator)
+    return cut_out(compress(torch.cat(frames), draw), draw), torch.where(mirrored, mirror, pictures.label[picked])
 
 
 # ---- training ------------------------------------------------------------------------------------------------------
@@ -328,7 +356,8 @@ def main() -> None:
             group["lr"] = args.rate * warm * (0.5 + 0.5 * math.cos(math.pi * step / args.steps))
         picked = torch.multinomial(weight, args.batch, replacement=True, generator=generator)
         network.train()
-        loss = F.cross_entropy(network(augment(pictures, picked, generator)), pictures.label[picked], label_smoothing=0.05)
+        images, label = augment(pictures, picked, generator)
+        loss = F.cross_entropy(network(images), label, label_smoothing=0.05)
         optimiser.zero_grad(); loss.backward(); optimiser.step()
         averaged.update_parameters(network)
         if (step + 1) % 50 == 0:

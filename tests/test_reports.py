@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from html import unescape
 from html.parser import HTMLParser
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +91,9 @@ class Frames:
         keep = np.ones(len(hits), dtype=bool) if where is None else where
         return rate(hits[keep], self.drive[keep] if self.drives else None)
 
-    def slice(self, label: str, where: Flags, targeted: bool, low: float | None = None, high: float | None = None) -> Slice:
+    def slice(
+        self, label: str, where: Flags, targeted: bool, low: float | None = None, high: float | None = None
+    ) -> Slice:
         read = where & self.clean
         return Slice(
             label=label,
@@ -102,7 +109,7 @@ class Frames:
     def bins(self, values: Reals, edges: Sequence[float], unit: str, targeted: bool) -> tuple[Slice, ...]:
         made = [
             self.slice(f"{low:g}-{high:g} {unit}", (values >= low) & (values < high), targeted, low, high)
-            for low, high in zip(edges[:-1], edges[1:], strict=True)
+            for low, high in pairwise(edges)
         ]
         return tuple(part for part in made if part.frames)
 
@@ -198,7 +205,9 @@ def make_record(
     n = len(frames.clean)
     shares = [int(frames.target.sum()), int((~frames.wrong).sum())]
     left = n - sum(shares)
-    counts = sorted([*zip(classes, [*shares, left // 2, left // 4, left // 8], strict=False)], key=lambda pair: -pair[1])
+    counts = sorted(
+        [*zip(classes, [*shares, left // 2, left // 4, left // 8], strict=False)], key=lambda pair: -pair[1]
+    )
     return Record(
         patch=patch,
         victim=victim,
@@ -230,7 +239,9 @@ def make_record(
         else None,
         by_entry=(),
         by_light=tuple(
-            frames.slice(name, frames.light == i, targeted) for i, name in enumerate(light_names) if (frames.light == i).any()
+            frames.slice(name, frames.light == i, targeted)
+            for i, name in enumerate(light_names)
+            if (frames.light == i).any()
         ),
         by_distance=frames.bins(frames.distance, DISTANCE_EDGES, "m", targeted),
         by_angle=frames.bins(frames.angle, ANGLE_EDGES, "deg", targeted),
@@ -252,8 +263,10 @@ def make_record(
         ),
         most_fooled=make_pictures(pictures, fooled=True),
         least_fooled=make_pictures(pictures, fooled=False),
-        flags=tuple(Flag(level="warning", code="made-up", message=text) for text in warnings)
-        + (Flag(level="info", code="note", message="The interval asked for is met with 480 frames."),),
+        flags=(
+            *(Flag(level="warning", code="made-up", message=text) for text in warnings),
+            Flag(level="info", code="note", message="The interval asked for is met with 480 frames."),
+        ),
         failures=tuple(failures),
     )
 
@@ -305,6 +318,7 @@ def make_summary(
     victims: Sequence[str] = ("gtsrb-cnn",),
     batteries: Sequence[str] = ("stationary-15",),
     frames_a_side: int = 6,
+    max_asr: float | None = None,
     **options: Any,
 ) -> Summary:
     """A consistent made-up summary, its pictures written to ``folder``."""
@@ -337,7 +351,7 @@ def make_summary(
             seconds=72.4,
             versions={"physadv": "0.1.0", "torch": "2.6.0", "kornia": "0.8.1", "python": "3.12.3"},
             device="cpu",
-            options={"seed": 0, "max_asr": 0.1},
+            options={"seed": 0, "max_asr": max_asr},
             outcomes="outcomes.parquet",
             outcomes_sha256="ab" * 32,
             outcomes_version=1,
@@ -358,7 +372,9 @@ def make_summary(
             for name in patches
         ),
         victims=tuple(
-            VictimInfo(name=name, source=f"{name}.yaml", sha256="ef" * 32, classes=43, input_size=(48, 48), differentiable=True)
+            VictimInfo(
+                name=name, source=f"{name}.yaml", sha256="ef" * 32, classes=43, input_size=(48, 48), differentiable=True
+            )
             for name in victims
         ),
         batteries=tuple(
@@ -373,3 +389,525 @@ def make_summary(
         ),
         records=tuple(records),
     )
+
+
+# ------------------------------------------------------------------------------------------------------- what it says
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Summary, str, Path]]:
+    """Summaries of several shapes with their pages."""
+    shapes: dict[str, dict[str, Any]] = {
+        "one": {"failures": ("Success 85 % is above the 10 % allowed.",), "max_asr": 0.1},
+        "untargeted": {"target": None, "strength": -4.0},
+        "several": {
+            "patches": ("two-bars", "poster"),
+            "victims": ("gtsrb-cnn", "third-party"),
+            "batteries": ("stationary-15", "drive-by", "weather"),
+            "warnings": ("The clean sign is misread in every fifth frame.",),
+        },
+        "hostile": {
+            "patches": (HOSTILE,),
+            "victims": (HOSTILE + "v" * 200,),
+            "batteries": (HOSTILE + " drive",),
+            "target": HOSTILE,
+            "warnings": (HOSTILE,),
+            "failures": (HOSTILE,),
+            "light_names": (HOSTILE, *LIGHTS[1:]),
+        },
+    }
+    made = {}
+    for name, options in shapes.items():
+        folder = tmp_path_factory.mktemp(name)
+        summary = make_summary(folder, **options)
+        page = write_report(summary, folder)
+        made[name] = (summary, page.read_text(encoding="utf-8"), page)
+    return made
+
+
+SHAPES = ("one", "untargeted", "several", "hostile")
+
+
+class Page(HTMLParser):
+    """Elements, text and nesting errors of a page."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+    HIDDEN = frozenset({"script", "style"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.stack: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.errors: list[str] = []
+        self.parts: list[str] = []
+        self.feed(html)
+        self.close()
+        self.errors += [f"<{tag}> is never closed" for tag in self.stack]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if len({name for name, _ in attrs}) != len(attrs):
+            self.errors.append(f"<{tag}> repeats an attribute")
+        if tag not in self.VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.stack or self.stack.pop() != tag:
+            self.errors.append(f"</{tag}> closes something else at {self.getpos()}")
+
+    def handle_data(self, data: str) -> None:
+        if not self.HIDDEN & set(self.stack):
+            self.parts.append(data)
+
+    @property
+    def text(self) -> str:
+        return squeezed(" ".join(self.parts))
+
+    def attributes(self, name: str) -> list[str]:
+        return [value or "" for _, attributes in self.elements for key, value in attributes.items() if key == name]
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def rates(value: Any) -> Iterator[Rate]:
+    """Every rate inside a model."""
+    if isinstance(value, Rate):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from rates(item)
+    elif hasattr(type(value), "model_fields"):
+        for field in type(value).model_fields:
+            yield from rates(getattr(value, field))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_page_is_well_formed(reports: dict[str, tuple[Summary, str, Path]], shape: str) -> None:
+    page = Page(reports[shape][1])
+    assert page.errors == []
+    ids = page.attributes("id")
+    assert len(ids) == len(set(ids))
+    anchors = {href[1:] for href in page.attributes("href") if href.startswith("#")}
+    assert anchors <= set(ids)
+    named = {name for names in page.attributes("aria-labelledby") for name in names.split()}
+    assert named <= set(ids)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_section_is_there(reports: dict[str, tuple[Summary, str, Path]], shape: str) -> None:
+    summary, html, _ = reports[shape]
+    ids = set(Page(html).attributes("id"))
+    wanted = {"verdict", "patches", "rerun", "provenance", "glossary"}
+    wanted |= {f"record-{i + 1}" for i in range(len(summary.records))}
+    wanted |= {"overview"} if len(summary.records) > 1 else set()
+    wanted |= (
+        {"flags"} if any(flag.level == "warning" for record in summary.records for flag in record.flags) else set()
+    )
+    wanted |= {"failures"} if not summary.passed else set()
+    assert wanted <= ids
+    text = Page(html).text
+    for heading in (
+        "Patch against controls",
+        "Distance and angle",
+        "What the painted sign is taken for",
+        "Responsible use",
+    ):
+        assert heading in text
+    assert ("Along the drive" in text) == any(record.timeline for record in summary.records)
+    assert ("Weather and severity" in text) == any(record.by_weather for record in summary.records)
+    for fact in (summary.provenance.outcomes_sha256, summary.victims[0].sha256, summary.patches[0].sha256, "0.1.0"):
+        assert fact in text
+
+
+@pytest.mark.parametrize("shape", ["one", "untargeted", "several"])
+def test_every_rate_has_its_n_and_interval(reports: dict[str, tuple[Summary, str, Path]], shape: str) -> None:
+    summary, html, _ = reports[shape]
+    text = Page(html).text
+    found = [rate for record in summary.records for rate in rates(record) if rate.value is not None]
+    assert len(found) > 50
+    for rate in found:
+        assert squeezed(words.share_interval(rate)) in text
+        assert (
+            f"{words.count(rate.hits)} of {words.count(rate.n)}" in text
+            or f"of {words.plural(rate.n, 'drive')}" in text
+        )
+
+
+def test_verdict_and_badge_stand_before_the_figures(reports: dict[str, tuple[Summary, str, Path]]) -> None:
+    summary, html, _ = reports["one"]
+    text, headline = Page(html).text, words.verdict(summary.records[0], summary.patches[0]).headline
+    assert headline.startswith("This sticker makes gtsrb-cnn read “speedLimit45” in ")
+    assert f"of {summary.records[0].headline.n} frames" in headline
+    positions = [
+        text.index(squeezed(part)) for part in ("✗ Fail", headline, "Success 85 % is above", "Adversarial gain")
+    ]
+    assert positions == sorted(positions)
+
+
+def test_warnings_stand_before_the_overview(reports: dict[str, tuple[Summary, str, Path]]) -> None:
+    text = Page(reports["several"][1]).text
+    assert text.index("The clean sign is misread in every fifth frame.") < text.index("Overview")
+
+
+@pytest.mark.parametrize(
+    ("max_asr", "thresholds", "failures", "expected"),
+    [
+        (None, {}, (), "No pass limit set"),
+        (None, {"max_asr": None, "min_clean_accuracy": 0.9}, (), "No pass limit set"),
+        (0.95, {}, (), "Pass"),
+        (None, {"max_asr": 0.95}, (), "Pass"),
+        (None, {}, ("Clean accuracy is too low.",), "Fail"),
+    ],
+)
+def test_a_pass_without_a_limit_is_not_called_one(
+    tmp_path: Path, max_asr: float | None, thresholds: dict[str, Any], failures: tuple[str, ...], expected: str
+) -> None:
+    summary = make_summary(tmp_path, max_asr=max_asr, failures=failures, frames_a_side=0)
+    battery = summary.batteries[0]
+    battery = battery.model_copy(update={"config": {**battery.config, "thresholds": thresholds}})
+    html = render_page(summary.model_copy(update={"batteries": (battery,)}), tmp_path)
+    badges = re.findall(r'class="badge \w+"><span aria-hidden="true">.</span>([^<]+)<', html)
+    assert badges
+    assert set(badges) == {expected}
+
+
+def test_a_patch_that_adds_nothing_is_said_to_add_nothing(reports: dict[str, tuple[Summary, str, Path]]) -> None:
+    summary, html, _ = reports["untargeted"]
+    assert (summary.records[0].gain.difference.low or 0.0) <= 0.0
+    assert "the pattern itself adds nothing that these frames can show" in Page(html).text
+
+
+def test_a_slice_is_named_only_where_the_intervals_part() -> None:
+    record = make_record("p", "v", "stationary-15")
+    rates_of = {"near": (90, 100), "far": (30, 100), "few": (0, 3)}
+    parts = tuple(
+        record.by_light[0].model_copy(update={"label": name, "targeted": rate(np.arange(n) < hits)})
+        for name, (hits, n) in rates_of.items()
+    )
+    assert words.contrast(record, parts, "at") == "most at near (90\u202f%), least at far (30\u202f%)"
+    same = tuple(part.model_copy(update={"targeted": rate(np.arange(100) < 60)}) for part in parts)
+    assert words.contrast(record, same, "at") == ""
+
+
+def test_no_clean_frame_means_nothing_to_fool(tmp_path: Path) -> None:
+    summary = make_summary(tmp_path, frames_a_side=0)
+    record = summary.records[0]
+    nothing = record.patch_success.model_copy(update={"untargeted": empty_rate(), "targeted": empty_rate()})
+    none = Gain(goal="targeted", control="grey", difference=difference(np.zeros(0, bool), np.zeros(0, bool)))
+    record = record.model_copy(update={"patch_success": nothing, "gain_targeted": none, "by_distance": ()})
+    summary = summary.model_copy(update={"records": (record,)})
+    assert "nothing to fool" in Page(render_page(summary, tmp_path)).text
+    out = StringIO()
+    print_summary(summary, Console(file=out, width=120))
+    assert "nothing to fool" in out.getvalue()
+
+
+def test_nothing_evaluated_is_still_a_page(tmp_path: Path) -> None:
+    summary = make_summary(tmp_path).model_copy(update={"records": ()})
+    page = Page(render_page(summary, tmp_path))
+    assert page.errors == []
+    assert "Nothing was evaluated." in page.text
+    print_summary(summary, Console(file=StringIO()))
+
+
+@given(value=st.floats(0.0, 1.0), decimals=st.sampled_from([0, 1]))
+def test_percent_never_rounds_to_the_ends(value: float, decimals: int) -> None:
+    shown = words.percent(value, decimals).removesuffix(words.UNIT)
+    if shown in ("0", "100"):
+        assert value == float(shown) / 100.0
+    elif shown[0] not in "<>":
+        assert abs(float(shown) - 100.0 * value) <= 0.5 * 10.0**-decimals + 1e-9
+
+
+@given(hits=st.integers(0, 500), more=st.integers(0, 500))
+def test_a_rate_lies_in_its_printed_interval(hits: int, more: int) -> None:
+    if hits + more == 0:
+        return
+    made = rate(np.arange(hits + more) < hits)
+    low, high = (float(limit) for limit in words.interval(made).split("–"))
+    shown = words.share(made).removesuffix(words.UNIT)
+    if shown[0] not in "<>":
+        assert low <= float(shown) <= high
+
+
+# ------------------------------------------------------------------------------------------- one safe, small, lone file
+
+
+def test_hostile_names_stay_text(reports: dict[str, tuple[Summary, str, Path]]) -> None:
+    html = reports["hostile"][1]
+    page = Page(html)
+    assert [tag for tag, _ in page.elements].count("script") == 1
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    assert all(src.startswith("data:") for src in page.attributes("src"))
+    assert HOSTILE.replace("\u0000", "\ufffd") in page.text
+    assert "\u0000" not in html
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_nothing_is_loaded_from_anywhere(reports: dict[str, tuple[Summary, str, Path]], shape: str) -> None:
+    html = reports[shape][1]
+    page = Page(html)
+    loading = (
+        "src",
+        "srcset",
+        "poster",
+        "data",
+        "action",
+        "formaction",
+        "background",
+        "xlink:href",
+        "manifest",
+        "ping",
+    )
+    for name in loading:
+        assert all(value.startswith("data:image/") for value in page.attributes(name))
+    for tag, attributes in page.elements:
+        href = attributes.get("href") or "#"
+        assert href.startswith("#") or (tag == "link" and href == "data:,")
+        assert tag not in ("iframe", "object", "embed", "base", "form", "audio", "video", "image", "use")
+    styles = "".join(re.findall(r"<style>(.*?)</style>", html, re.DOTALL)) + "".join(page.attributes("style"))
+    assert "@import" not in styles
+    assert "url(" not in styles
+    script = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)[0]
+    assert not re.search(r"fetch|XMLHttpRequest|import|WebSocket|sendBeacon|eval", script)
+
+
+def test_policy_admits_the_page_s_own_script_alone(reports: dict[str, tuple[Summary, str, Path]]) -> None:
+    html = reports["one"][1]
+    policy = next(
+        a["content"] or "" for _, a in Page(html).elements if a.get("http-equiv") == "Content-Security-Policy"
+    )
+    script = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'")
+
+
+def test_many_noisy_records_stay_small(tmp_path: Path) -> None:
+    names = {"patches": ("a", "b", "c"), "victims": ("v", "w"), "batteries": ("stationary-15", "drive-by", "weather")}
+    summary = make_summary(tmp_path, **names)
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3), dtype=np.uint8)
+    for file in (tmp_path / "pictures").glob("frame-?.png"):
+        Image.fromarray(noise).save(file)
+    page = write_report(summary, tmp_path)
+    assert page.stat().st_size < 3_000_000
+    assert page.read_text(encoding="utf-8").count("data:image/jpeg") >= 2 * len(summary.records)
+
+
+def test_a_picture_that_is_gone_is_said_to_be_gone(tmp_path: Path) -> None:
+    summary = make_summary(tmp_path)
+    shutil.rmtree(tmp_path / "pictures")
+    assert "picture missing: pictures/frame-0.png" in Page(render_page(summary, tmp_path)).text
+
+
+def test_a_picture_outside_the_folder_is_refused(tmp_path: Path) -> None:
+    draw_sign(tmp_path / "secret.png", 64)
+    folder = tmp_path / "report"
+    summary = make_summary(folder)
+    patch = summary.patches[0].model_copy(update={"picture": "../secret.png"})
+    with pytest.raises(PhysadvError, match="outside the report's folder"):
+        write_report(summary.model_copy(update={"patches": (patch,)}), folder)
+    assert not (folder / "report.html").exists()
+
+
+def test_a_broken_picture_leaves_nothing_half_written(tmp_path: Path) -> None:
+    summary = make_summary(tmp_path)
+    (tmp_path / "pictures" / "frame-3.png").write_bytes(b"\x89PNG broken")
+    with pytest.raises(PhysadvError, match=r"frame-3\.png"):
+        write_report(summary, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures"]
+
+
+def test_a_report_is_made_again_from_its_folder(tmp_path: Path) -> None:
+    summary = make_summary(tmp_path, frames_a_side=1)
+    write_summary(tmp_path / "summary.json", summary)
+    first = write_report(summary, tmp_path).read_bytes()
+    (tmp_path / "report.html").unlink()
+    assert report_from(tmp_path) == tmp_path / "report.html"
+    assert (tmp_path / "report.html").read_bytes() == first
+    with pytest.raises(PhysadvError, match=r"summary\.json"):
+        report_from(tmp_path / "elsewhere")
+
+
+# --------------------------------------------------------------------------------------------------- charts and colours
+
+
+def test_a_bar_is_as_long_as_its_rate() -> None:
+    made = rate(np.arange(200) < 50)
+    svg = str(charts.bars("t", [charts.Bar("a", made)]))
+    assert re.search(r'width="90" height="9" rx="1.5" class="fill-patch"', svg)
+    ends = [float(x) for x in re.findall(r'd="M([\d.]+) [\d.]+(?:v5m0-2.5)?H([\d.]+)', svg) for x in x]
+    assert ends == pytest.approx([360 * (made.low or 0), 90, 90, 360 * (made.high or 0)], abs=0.06)
+
+
+def test_a_strip_shows_every_fooled_frame() -> None:
+    record = make_record("p", "v", "drive-by")
+    assert record.consecutive is not None
+    approach = record.consecutive.approaches[0]
+    svg = str(charts.timeline("t", [], [approach]))
+    widths = [float(width) for width in re.findall(r'width="([\d.]+)" height="10" class="fooled"', svg)]
+    road = charts.Road(approach.far_m, approach.near_m)
+    assert sum(widths) / road.width * len(approach.trace or "") == pytest.approx(approach.fooled, abs=0.1)
+
+
+def test_the_heat_map_has_far_above_near_and_no_empty_rows() -> None:
+    record = make_record("p", "v", "stationary-15")
+    svg = str(charts.heat_map("t", record.heat_map, targeted=True))
+    assert svg.index("25–40 m") < svg.index("0–5 m")
+    assert "40–75 m" not in svg
+    for cell in record.heat_map.cells:
+        assert cell.targeted is not None
+        assert cell.targeted.value is None or words.full(cell.targeted) in svg
+
+
+def test_chart_text_is_escaped() -> None:
+    svg = str(charts.bars(HOSTILE, [charts.Bar(HOSTILE, rate(np.ones(5, bool)))]))
+    assert "<script" not in svg
+    assert "<img" not in svg
+
+
+def variables(css: str) -> dict[str, str]:
+    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})\b", css))
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def theme(request: pytest.FixtureRequest, reports: dict[str, tuple[Summary, str, Path]]) -> str:
+    """The part of the style sheet that makes a theme."""
+    style = re.findall(r"<style>(.*?)</style>", reports["one"][1], re.DOTALL)[0]
+    light, dark = style.split("@media screen and (prefers-color-scheme: dark)")
+    return light if request.param == "light" else dark
+
+
+def test_text_meets_wcag_aa(theme: str) -> None:
+    colours = variables(theme)
+    text = [("ink", "paper"), ("ink", "card"), ("soft", "paper"), ("soft", "card"), ("link", "paper"), ("link", "card")]
+    text += [("patch", "card"), ("control", "card"), ("clean", "card"), ("soft", "track")]
+    text += [("good", "good-soft"), ("bad", "bad-soft"), ("warn", "warn-soft")]
+    assert {pair: contrast(colours[pair[0]], colours[pair[1]]) for pair in text} == {
+        pair: pytest.approx(21.0, abs=16.5) for pair in text
+    }
+    assert contrast(colours["patch"], colours["track"]) >= 3.0
+    assert contrast(colours["control"], colours["track"]) >= 3.0
+
+
+def test_the_palette_is_readable_and_runs_one_way(theme: str) -> None:
+    steps = re.findall(r"\.h(\d+) \{ --cell: (#\w{6}); --on: (#\w{6})", theme)[: charts.LEVELS + 1]
+    assert [int(number) for number, _, _ in steps] == list(range(charts.LEVELS + 1))
+    assert min(contrast(cell, on) for _, cell, on in steps) >= 4.5
+    brightness = [luminance(cell) for _, cell, _ in steps]
+    assert brightness in (sorted(brightness), sorted(brightness, reverse=True))
+
+
+# ----------------------------------------------------------------------------------------------------------- terminal
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_terminal_says_the_same(reports: dict[str, tuple[Summary, str, Path]], shape: str) -> None:
+    summary = reports[shape][0]
+    out = StringIO()
+    print_summary(summary, Console(file=out, width=400))
+    said = squeezed(out.getvalue())
+    assert squeezed(words.summary_verdict(summary).headline) in said
+    for record in summary.records:
+        assert squeezed(words.share_interval(record.headline)) in said
+        assert squeezed(record.battery) in said
+    assert ("fail" in said) == (not summary.passed)
+
+
+def test_the_terminal_table_fits_eighty_columns(reports: dict[str, tuple[Summary, str, Path]]) -> None:
+    out = StringIO()
+    print_summary(reports["several"][0], Console(file=out, width=80))
+    assert max(map(len, out.getvalue().splitlines())) <= 80
+
+
+# ------------------------------------------------------------------------------------------------------------ browser
+
+PROBE = """
+<script>
+addEventListener("load", function () {
+  var wide = document.documentElement.scrollWidth, button = document.getElementById("theme"), clipped = [];
+  document.querySelectorAll("svg").forEach(function (svg) {
+    var box = svg.getBoundingClientRect();
+    svg.querySelectorAll("text").forEach(function (text) {
+      var t = text.getBoundingClientRect();
+      if (t.width && (t.right > box.right + 4 || t.left < box.left - 4)) { clipped.push(text.textContent); }
+    });
+  });
+  var before = getComputedStyle(document.body).backgroundColor;
+  button.click();
+  var after = getComputedStyle(document.body).backgroundColor;
+  var broken = Array.prototype.filter.call(document.images, function (i) { return !i.naturalWidth; }).length;
+  document.body.setAttribute("data-probe", JSON.stringify({
+    width: innerWidth, scroll: wide, toggled: before !== after, button: button.textContent, clipped: clipped,
+    broken: broken, loaded: performance.getEntriesByType("resource").map(function (e) { return e.name.slice(0, 40); })
+  }));
+});
+</script>
+"""
+
+
+def browse(page: Path, folder: Path, *, width: int) -> tuple[dict[str, Any], str]:
+    """What a probe inside the page measured, and the browser's log."""
+    assert CHROMIUM is not None
+    html = page.read_text(encoding="utf-8")
+    html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html).replace("</body>", f"{PROBE}</body>")
+    probed = folder / "probed.html"
+    probed.write_text(html, encoding="utf-8")
+    done = chromium(folder, probed, width=width)
+    found = re.search(r'data-probe="([^"]*)"', done.stdout)
+    assert found, done.stderr
+    return json.loads(unescape(found.group(1))), done.stderr
+
+
+def chromium(folder: Path, page: Path, *, width: int) -> subprocess.CompletedProcess[str]:
+    """The page's document after its scripts have run."""
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    options += ["--enable-logging=stderr", "--virtual-time-budget=3000", f"--window-size={width},900", "--dump-dom"]
+    command = [str(CHROMIUM), *options, f"--user-data-dir={folder / 'profile'}", page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found")
+
+
+@needs_browser
+@pytest.mark.parametrize(("shape", "width"), [("several", 390), ("hostile", 390), ("several", 1280)])
+def test_a_browser_shows_it_without_sideways_scrolling(
+    reports: dict[str, tuple[Summary, str, Path]], tmp_path: Path, shape: str, width: int
+) -> None:
+    measured, log = browse(reports[shape][2], tmp_path, width=width)
+    assert measured["width"] == width
+    assert measured["scroll"] <= width
+    assert measured["clipped"] == []
+    assert measured["broken"] == 0
+    assert measured["toggled"]
+    assert measured["button"] in ("Light theme", "Dark theme")
+    assert all(name.startswith("data:") for name in measured["loaded"])
+    assert "CONSOLE" not in log
+
+
+@needs_browser
+def test_a_browser_runs_the_page_under_its_own_policy(
+    reports: dict[str, tuple[Summary, str, Path]], tmp_path: Path
+) -> None:
+    done = chromium(tmp_path, reports["hostile"][2], width=800)
+    assert "CONSOLE" not in done.stderr
+    button = re.search(r'<button type="button" id="theme"([^>]*)>(\w+) theme', done.stdout)
+    assert button
+    assert "hidden" not in button.group(1)

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
+from torch.nn import functional as F
 
-from physadv.attacks.discover import Discover
+from physadv.attacks.discover import Discover, attribution
 from physadv.attacks.engine import Budget, Checkpoint, FrameStream, Listener, Run, Snapshot, design_seed
 from physadv.attacks.goals import Goal, build_goal
 from physadv.attacks.perturbations import FullFace, Sticker
-from physadv.attacks.searches import Adam, AnySearch
+from physadv.attacks.searches import Adam, AnySearch, Search
 from physadv.core.config import Config
 from physadv.core.errors import PhysadvError
 from physadv.patches import (
     Mask,
     MaskField,
-    Paint,
     PaintConfig,
     Patch,
+    VictimNote,
     build_mask,
     discover_mask,
     load_palette,
-    new_record,
+    new_patch,
     save_patch,
 )
 from physadv.scenes import PaintedSign, Scene, load_scene
@@ -47,7 +47,7 @@ class DesignConfig(Config):
     victim: str = "gtsrb-cnn"
     goal: str = "untargeted"
     mask: MaskField = Field(default="bars", validate_default=True)
-    paint: PaintConfig = Field(default_factory=PaintConfig)
+    paint: PaintConfig = Field(default="free", validate_default=True)
     scenes: tuple[str | dict[str, Any], ...] = Field(default=("wide",), min_length=1)
     search: AnySearch = Field(default_factory=Adam)
     seconds: float | None = Field(default=None, gt=0)
@@ -154,17 +154,26 @@ def _identity(config: DesignConfig) -> str:
 class _Design:
     """The stages of one design, each a :class:`Run`, between checkpoints."""
 
-    def __init__(self, config: DesignConfig, parts: _Parts, checkpoint: Checkpoint | None, listener: Listener | None):
+    def __init__(
+        self,
+        config: DesignConfig,
+        parts: _Parts,
+        checkpoint: Checkpoint | None,
+        listener: Listener | None,
+        spent_s: float = 0.0,
+    ) -> None:
         self.config, self.parts, self.checkpoint, self.listener = config, parts, checkpoint, listener
-        self.paint = Paint(config.paint)
+        self.spent_s = spent_s
+        self.paint = config.paint
         self.palette = load_palette()
 
-    def _run(self, stage: str, perturbation: Sticker, budget: Budget, *, stop_at: float, search: Any) -> Run:
+    def run(self, stage: str, perturbation: Sticker, budget: Budget, *, stop_at: float) -> Run:
+        """A run with this design's parts."""
         return Run(
             stage=stage,
             perturbation=perturbation,
             goal=self.parts.goal,
-            search=search,
+            search=self.config.search,
             victim=self.parts.victim,
             train=self.parts.train,
             held_out=self.parts.held_out,
@@ -175,14 +184,18 @@ class _Design:
             listener=self.listener,
         )
 
-    def _options(self) -> dict[str, Any]:
-        return {
-            "px": self.parts.px,
-            "device": self.parts.device,
-            "palette": self.palette,
-            "smoothness": self.config.smoothness,
-            "printability": self.config.printability,
-        }
+    def sticker(self, mask: Mask) -> Sticker:
+        """The perturbation for a mask."""
+        return Sticker(
+            self.parts.sign,
+            mask,
+            self.paint,
+            px=self.parts.px,
+            device=self.parts.device,
+            palette=self.palette,
+            smoothness=self.config.smoothness,
+            printability=self.config.printability,
+        )
 
     def _generator(self, number: int) -> torch.Generator:
         return torch.Generator().manual_seed(design_seed(self.config.seed, f"start/{number}"))
@@ -203,7 +216,8 @@ class _Design:
         """Mask, best snapshot and its run."""
         saved = self.checkpoint.read(self.parts.device) if self.checkpoint else None
         name, snapshot, extra = saved or ("", None, {})
-        budget = Budget(self.config.steps, self.config.seconds)
+        seconds = self.config.seconds
+        budget = Budget(self.config.steps, max(1.0, seconds - self.spent_s) if seconds else None)
         mask_config = self.config.mask
         if isinstance(mask_config, Discover):
             if "stickers" not in extra:
@@ -214,18 +228,12 @@ class _Design:
             budget = budget.share(1.0 - mask_config.share)
         else:
             mask = build_mask(mask_config, self.parts.sign, px=self.parts.px)
-        perturbation = Sticker(self.parts.sign, mask, self.paint, **self._options())
+        perturbation = self.sticker(mask)
         first = int(name.removeprefix("run ")) if name.startswith("run ") else 0
         best: Snapshot | None = None
         for number in range(first, self.config.restarts):
             stage = "design" if self.config.restarts == 1 else f"design {number + 1}/{self.config.restarts}"
-            run = self._run(
-                stage,
-                perturbation,
-                budget.share(1.0 / self.config.restarts),
-                stop_at=self.config.stop_at,
-                search=self.config.search,
-            )
+            run = self.run(stage, perturbation, budget.share(1.0 / self.config.restarts), stop_at=self.config.stop_at)
             start = snapshot if snapshot is not None and number == first else run.begin(self._generator(number))
             done = self._follow(run, f"run {number}", _carry(start, best), extra)
             best, snapshot = done, None
@@ -237,20 +245,34 @@ class _Design:
     def _discover(self, config: Discover, budget: Budget, start: Snapshot | None) -> dict[str, Any]:
         """RP2's first stage: a sparse change of the whole face, thresholded into stickers."""
         full = build_mask("poster", self.parts.sign, px=self.parts.px)
-        face = FullFace(self.parts.sign, full, self.paint, sparsity=config.sparsity, **self._options())
-        run = self._run("where to paint", face, budget, stop_at=2.0, search=self.config.search)
+        parts = self.parts
+        face = FullFace(
+            parts.sign,
+            full,
+            self.paint,
+            px=parts.px,
+            device=parts.device,
+            palette=self.palette,
+            sparsity=config.sparsity,
+        )
+        run = self.run("where to paint", face, budget, stop_at=2.0)
         start = start or run.begin(self._generator(-1))
         done = self._follow(run, "discover", start, {})
-        with torch.no_grad():
-            change = face.change(done.theta)
+        saliency = attribution(face, done.theta, victim=parts.victim, goal=parts.goal, frames=parts.held_out)
         found = discover_mask(
-            change.cpu(),
-            self.parts.sign,
+            _smoothed(saliency).clamp(min=0.0).cpu(),
+            parts.sign,
             max_stickers=config.max_stickers,
             min_side_mm=config.min_side_mm,
             max_area_fraction=config.max_area_fraction,
         )
         return found.config.model_dump(mode="json")
+
+
+def _smoothed(saliency: Tensor) -> Tensor:
+    """Averages ``[P, P]`` over a neighbourhood of 1/32 of the sign: neighbours' shares are noisy and of either sign."""
+    width = max(1, saliency.shape[-1] // 64) * 2 + 1
+    return F.avg_pool2d(saliency[None, None], width, stride=1, padding=width // 2)[0, 0]
 
 
 def _carry(start: Snapshot, best: Snapshot | None) -> Snapshot:
@@ -266,13 +288,83 @@ def _carry(start: Snapshot, best: Snapshot | None) -> Snapshot:
     )
 
 
+def _flags(snapshot: Snapshot) -> list[str]:
+    """What makes the design itself doubtful."""
+    flags = []
+    if snapshot.zero_gradients:
+        flags.append(f"gradient was zero in {snapshot.zero_gradients} of {snapshot.step} steps")
+    losses = snapshot.losses
+    if len(losses) >= 8:
+        quarter = len(losses) // 4
+        before, last = sum(losses[-2 * quarter : -quarter]) / quarter, sum(losses[-quarter:]) / quarter
+        if last < 0.95 * before and snapshot.held < 3:
+            flags.append(
+                f"loss still falling at the last step ({before:.3g} to {last:.3g}); a longer design would do more"
+            )
+    return flags
+
+
+def _bundle(config: DesignConfig, parts: _Parts, mask: Mask, best: Snapshot, run: Run, *, name: str) -> Patch:
+    """The patch with its record."""
+    assert best.best_theta is not None
+    target = parts.goal.target_class
+    frames = run.held_out_batches * config.views
+    measured = {
+        "held_out_success": round(best.best_success, 4),
+        "held_out_frames": frames,
+        "held_out_loss": round(best.best_loss, 5),
+        "steps": best.step,
+        "seconds": round(best.elapsed_s, 1),
+        "held_out_history": [round(success, 4) for success in best.successes],
+        "loss_history": [round(loss, 4) for loss in best.losses],
+        "flags": _flags(best),
+    }
+    with torch.no_grad():
+        paint = config.paint.finalize(best.best_theta).cpu()
+    victim = parts.victim
+    return new_patch(
+        parts.sign,
+        mask,
+        paint,
+        name=name,
+        made={
+            "paint": config.paint.model_dump(mode="json"),
+            "attack": "rp2-roadside",
+            "config": config.model_dump(mode="json"),
+            "goal": "untargeted" if target is None else f"targeted:{victim.classes[target]}",
+            "seed": config.seed,
+            "victim": VictimNote(name=victim.name, sha256=victim.sha256, source=victim.source),
+            "measured": measured,
+        },
+    )
+
+
+def prepare_step(config: DesignConfig, victim: Victim, *, goal: Goal, search: Search) -> Callable[[], None]:
+    """One optimisation step after another, without checks and bookkeeping: what a benchmark times."""
+    parts = _prepare(config, victim)
+    parts = replace(parts, goal=goal)
+    maker = _Design(config, parts, None, None)
+    perturbation = maker.sticker(build_mask(config.mask, parts.sign, px=parts.px))
+    run = maker.run("bench", perturbation, Budget(1, None), stop_at=2.0)
+    begun = run.begin(torch.Generator().manual_seed(0))
+    now = [begun.theta, begun.search, 0]
+
+    def step() -> None:
+        theta, state, number = now
+        _, gradient = run.gradient(theta, number)
+        theta, state = search.step(theta, gradient, state, progress=0.0)
+        now[:] = [run.perturbation.project(theta), state, number + 1]
+
+    return step
+
+
 def design(
     config: DesignConfig,
     *,
     out: Path | None = None,
     victim: Victim | None = None,
     listener: Listener | None = None,
-    replace: bool = False,
+    overwrite: bool = False,
 ) -> Patch:
     """Designs a patch.
 
@@ -281,22 +373,23 @@ def design(
         out: folder of the bundle. While the design runs, it holds the checkpoint from which the same call resumes.
         victim: a model that is loaded already, in place of ``config.victim``.
         listener: told of every step.
-        replace: overwrite a bundle that is there.
+        overwrite: replace a bundle that is there.
 
     Raises:
         PhysadvError: something in ``config`` is wrong, or ``out`` belongs to another design.
     """
+    started = time.perf_counter()
     checkpoint = None
     if out is not None:
-        if (out / "patch.json").exists() and not replace:
+        if (out / "patch.json").exists() and not overwrite:
             raise PhysadvError(f"{out}: holds a patch already; choose another --out, or add --replace")
         if out.exists() and not out.is_dir():
             raise PhysadvError(f"{out}: is a file; --out should be a folder")
         checkpoint = Checkpoint(out / CHECKPOINT, identity=_identity(config))
     parts = _prepare(config, victim)
     with under_attack(parts.victim):
-        mask, best, run = _Design(config, parts, checkpoint, listener)()
-    assert best.best_theta is not None
+        spent_s = time.perf_counter() - started
+        mask, best, run = _Design(config, parts, checkpoint, listener, spent_s)()
     patch = _bundle(config, parts, mask, best, run, name=out.name if out else "patch")
     if out is not None:
         save_patch(patch, out, replace=True)

@@ -4,30 +4,54 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from pydantic import Field
 from shapely.geometry.base import BaseGeometry
+from torch import Tensor
 
+from physadv.attacks.engine import FrameStream
+from physadv.attacks.goals import Goal
+from physadv.attacks.perturbations import FullFace
 from physadv.core.errors import PhysadvError
 from physadv.patches import MASKS, MaskConfig
 from physadv.signs import Sign
+from physadv.victims import Victim
 
 
 @MASKS.register("discover")
 class Discover(MaskConfig):
-    """Let the design find at most ``max_stickers`` rectangles (Eykholt et al. 2018, section 3.2.1).
+    """Rectangles that the design finds where paint matters most.
 
-    An L1-penalised paint over the whole face shows where paint matters; its strongest places become the stickers.
+    RP2's first stage (Eykholt et al. 2018, section 3.2.1): an L1-penalised paint over the whole face. Its places are
+    ranked by what they contribute to the goal (:func:`attribution`), not by how much they change the colour.
     """
 
     kind: Literal["discover"] = "discover"
     max_stickers: int = Field(default=3, ge=1, le=20)
     min_side_mm: float = Field(default=60.0, gt=0)
     max_area_fraction: float = Field(default=0.15, gt=0, le=1)
-    sparsity: float = Field(default=2.0, ge=0)
+    sparsity: float = Field(default=1.0, ge=0)
     """Weight of the L1 penalty."""
-    share: float = Field(default=0.35, gt=0, lt=1)
+    share: float = Field(default=0.25, gt=0, lt=1)
     """Of the budget that the first stage gets."""
 
     def geometry(self, sign: Sign) -> BaseGeometry:
         """There is none before the design has run."""
         raise PhysadvError("mask 'discover': is found while designing; it has no shape of its own to draw")
+
+
+def attribution(
+    face: FullFace, theta: Tensor, *, victim: Victim, goal: Goal, frames: FrameStream, steps: int = 12
+) -> Tensor:
+    """What each texel of a full-face paint contributes to the goal, ``[P, P]``; negative where it hinders.
+
+    Integrated gradients (Sundararajan et al. 2017, eq. 1) of the mean loss from the bare to the painted sign: the texels'
+    shares add up to what the whole paint gains. The rule is the midpoint rule, each midpoint on frames of its own.
+    """
+    change = face.change(theta.detach())
+    total = torch.zeros_like(change)
+    for step in range(steps):
+        at = ((step + 0.5) / steps * change).requires_grad_(True)
+        loss = goal.loss(victim(frames.render(face.blended(at), step))).mean()
+        total = total - torch.autograd.grad(loss, at)[0] / steps
+    return (total * change).sum(0)

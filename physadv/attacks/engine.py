@@ -150,6 +150,20 @@ class Run:
             snapshot = self._stretch(snapshot)
             yield snapshot
 
+    def gradient(self, theta: Tensor, batch: int) -> tuple[float, Tensor]:
+        """Loss over batch number ``batch`` of the training frames, and its gradient.
+
+        Raises:
+            PhysadvError: the gradient is not finite.
+        """
+        leaf = theta.detach().requires_grad_(True)
+        frames = self.train.render(self.perturbation.painted(leaf), batch)
+        loss = self.goal.loss(self.victim(frames)).mean() + self.perturbation.penalty(leaf)
+        (gradient,) = torch.autograd.grad(loss, leaf)
+        if not bool(torch.isfinite(gradient).all()):
+            raise PhysadvError(f"victim {self.victim.name!r}: its gradient is not finite; are the weights intact?")
+        return float(loss.detach()), gradient
+
     def _stretch(self, snapshot: Snapshot) -> Snapshot:
         """Steps up to the next check, and the check."""
         started = self.clock()
@@ -161,13 +175,8 @@ class Run:
             progress = self.budget.progress(step, snapshot.elapsed_s + self.clock() - started)
             if progress >= 1.0 or (losses and step % self.check_every == 0):
                 break
-            leaf = theta.detach().requires_grad_(True)
-            frames = self.train.render(self.perturbation.painted(leaf), step)
-            loss = self.goal.loss(self.victim(frames)).mean() + self.perturbation.penalty(leaf)
-            (gradient,) = torch.autograd.grad(loss, leaf)
-            losses.append(float(loss))
-            if not bool(torch.isfinite(gradient).all()):
-                raise PhysadvError(f"victim {self.victim.name!r}: its gradient is not finite; are the weights intact?")
+            loss, gradient = self.gradient(theta, step)
+            losses.append(loss)
             zero += int(not bool(gradient.any()))
             theta, state = self.search.step(theta, gradient, state, progress=progress)
             theta = self.perturbation.project(theta)

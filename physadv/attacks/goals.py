@@ -98,7 +98,9 @@ def build_goal(spec: str, *, victim: Victim, true_class: int, clean_logits: Tens
     kind, _, name = spec.partition(":")
     GOALS[kind]
     if (kind == "targeted") != bool(name):
-        raise PhysadvError(f"goal {spec!r}: write untargeted, runner_up, or targeted:CLASS, such as targeted:speedLimit45")
+        raise PhysadvError(
+            f"goal {spec!r}: write untargeted, runner_up, or targeted:CLASS, such as targeted:speedLimit45"
+        )
     if kind == "untargeted":
         return Untargeted(true_class)
     if kind == "runner_up":

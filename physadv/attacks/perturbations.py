@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from physadv.core.color import srgb_to_linear
-from physadv.patches import Mask, Paint, Palette, compose, non_printability, total_variation
+from physadv.patches import Mask, PaintKind, Palette, compose, non_printability, total_variation
 from physadv.scenes import PaintedSign
 from physadv.signs import Sign
 
@@ -49,7 +49,7 @@ class Sticker(Perturbation):
         self,
         sign: Sign,
         mask: Mask,
-        paint: Paint,
+        paint: PaintKind,
         *,
         px: int,
         device: torch.device,
@@ -95,15 +95,28 @@ class FullFace(Sticker):
     The penalty makes the change sparse, so that what is left says where paint matters (Eykholt et al. 2018, section 3.2.1).
     """
 
-    def __init__(self, *args: object, sparsity: float, **options: object) -> None:
-        super().__init__(*args, **options)  # type: ignore[arg-type]
+    def __init__(
+        self,
+        sign: Sign,
+        mask: Mask,
+        paint: PaintKind,
+        *,
+        px: int,
+        device: torch.device,
+        palette: Palette,
+        sparsity: float,
+    ) -> None:
+        super().__init__(sign, mask, paint, px=px, device=device, palette=palette, smoothness=0.0, printability=0.0)
         self._sparsity = sparsity
 
     def change(self, theta: Tensor) -> Tensor:
-        """How much each texel's linear colour differs from the sign's, ``[1, P, P]``."""
-        colour = srgb_to_linear(self.paint.decode(theta))
-        return (colour - self.base[:3]).abs().mean(0, keepdim=True) * self.alpha
+        """Difference of the paint's linear colour from the sign's, ``[3, P, P]``."""
+        return (srgb_to_linear(self.paint.decode(theta)) - self.base[:3]) * self.alpha
+
+    def blended(self, change: Tensor) -> PaintedSign:
+        """The bare sign plus a change, differentiable in ``change``."""
+        return self._bare.repainted(torch.cat([self.base[:3] + change, self.base[3:]]))
 
     def penalty(self, theta: Tensor) -> Tensor:
         """The mean absolute change of the face."""
-        return self._sparsity * self.change(theta).sum() / self.alpha.sum()
+        return self._sparsity * self.change(theta).abs().mean(0).sum() / self.alpha.sum()

@@ -60,4 +60,4 @@ def to_uint8(images: Tensor) -> npt.NDArray[np.uint8]:
 
 def from_uint8(pixels: npt.NDArray[np.uint8]) -> Tensor:
     """``[..., H, W, C]`` uint8 to ``[..., C, H, W]`` float32 in [0,1]."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).movedim(-1, -3).to(torch.float32).div(255.0).contiguous()
+    return torch.from_numpy(np.array(pixels)).movedim(-1, -3).to(torch.float32).div(255.0).contiguous()

@@ -65,7 +65,9 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
         known = ""
         if len(first["loc"]) == 1:
-            known = f"; known keys: {', '.join(sorted(field.alias or name for name, field in model.model_fields.items()))}"
+            known = (
+                f"; known keys: {', '.join(sorted(field.alias or name for name, field in model.model_fields.items()))}"
+            )
         return f"unknown key {key!r}{known}{tail}"
     if first["type"] == "missing":
         return f"key {key!r} is missing{tail}"

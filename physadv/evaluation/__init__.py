@@ -1,1 +1,18 @@
 """Batteries, controls, the outcomes table, statistics, and the runner that makes them."""
+
+from physadv.evaluation.battery import Battery, battery_names, load_battery
+from physadv.evaluation.junit import exceeds, write_junit
+from physadv.evaluation.runner import evaluate
+from physadv.evaluation.summary import Summary, read_summary, write_summary
+
+__all__ = [
+    "Battery",
+    "Summary",
+    "battery_names",
+    "evaluate",
+    "exceeds",
+    "load_battery",
+    "read_summary",
+    "write_junit",
+    "write_summary",
+]

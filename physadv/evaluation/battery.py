@@ -1,7 +1,8 @@
 """Batteries: what a patch is put through, as a YAML file that a team writes, versions and shares.
 
-Seeds: a battery's seeds are used as they stand. A design draws its frames from seeds of its own; an entry with the scene
-*and* the seed of the design that made a patch would score it on frames it has seen, and the runner flags that loudly.
+Seeds: a battery's seeds are used as they stand and stay below 2^40. A design derives its frames' seeds in a name
+space of its own, above 2^52, so no battery scores on frames that a design has seen; where a patch's record says
+otherwise (a bundle made by other means), the runner flags it loudly.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Entry(Config):
     """A scene's name, the path of its YAML file (relative to the battery's), or its declaration."""
     frames: int | None = Field(default=None, ge=1)
     approaches: int | None = Field(default=None, ge=1)
-    seed: int = Field(ge=0, lt=2**62)
+    seed: int = Field(ge=0, lt=2**40)
     weather: WeatherGrid | None = None
     """Puts the scene's frames into weather; ``{}`` is all kinds and severities in turn."""
 
@@ -170,20 +171,19 @@ def entry_scene(entry: Entry) -> Scene:
 
 
 def frame_counts(battery: Battery, scenes: Sequence[Scene], *, frames: int | None = None) -> list[int]:
-    """Frames of each entry.
+    """Frames of each entry; ``frames`` overrides the battery's own number, rounded up to whole drives.
 
-    ``frames`` overrides the battery's total: it is shared out in proportion, rounded up to whole drives.
+    Raises:
+        PhysadvError: ``frames`` is not positive.
     """
-    own = [
-        entry.frames if entry.frames is not None else (entry.approaches or 0) * scene.frames_per_approach
-        for entry, scene in zip(battery.entries, scenes, strict=True)
+    if frames is not None and frames < 1:
+        raise PhysadvError(f"frames = {frames}: at least one frame an entry is needed")
+    return [
+        _count(entry, scene.frames_per_approach, frames) for entry, scene in zip(battery.entries, scenes, strict=True)
     ]
-    if frames is None:
-        return own
-    total = sum(own)
-    shares = [max(1, round(frames * count / total)) for count in own]
-    units = [
-        scene.frames_per_approach if entry.approaches is not None else 1
-        for entry, scene in zip(battery.entries, scenes, strict=True)
-    ]
-    return [-(-share // unit) * unit for share, unit in zip(shares, units, strict=True)]
+
+
+def _count(entry: Entry, per_drive: int, frames: int | None) -> int:
+    if entry.approaches is not None:
+        return per_drive * (entry.approaches if frames is None else -(-frames // per_drive))
+    return frames or entry.frames or 0

@@ -1,7 +1,7 @@
 """The outcomes table: one row a frame, subject, patch and victim. Written in parts, merged into one Parquet file.
 
-A part holds a few hundred frames of one battery entry with all subjects and victims, and appears whole or not at all, so a
-killed run resumes at the first part that is missing. Nothing ever holds more than a part.
+A part holds a few hundred frames of one battery entry with all subjects and victims, and appears whole or not at all,
+so a killed run resumes at the first part that is missing. Nothing ever holds more than a part.
 """
 
 from __future__ import annotations
@@ -61,8 +61,9 @@ SCHEMA = pa.schema(
         ("fooled_targeted", pa.bool_()),
     ]
 )
-"""``weather``, ``severity``, ``weather_parameters`` (JSON), ``target_class`` and what follows from it are null where there is
-none. ``fooled_untargeted`` is ``predicted != true_class``, ``fooled_targeted`` is ``predicted == target_class``."""
+"""``weather``, ``severity``, ``weather_parameters`` (JSON), ``target_class`` and what follows from it are null where
+there is none. ``fooled_untargeted`` is ``predicted != true_class``, ``fooled_targeted`` is ``predicted ==
+target_class``."""
 
 
 def rows_of(columns: Mapping[str, Any], count: int) -> pa.RecordBatch:

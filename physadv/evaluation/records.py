@@ -52,9 +52,7 @@ def build_record(frames: Frames, *, patch: str, victim: str, battery: Battery) -
         gain_untargeted=gains["untargeted"],
         gain_targeted=gains.get("targeted"),
         by_entry=tuple(by_entry(frames, battery, control)),
-        by_light=tuple(
-            cut(frames, frames.light.where(name), control, label=name) for name in frames.light.present()
-        ),
+        by_light=tuple(cut(frames, frames.light.where(name), control, label=name) for name in frames.light.present()),
         by_distance=tuple(by_bin(frames, frames.distance_m, battery.bins.distance_m, control, unit=" m")),
         by_angle=tuple(by_bin(frames, frames.angle_deg, battery.bins.angle_deg, control, unit="°")),
         by_weather=tuple(by_weather(frames, control)),
@@ -216,9 +214,7 @@ def _drives(frames: Frames) -> Iterator[npt.NDArray[np.int64]]:
         yield part[np.argsort(frames.time_s[part], kind="stable")]
 
 
-def _approach(
-    frames: Frames, rows: npt.NDArray[np.int64], fooled: Flags, window: Window, *, traced: bool
-) -> Approach:
+def _approach(frames: Frames, rows: npt.NDArray[np.int64], fooled: Flags, window: Window, *, traced: bool) -> Approach:
     hits, clean = fooled[rows], frames.clean[rows]
     _, length = longest_run(hits)
     steps = max(1, len(rows) - 1)
@@ -259,7 +255,7 @@ def confusion(frames: Frames) -> Iterator[Confusion]:
 def notable_frames(frames: Frames, bins: Bins, *, count: int) -> tuple[list[int], list[int]]:
     """Rows of the ``count`` most and the ``count`` least fooled frames among those whose clean sign was read correctly.
 
-    Frames of one cell of the heat map and one light look alike, so each list takes one of a cell before it takes a second.
+    Frames of one cell of the heat map and one light look alike, so each list takes one of a cell before a second.
     """
     patch = frames.seen["patch"]
     score = _fooledness(patch, frames.goal)

@@ -1,12 +1,11 @@
 """Shares with intervals, paired differences, runs of frames. Arrays in, numbers out; knows nothing of signs.
 
-An interval is Wilson's (1927). Frames of one drive resemble each other, so where frames come in drives Wilson's formula is
-given the effective sample size, as Korn & Graubard (1998, Survey Methodology 24:193-201) define it: n over the design
-effect (the variance of the share with drives as sampling units, over that of a simple random sample), corrected by the
-squared ratio of Student quantiles for the few degrees of freedom, and never more than n. Franco, Little, Louis & Slud (2019,
-J. Survey Statistics and Methodology 7:334-364) compare such intervals; Wilson's with this size is among those that keep
-their coverage. Where no frame or every frame is a hit nothing shows how alike the frames of a drive are, and drives are
-counted instead of frames.
+An interval is Wilson's (1927). Frames of one drive resemble each other, so where frames come in drives Wilson's formula
+is given the effective sample size, as Korn & Graubard (1998, Survey Methodology 24:193-201) define it: n over the
+design effect (the variance of the share with drives as sampling units, over that of a simple random sample),
+corrected by the squared ratio of Student quantiles for the few degrees of freedom, and never more than n. Franco,
+Little, Louis & Slud (2019, J. Survey Statistics and Methodology 7:334-364) compare such intervals. Where no frame or
+every frame is a hit nothing shows how alike the frames of a drive are, and drives are counted instead of frames.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float
         raise ValueError(f"wilson({hits}, {n}, {confidence}): needs 0 <= hits <= n, n > 0 and 0 < confidence < 1")
     z2 = float(stats.norm.ppf(0.5 + confidence / 2.0)) ** 2
     share = hits / n
-    centre = (share + z2 / (2.0 * n)) / (1.0 + z2 / n)
-    half = math.sqrt(z2 * (share * (1.0 - share) / n + z2 / (4.0 * n * n))) / (1.0 + z2 / n)
+    centre: float = (share + z2 / (2.0 * n)) / (1.0 + z2 / n)
+    half: float = math.sqrt(z2 * (share * (1.0 - share) / n + z2 / (4.0 * n * n))) / (1.0 + z2 / n)
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
 def residual_sums(hits: Flags, groups: Groups | None) -> npt.NDArray[np.float64]:
     """Sum over each drive (or frame) of ``hit - share``: what the variance of the share is made of."""
-    residuals = hits.astype(np.float64) - hits.mean()
+    residuals = np.asarray(hits.astype(np.float64) - hits.mean())
     if groups is None:
         return residuals
     _, member = np.unique(groups, return_inverse=True)
@@ -92,8 +91,8 @@ def difference(first: Flags, second: Flags, groups: Groups | None = None) -> Dif
     """Share of ``first`` minus share of ``second`` on the same frames, with its interval and a paired test.
 
     The interval squares and adds the limits of the two shares and their correlation: Newcombe (1998, Statistics in
-    Medicine 17:2635-2650, method 10, with his continuity correction of phi); with drives the same rule (MOVER, Zou & Donner
-    2008, Statistics in Medicine 27:1693-1702) on the clustered limits and the correlation between drives' sums.
+    Medicine 17:2635-2650, method 10, with his continuity correction of phi); with drives the same rule (MOVER, Zou &
+    Donner 2008, Statistics in Medicine 27:1693-1702) on the clustered limits and the correlation between drives' sums.
     """
     if len(first) != len(second):
         raise ValueError(f"difference: {len(first)} and {len(second)} frames cannot be paired")
@@ -117,7 +116,7 @@ def difference(first: Flags, second: Flags, groups: Groups | None = None) -> Dif
 
 
 def sign_test(wins: int, losses: int) -> float:
-    """Two-sided exact binomial test of ``wins`` against ``losses`` at one half; ties left out (McNemar's, over frames)."""
+    """Two-sided exact binomial test of ``wins`` against ``losses`` at one half, ties left out."""
     return float(stats.binomtest(wins, wins + losses, 0.5).pvalue) if wins + losses else 1.0
 
 

@@ -122,8 +122,11 @@ class HeatMap(Config):
 
 
 class Approach(Config):
-    """One drive towards the sign. ``fooled``, runs and windows count frames fooled at the record's goal, in order of time; a
-    frame whose clean sign is misread counts as not fooled."""
+    """One drive towards the sign.
+
+    ``fooled``, runs and windows count frames fooled at the record's goal, in order of time; a frame whose clean sign is
+    misread counts as not fooled.
+    """
 
     entry: int
     approach: int

@@ -1,0 +1,51 @@
+"""What is put on a sign: masks, paint, printable colours, and the bundle on disk."""
+
+from physadv.patches import mask_kinds as mask_kinds  # registers the kinds
+from physadv.patches.bundle import (
+    BUNDLE_PX,
+    NOTICE,
+    Patch,
+    PatchRecord,
+    VictimNote,
+    compose,
+    load_patch,
+    new_patch,
+    package_versions,
+    patch_from_picture,
+    save_patch,
+)
+from physadv.patches.controls import CONTROLS, control_patch
+from physadv.patches.discover import discover_mask
+from physadv.patches.mask import MASKS, Mask, MaskConfig, MaskField, build_mask, parse_mask
+from physadv.patches.paint import PAINTS, PaintConfig, PaintKind
+from physadv.patches.printability import Palette, load_palette, non_printability, total_variation
+
+__all__ = [
+    "BUNDLE_PX",
+    "CONTROLS",
+    "MASKS",
+    "NOTICE",
+    "PAINTS",
+    "Mask",
+    "MaskConfig",
+    "MaskField",
+    "PaintConfig",
+    "PaintKind",
+    "Palette",
+    "Patch",
+    "PatchRecord",
+    "VictimNote",
+    "build_mask",
+    "compose",
+    "control_patch",
+    "discover_mask",
+    "load_palette",
+    "load_patch",
+    "new_patch",
+    "non_printability",
+    "package_versions",
+    "parse_mask",
+    "patch_from_picture",
+    "save_patch",
+    "total_variation",
+]

@@ -1,4 +1,4 @@
-"""Reports: one HTML file that needs no network, and the same findings on a terminal. Statistics in, words and charts out."""
+"""Reports: one HTML file that needs no network, and the same findings on a terminal."""
 
 from __future__ import annotations
 

@@ -1,13 +1,14 @@
 """Charts as inline SVG: pure functions from figures to markup. Colours are classes that the style sheet fills in.
 
-Every mark carries a ``<title>`` (the tooltip) with its rate, interval and n. A chart is 360 units wide, so that it is read
-without scaling on a phone; only the timeline is wider.
+Every mark carries a ``<title>`` (the tooltip) with its rate, interval and n. A chart is 360 units wide, so that it
+is read without scaling on a phone; the timeline comes in a wide form too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -18,6 +19,8 @@ from physadv.reports.words import confusion_note, count, full, metres, percent, 
 WIDTH = 360.0
 LEVELS = 10
 """Steps of the sequential palette, less one: classes ``h0`` to ``h10``."""
+STRIP = 15.0
+"""Height of a strip with its gap."""
 TRACE_LIMIT = 24
 """Strips of single drives that a timeline shows."""
 
@@ -59,12 +62,14 @@ def x_of(value: float, left: float = 0.0, width: float = WIDTH) -> float:
 
 
 def whisker(rate: Rate, y: float, left: float = 0.0, width: float = WIDTH) -> Markup:
-    """The interval of a rate as a line with end caps."""
-    if rate.low is None or rate.high is None:
+    """The interval of a rate as a line with end caps: one colour on the bar, another beyond its end."""
+    if rate.value is None or rate.low is None or rate.high is None:
         return Markup("")
-    low, high = x_of(rate.low, left, width), x_of(rate.high, left, width)
-    path = f"M{low:.1f} {y:.1f}H{high:.1f}M{low:.1f} {y - 4:.1f}v8M{high:.1f} {y - 4:.1f}v8"
-    return tag("g", tag("path", d=path, class_="halo"), tag("path", d=path, class_="whisker"))
+    low, value, high = (x_of(share, left, width) for share in (rate.low, rate.value, rate.high))
+    above = tag("path", d=f"M{value:.1f} {y:.1f}H{high:.1f}m0-4v8", class_="whisker")
+    if value - low < 6.0:
+        return above
+    return tag("path", d=f"M{low:.1f} {y - 2.5:.1f}v5m0-2.5H{value:.1f}", class_="whisker-in") + above
 
 
 def diamond(x: float, y: float) -> Markup:
@@ -74,8 +79,8 @@ def diamond(x: float, y: float) -> Markup:
 
 def captions(label: str, note: str, size: str, value: str, y: float) -> tuple[Markup, Markup, Markup]:
     """The words above a bar, and the bar's track."""
-    name = tag("tspan", elide(label, 27 - len(note))), tag("tspan", f"  {note}", class_="muted") if note else ""
-    figures = tag("tspan", f"{size}  ", class_="muted"), tag("tspan", value, class_="value")
+    name = tag("tspan", elide(label, 27 - len(note))), tag("tspan", note, dx=6, class_="muted") if note else ""
+    figures = tag("tspan", size, class_="muted"), tag("tspan", value, dx=7, class_="value")
     return (
         tag("text", *name, x=0, y=y + 11),
         tag("text", *figures, x=WIDTH, y=y + 11, class_="end"),
@@ -91,7 +96,9 @@ def bar_row(bar: Bar, y: float) -> Markup:
         *captions(bar.label, "", f"n {count(bar.rate.n)}", share_interval(bar.rate), y),
     ]
     if bar.rate.value is not None:
-        shapes.append(tag("rect", x=0, y=y + 17, width=x_of(bar.rate.value), height=9, rx=1.5, class_=f"fill-{bar.kind}"))
+        shapes.append(
+            tag("rect", x=0, y=y + 17, width=x_of(bar.rate.value), height=9, rx=1.5, class_=f"fill-{bar.kind}")
+        )
         shapes.append(whisker(bar.rate, y + 21.5))
     if bar.reference is not None and bar.reference.value is not None:
         shapes.append(diamond(x_of(bar.reference.value), y + 21.5))
@@ -124,7 +131,8 @@ def grouped_bars(title: str, groups: Sequence[tuple[str, Sequence[Bar]]]) -> Mar
         shapes += [bar_row(bar, y + 20 + 36.0 * i) for i, bar in enumerate(rows)]
         y += 20 + 36.0 * len(rows) + 10
     summary = "; ".join(
-        f"{heading}: " + ", ".join(f"{bar.label} {share_interval(bar.rate)}" for bar in rows) for heading, rows in groups
+        f"{heading}: " + ", ".join(f"{bar.label} {share_interval(bar.rate)}" for bar in rows)
+        for heading, rows in groups
     )
     return drawing(*shapes, axis(y), width=WIDTH, height=y + 4, title=title, summary=summary)
 
@@ -152,7 +160,9 @@ def grid(
         shapes.append(tag("text", elide(name, 12), x=left - 8, y=y + row_height / 2 + 4, class_="label end"))
         for j, column in enumerate(columns):
             where = f"{name}, {column}"
-            shapes.append(grid_cell(cells.get((i, j)), where, left + j * column_width, y, column_width - 2, row_height - 2))
+            shapes.append(
+                grid_cell(cells.get((i, j)), where, left + j * column_width, y, column_width - 2, row_height - 2)
+            )
     height = top + row_height * len(rows) + 26
     known = [(rate, f"{rows[i]}, {columns[j]}") for (i, j), (rate, _) in cells.items() if rate.value is not None]
     best = max(known, key=lambda pair: pair[0].value or 0.0, default=None)
@@ -166,7 +176,9 @@ def grid(
 def grid_cell(cell: tuple[Rate, str] | None, where: str, x: float, y: float, width: float, height: float) -> Markup:
     """One cell of a heat map, with the share and n in it."""
     if cell is None:
-        return tag("g", tag("title", f"{where}: no frames"), tag("rect", x=x, y=y, width=width, height=height, class_="blank"))
+        return tag(
+            "g", tag("title", f"{where}: no frames"), tag("rect", x=x, y=y, width=width, height=height, class_="blank")
+        )
     rate, remark = cell
     if rate.value is None:
         tooltip = tag("title", f"{where}: the clean sign is misread in every frame. {remark}")
@@ -198,7 +210,7 @@ def ramp(left: float, y: float) -> Markup:
 
 def edge_labels(edges: Sequence[float], unit: str) -> list[str]:
     """``10–25 m`` for each bin between edges."""
-    return [f"{low:g}–{high:g}{unit}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    return [f"{low:g}–{high:g}{unit}" for low, high in pairwise(edges)]
 
 
 def heat_map(title: str, data: HeatMap, *, targeted: bool) -> Markup:
@@ -208,6 +220,9 @@ def heat_map(title: str, data: HeatMap, *, targeted: bool) -> Markup:
     def rate(cell: HeatCell) -> Rate:
         return cell.targeted if targeted and cell.targeted is not None else cell.untargeted
 
+    def wrong(cell: HeatCell) -> str:
+        return f"Any wrong class: {full(cell.untargeted)}. " if targeted else ""
+
     used_rows = sorted({last - cell.distance_bin for cell in data.cells})
     used_columns = sorted({cell.angle_bin for cell in data.cells})
     distances = list(reversed(edge_labels(data.distance_edges_m, " m")))
@@ -215,7 +230,7 @@ def heat_map(title: str, data: HeatMap, *, targeted: bool) -> Markup:
     cells = {
         (used_rows.index(last - cell.distance_bin), used_columns.index(cell.angle_bin)): (
             rate(cell),
-            f"Clean sign read correctly: {full(cell.clean_accuracy)}",
+            f"{wrong(cell)}Clean sign read correctly: {full(cell.clean_accuracy)}",
         )
         for cell in data.cells
     }
@@ -266,12 +281,12 @@ class Road:
     @property
     def width(self) -> float:
         """Of the plot."""
-        return 246.0 if self.narrow else 660.0
+        return 246.0 if self.narrow else 850.0
 
     @property
     def total(self) -> float:
         """Of the whole picture."""
-        return WIDTH if self.narrow else 880.0
+        return WIDTH if self.narrow else 1070.0
 
     def x(self, distance_m: float) -> float:
         """Where a distance lies."""
@@ -292,8 +307,8 @@ def ticks(far_m: float, near_m: float, most: int) -> list[float]:
 def timeline(title: str, curves: Sequence[Curve], approaches: Sequence[Approach], *, narrow: bool = False) -> Markup:
     """Success along the way to the sign, with the interval's band, over the strips of single drives.
 
-    In a strip every frame is a bar: high and filled where it is fooled, a low tick where it is not, and nothing but the base
-    line where the clean sign is misread too.
+    In a strip every frame is a bar: high where it is fooled, low where it is not, and nothing but the base line where
+    the clean sign is misread too.
     """
     traced = [approach for approach in approaches if approach.trace][:TRACE_LIMIT]
     strips = sorted(traced, key=lambda approach: (approach.light, approach.approach))
@@ -304,8 +319,8 @@ def timeline(title: str, curves: Sequence[Curve], approaches: Sequence[Approach]
     top = road.top + road.height + 48
     if strips:
         shapes.append(tag("text", "Single drives, frame by frame", x=0, y=top - 9, class_="group"))
-    shapes += [strip(approach, road, top + 18.0 * i) for i, approach in enumerate(strips)]
-    height = top + 18.0 * len(strips) - (4 if strips else 24)
+    shapes += [strip(approach, road, top + STRIP * i) for i, approach in enumerate(strips)]
+    height = top + STRIP * len(strips) - (4 if strips else 24)
     summary = "; ".join(
         f"{curve.label}: " + ", ".join(f"{metres(m)} {share(rate)}" for m, rate in curve.points) for curve in curves[:1]
     )
@@ -315,15 +330,12 @@ def timeline(title: str, curves: Sequence[Curve], approaches: Sequence[Approach]
 
 def legend(curves: Sequence[Curve]) -> list[Markup]:
     """Names of the curves in a row, each after a piece of its line."""
-    place = WIDTH / max(len(curves), 1)
-    return [
-        tag(
-            "g",
-            tag("path", d=f"M{i * place:.1f} 7h18", class_=f"line-{curve.kind}"),
-            tag("text", curve.label, x=i * place + 23, y=11, class_=f"name-{curve.kind}"),
-        )
-        for i, curve in enumerate(curves)
-    ]
+    shapes, x = [], 0.0
+    for curve in curves:
+        line = tag("path", d=f"M{x:.1f} 7h18", class_=f"line-{curve.kind}")
+        shapes.append(tag("g", line, tag("text", curve.label, x=x + 23, y=11, class_=f"name-{curve.kind}")))
+        x += 36 + 7.2 * len(curve.label)
+    return shapes
 
 
 def frame(road: Road) -> Markup:
@@ -408,18 +420,28 @@ def strip(approach: Approach, road: Road, y: float) -> Markup:
     step = (approach.far_m - approach.near_m) / max(len(trace), 1)
     words = (
         f"Drive {approach.approach}, {approach.light}: {approach.fooled} of {plural(approach.frames, 'frame')} fooled, "
-        f"longest run {plural(approach.longest_run, 'frame')} ({approach.longest_run_s:.1f} s, {metres(approach.longest_run_m)})"
+        f"longest run {plural(approach.longest_run, 'frame')} ({approach.longest_run_s:.1f} s, "
+        f"{metres(approach.longest_run_m)})"
     )
-    shapes = [tag("title", words), tag("text", elide(approach.light, 10 if road.narrow else 14), x=road.left - 8, y=y + 10, class_="muted end")]
+    shapes = [
+        tag("title", words),
+        tag("text", elide(approach.light, 10 if road.narrow else 14), x=road.left - 8, y=y + 9, class_="muted end"),
+    ]
     start, stop = road.x(approach.far_m), road.x(approach.near_m)
-    shapes.append(tag("line", x1=start, x2=stop, y1=y + 12.5, y2=y + 12.5, class_="rule"))
+    shapes.append(tag("line", x1=start, x2=stop, y1=y + 10.5, y2=y + 10.5, class_="rule"))
     for letter, first, last in runs(trace):
         left, right = road.x(approach.far_m - first * step), road.x(approach.far_m - last * step)
         if letter == "#":
-            shapes.append(tag("rect", x=left, y=y, width=right - left, height=12, class_="fooled"))
+            shapes.append(tag("rect", x=left, y=y, width=right - left, height=10, class_="fooled"))
         elif letter == ".":
-            shapes.append(tag("rect", x=left, y=y + 9.5, width=right - left, height=2.5, class_="kept"))
+            shapes.append(tag("rect", x=left, y=y + 8, width=right - left, height=2, class_="kept"))
     shapes.append(
-        tag("text", str(approach.longest_run) if road.narrow else f"longest {approach.longest_run}", x=road.left + road.width + 8, y=y + 10, class_="muted")
+        tag(
+            "text",
+            str(approach.longest_run) if road.narrow else f"longest {approach.longest_run}",
+            x=road.left + road.width + 8,
+            y=y + 9,
+            class_="muted",
+        )
     )
     return tag("g", *shapes)

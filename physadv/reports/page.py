@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,7 +18,9 @@ from physadv.core.files import write_text
 from physadv.evaluation.summary import PatchInfo, Rate, Record, Slice, Summary, read_summary
 from physadv.reports import charts, words
 from physadv.reports.charts import Bar, Curve
-from physadv.reports.pictures import Frame, data_url, plan, record_frames
+from physadv.reports.pictures import Gallery, data_url, embed
+
+T = TypeVar("T")
 
 FILE_NAME = "report.html"
 HERO_PX, CARD_PX, THUMB_PX = 320, 160, 72
@@ -69,8 +71,7 @@ class RecordView:
     tiles: tuple[Tile, ...]
     charts: tuple[Chart, ...]
     timeline: Chart | None
-    most_fooled: tuple[Frame, ...]
-    least_fooled: tuple[Frame, ...]
+    gallery: Gallery
     slices: tuple[tuple[str, tuple[Slice, ...]], ...]
 
 
@@ -115,28 +116,30 @@ def write_report(summary: Summary, folder: Path) -> Path:
 def render_page(summary: Summary, folder: Path) -> str:
     """The page as text (see :func:`write_report`)."""
     patches = {patch.name: patch_view(patch, folder) for patch in summary.patches}
-    frames_a_side, side_px = plan(summary)
     views = [
-        record_view(i, record, patches[record.patch], folder, most=frames_a_side, side_px=side_px)
-        for i, record in enumerate(summary.records)
+        record_view(i, record, patches[record.patch], gallery)
+        for i, (record, gallery) in enumerate(zip(summary.records, embed(folder, summary), strict=True))
     ]
     script = template_text("report.js")
-    page = environment().get_template("report.html.j2").render(
-        summary=summary,
-        verdict=words.summary_verdict(summary),
-        badge=badge(summary.records),
-        badge_of=lambda view: badge([view.record]),
-        hero=hero(summary, patches),
-        patches=list(patches.values()),
-        records=views,
-        matrix=matrix(summary, views, patches),
-        failures=[(view, failure) for view in views for failure in view.record.failures],
-        warnings=flags(summary, views, "warning"),
-        infos=flags(summary, views, "info"),
-        glossary=words.GLOSSARY,
-        style=Markup(template_text("report.css")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
+    page = (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            summary=summary,
+            verdict=words.summary_verdict(summary),
+            badge=badge(summary, summary.records),
+            badge_of=lambda view: badge(summary, [view.record]),
+            hero=hero(summary, patches),
+            patches=list(patches.values()),
+            records=views,
+            matrix=matrix(summary, views, patches),
+            failures=places(views, words.failures_of(summary)),
+            warnings=places(views, words.flags_of(summary, "warning")),
+            glossary=words.GLOSSARY,
+            style=Markup(template_text("report.css")),
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
+        )
     )
     return page.translate(UNPRINTABLE)
 
@@ -158,6 +161,7 @@ def environment() -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         "share": words.share,
         "share_interval": words.share_interval,
+        "interval": words.interval,
         "full": words.full,
         "sample": words.sample,
         "points": words.points,
@@ -171,7 +175,7 @@ def environment() -> Environment:
         "slice_label": words.slice_label,
     }
     made.filters.update(filters)
-    made.globals.update(subject_names=words.SUBJECTS, at_goal=words.at_goal)
+    made.globals.update(subject_names=words.SUBJECTS, test_names=words.TESTS, at_goal=words.at_goal)
     return made
 
 
@@ -191,7 +195,9 @@ def patch_view(patch: PatchInfo, folder: Path) -> PatchView:
         hero=data_url(folder, patch.picture, side_px=HERO_PX, alpha=True),
         thumb=data_url(folder, patch.picture, side_px=THUMB_PX, alpha=True),
         subjects=tuple(
-            (words.SUBJECTS[name], data_url(folder, file, side_px=CARD_PX, alpha=True)) for name, file in subjects if file
+            (words.SUBJECTS[name], data_url(folder, file, side_px=CARD_PX, alpha=True))
+            for name, file in subjects
+            if file
         ),
         area=words.percent(patch.area_fraction, 1) if patch.area_fraction is not None else words.NONE,
     )
@@ -205,11 +211,8 @@ def hero(summary: Summary, patches: Mapping[str, PatchView]) -> PatchView | None
     return patches[max(known, key=lambda record: record.headline.value or 0.0).patch]
 
 
-def record_view(
-    number: int, record: Record, patch: PatchView, folder: Path, *, most: int, side_px: int
-) -> RecordView:
+def record_view(number: int, record: Record, patch: PatchView, gallery: Gallery) -> RecordView:
     """Everything that the page shows of one record."""
-    most_fooled, least_fooled = record_frames(folder, record, most=most, side_px=side_px)
     return RecordView(
         anchor=f"record-{number + 1}",
         record=record,
@@ -218,8 +221,7 @@ def record_view(
         tiles=tuple(tiles(record)),
         charts=tuple(record_charts(record)),
         timeline=timeline(record),
-        most_fooled=most_fooled,
-        least_fooled=least_fooled,
+        gallery=gallery,
         slices=tuple((title, parts) for title, parts in slice_groups(record) if parts),
     )
 
@@ -249,7 +251,9 @@ def tiles(record: Record) -> list[Tile]:
     made.append(rate_tile("Clean accuracy", record.clean_accuracy))
     if record.consecutive is not None:
         k_of_n = record.consecutive
-        made.append(rate_tile(f"Drives fooled at {k_of_n.k} of {k_of_n.n} frames", k_of_n.rate, unit="drive"))
+        tile = rate_tile(f"Drives fooled at {k_of_n.k} of {k_of_n.n} frames", k_of_n.rate, unit="drive")
+        control = f"{words.share_interval(k_of_n.control_rate)} of {words.plural(k_of_n.control_rate.n, 'drive')}"
+        made.append(replace(tile, detail=f"{tile.detail}; {over} {control}"))
         made.append(
             Tile(
                 "Longest run",
@@ -294,7 +298,11 @@ def record_charts(record: Record) -> list[Chart]:
             Chart(
                 "What the painted sign is taken for",
                 f"Most probable class, over all {words.plural(record.frames, 'frame')}"
-                + (f"; {len(record.confusion) - len(shown)} rarer classes left out." if len(record.confusion) > len(shown) else "."),
+                + (
+                    f"; {len(record.confusion) - len(shown)} rarer classes left out."
+                    if len(record.confusion) > len(shown)
+                    else "."
+                ),
                 charts.confusion_bars("What the painted sign is taken for", shown, record.frames),
             )
         )
@@ -311,10 +319,16 @@ def controls_chart(record: Record) -> Chart:
     targeted = [Bar(words.SUBJECTS[s.subject], s.targeted, kind(s.subject)) for s in rows if s.targeted is not None]
     groups = [(words.goal_title("targeted", record), targeted)] if targeted else []
     groups.append(
-        (words.goal_title("untargeted", record), [Bar(words.SUBJECTS[s.subject], s.untargeted, kind(s.subject)) for s in rows])
+        (
+            words.goal_title("untargeted", record),
+            [Bar(words.SUBJECTS[s.subject], s.untargeted, kind(s.subject)) for s in rows],
+        )
     )
     title = "Patch against controls"
-    note = f"Among the {words.plural(record.clean_correct, 'frame')} whose clean sign is read correctly; lines are 95{words.UNIT} intervals."
+    note = (
+        f"Among the {words.plural(record.clean_correct, 'frame')} whose clean sign is read correctly; "
+        f"lines are 95{words.UNIT} intervals."
+    )
     return Chart(title, note, charts.grouped_bars(title, groups))
 
 
@@ -375,20 +389,24 @@ def timeline(record: Record) -> Chart | None:
     approaches = record.consecutive.approaches if record.consecutive else ()
     note = (
         f"Share {words.goal_phrase(record)} by distance, with its 95{words.UNIT} interval as a band. "
-        "In the strips, a high bar is a fooled frame, a low one a frame that held, a gap one whose clean sign is misread; "
-        "the number is the longest run."
+        "In the strips a high bar is a fooled frame, a low one a frame that held, a gap one whose clean sign is "
+        "misread; the number is the longest run."
     )
     title = "Along the drive"
     pictures = [charts.timeline(title, curves, approaches, narrow=narrow) for narrow in (False, True)]
     return Chart(title, note, Markup("").join(pictures))
 
 
-def badge(records: Sequence[Record]) -> Badge:
-    """Pass or fail against the thresholds of the batteries."""
+def badge(summary: Summary, records: Sequence[Record]) -> Badge:
+    """Pass or fail against the thresholds; neither where no limit was set on the attack's success."""
     failed = sum(not record.passed for record in records)
-    if not failed:
-        return Badge("pass", "✓", "Pass" if len(records) == 1 else f"Pass: {len(records)} of {len(records)}")
-    return Badge("fail", "✗", "Fail" if len(records) == 1 else f"Fail: {failed} of {len(records)}")
+    total = f" of {len(records)}" if len(records) > 1 else ""
+    if failed:
+        return Badge("fail", "✗", f"Fail{f': {failed}{total}' if total else ''}")
+    limited = sum(words.is_limited(summary, record) for record in records)
+    if not limited:
+        return Badge("none", "–", "No pass limit set")
+    return Badge("pass", "✓", f"Pass{f': {limited}{total}' if total else ''}")
 
 
 def matrix(summary: Summary, views: Sequence[RecordView], patches: Mapping[str, PatchView]) -> list[MatrixRow]:
@@ -405,10 +423,9 @@ def matrix(summary: Summary, views: Sequence[RecordView], patches: Mapping[str, 
     ]
 
 
-def flags(summary: Summary, views: Sequence[RecordView], level: str) -> list[tuple[str, str, list[RecordView]]]:
-    """``(code, message, records)`` of the flags of a level; a message that many records share stands there once."""
+def places(
+    views: Sequence[RecordView], findings: Sequence[tuple[T, Sequence[Record]]]
+) -> list[tuple[T, list[RecordView]]]:
+    """Findings with the views of their records."""
     by_record = {id(view.record): view for view in views}
-    return [
-        (code, message, [by_record[id(record)] for record in where])
-        for code, message, where in words.unique_flags(summary.records, level=level)
-    ]
+    return [(finding, [by_record[id(record)] for record in records]) for finding, records in findings]

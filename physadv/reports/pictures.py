@@ -14,26 +14,39 @@ from physadv.core.errors import PhysadvError
 from physadv.core.images import read_image
 from physadv.evaluation.summary import Picture, Record, Summary
 
-BUDGET_BYTES = 1_600_000
-"""Of all frames in a page, before base64."""
-PLANS: tuple[tuple[int, int], ...] = ((6, 256), (6, 192), (4, 192), (4, 160), (3, 128), (2, 112), (1, 96))
+BUDGET_CHARACTERS = 2_000_000
+"""Of all frames in a page."""
+PLANS: tuple[tuple[int, int], ...] = ((6, 256), (6, 192), (4, 192), (4, 160), (3, 128), (2, 112), (1, 96), (1, 48))
 """``(frames a side, pixels)``, the richest first."""
-BYTES_PER_PIXEL = 0.28
-"""Of a JPEG of these small and noisy pictures at ``QUALITY``; measured on roadside frames, a little generous."""
+CHARACTERS_PER_PIXEL = 0.25
+"""Of a JPEG of such a picture at ``QUALITY``, as base64; a first guess that is checked."""
 QUALITY = 84
-SEEN_BYTES = 3_500
-"""Of the PNG of what the victim saw."""
+SEEN_CHARACTERS = 4_000
+"""Of the PNG of what the victim saw, likewise."""
 SEEN_PX = 64
 """What the victim saw is kept exact up to this size; larger ones are shown reduced."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame ready for the page: its facts, and the two pictures as ``data:`` addresses ('' where the file is gone)."""
+    """A frame ready for the page: its facts, and its pictures as ``data:`` addresses ('' where the file is gone)."""
 
     facts: Picture
     picture: str
     seen: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The most and the least fooled frames of a record."""
+
+    most_fooled: tuple[Frame, ...]
+    least_fooled: tuple[Frame, ...]
+
+    @property
+    def size(self) -> int:
+        """Characters of all its pictures."""
+        return sum(len(frame.picture) + len(frame.seen) for frame in (*self.most_fooled, *self.least_fooled))
 
 
 def inside(folder: Path, relative: str) -> Path:
@@ -49,7 +62,7 @@ def inside(folder: Path, relative: str) -> Path:
 
 
 def data_url(folder: Path, relative: str, *, side_px: int, alpha: bool = False, exact: bool = False) -> str:
-    """A picture of the folder as a ``data:`` address, its longer side at most ``side_px``; '' where there is no such file.
+    """A picture as a ``data:`` address, its longer side at most ``side_px``; '' where there is no such file.
 
     ``alpha`` keeps transparency (PNG), ``exact`` keeps every pixel (PNG); otherwise it is a JPEG.
 
@@ -73,33 +86,37 @@ def data_url(folder: Path, relative: str, *, side_px: int, alpha: bool = False, 
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def plan(summary: Summary) -> tuple[int, int]:
-    """``(frames a side, pixels)`` of every record, so that the page stays small however many records it has."""
+def embed(folder: Path, summary: Summary) -> list[Gallery]:
+    """The frames of every record, as many and as large as the page's budget allows."""
+    galleries: list[Gallery] = []
+    for most, side_px in PLANS[first_plan(summary) :]:
+        galleries = [gallery(folder, record, most=most, side_px=side_px) for record in summary.records]
+        if sum(made.size for made in galleries) <= BUDGET_CHARACTERS:
+            break
+    return galleries
+
+
+def first_plan(summary: Summary) -> int:
+    """The richest plan that can be expected to keep the budget."""
     sides = 2 * max(len(summary.records), 1)
 
-    def cost(frames: int, px: int) -> float:
-        return sides * frames * (px * px * BYTES_PER_PIXEL + SEEN_BYTES)
+    def cost(most: int, side_px: int) -> float:
+        return sides * most * (side_px**2 * CHARACTERS_PER_PIXEL + SEEN_CHARACTERS)
 
-    return next((choice for choice in PLANS if cost(*choice) <= BUDGET_BYTES), PLANS[-1])
+    return next((i for i, choice in enumerate(PLANS) if cost(*choice) <= BUDGET_CHARACTERS), len(PLANS) - 1)
 
 
-def frames(folder: Path, pictures: Sequence[Picture], *, most: int, side_px: int) -> tuple[Frame, ...]:
-    """The first ``most`` frames, pictures embedded."""
-    return tuple(
-        Frame(
-            facts=picture,
-            picture=data_url(folder, picture.picture, side_px=side_px),
-            seen=data_url(folder, picture.seen, side_px=SEEN_PX, exact=True),
+def gallery(folder: Path, record: Record, *, most: int, side_px: int) -> Gallery:
+    """The first ``most`` of the most and of the least fooled frames of a record."""
+
+    def frames(pictures: Sequence[Picture]) -> tuple[Frame, ...]:
+        return tuple(
+            Frame(
+                facts=picture,
+                picture=data_url(folder, picture.picture, side_px=side_px),
+                seen=data_url(folder, picture.seen, side_px=SEEN_PX, exact=True),
+            )
+            for picture in pictures[:most]
         )
-        for picture in pictures[:most]
-    )
 
-
-def record_frames(
-    folder: Path, record: Record, *, most: int, side_px: int
-) -> tuple[tuple[Frame, ...], tuple[Frame, ...]]:
-    """The most and the least fooled frames of a record."""
-    return (
-        frames(folder, record.most_fooled, most=most, side_px=side_px),
-        frames(folder, record.least_fooled, most=most, side_px=side_px),
-    )
+    return Gallery(most_fooled=frames(record.most_fooled), least_fooled=frames(record.least_fooled))

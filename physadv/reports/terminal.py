@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,58 +18,62 @@ def print_summary(summary: Summary, console: Console) -> None:
     verdict = words.summary_verdict(summary)
     console.print(Text(verdict.headline, style="bold"))
     for line in verdict.sentences:
-        console.print(Text(f"  {line}"))
+        console.print(Padding(Text(line), (0, 0, 0, 2)))
     if summary.records:
         console.print(table(summary))
-    for record in summary.records:
-        for failure in record.failures:
-            console.print(Text(f"✗ {where(record)}: {failure}", style="red"))
+    for failure, records in words.failures_of(summary):
+        console.print(Text(f"✗ {failure}{where(summary, records)}", style="red"))
     for level, mark, style in (("warning", "⚠", "yellow"), ("info", "·", "dim")):
-        for code, message, records in words.unique_flags(summary.records, level=level):
-            place = where(records[0]) if len(records) == 1 else words.plural(len(records), "record")
-            console.print(Text(f"{mark} {message} [{code}; {place}]", style=style))
+        for (code, message), records in words.flags_of(summary, level):
+            console.print(Text(f"{mark} {message} [{code}]{where(summary, records)}", style=style))
 
 
-def where(record: Record) -> str:
-    """``patch · victim · battery``."""
-    return f"{record.patch} · {record.victim} · {record.battery}"
+def where(summary: Summary, records: Sequence[Record]) -> str:
+    """The records that a finding is about; nothing where there is but one."""
+    if len(summary.records) == 1:
+        return ""
+    if len(records) == len(summary.records):
+        return " (all records)"
+    names = [f"{record.patch} · {record.victim} · {record.battery}" for record in records]
+    return f" ({', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''})"
 
 
 def table(summary: Summary) -> Table:
-    """One row a record."""
+    """One row a record; a patch and a victim are named once."""
     made = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     drives = any(record.consecutive is not None for record in summary.records)
-    for name in ("patch", "victim", "battery", "goal"):
+    for name in ("patch", "victim", "battery"):
         made.add_column(name, overflow="fold")
-    for name in ("n", "success", "best control", "gain (points)", "clean"):
-        made.add_column(name, justify="right")
-    if drives:
-        made.add_column("longest run", justify="right")
-    made.add_column("")
+    for name in ("n", "success", "best control", "gain", "clean", *(["run"] if drives else [])):
+        made.add_column(name, justify="right", no_wrap=True)
+    made.add_column("", no_wrap=True)
+    before = ("", "")
     for record in summary.records:
-        made.add_row(*(Text(cell) for cell in cells(record, drives=drives)), outcome(record))
+        pair = (record.patch, record.victim)
+        named = tuple(name if pair != before else "" for name in pair)
+        made.add_row(*(Text(cell) for cell in (*named, *cells(record, drives=drives))), outcome(summary, record))
+        before = pair
     return made
 
 
 def cells(record: Record, *, drives: bool) -> list[str]:
-    """The row of a record, but for its outcome."""
+    """The row of a record between its names and its outcome."""
     control = words.control_of(record, record.gain.control)
     row = [
-        record.patch,
-        record.victim,
         record.battery,
-        record.target_class or "any wrong class" if record.goal == "targeted" else "any wrong class",
         words.count(record.headline.n),
         words.share_interval(record.headline),
         f"{record.gain.control} {words.share(words.at_goal(record, control))}" if control else words.NONE,
-        words.points(record.gain.difference),
+        words.points(record.gain.difference).split(" ")[0],
         words.share(record.clean_accuracy),
     ]
     if drives:
-        row.append(words.plural(record.consecutive.longest_run, "frame") if record.consecutive else words.NONE)
+        row.append(str(record.consecutive.longest_run) if record.consecutive else words.NONE)
     return row
 
 
-def outcome(record: Record) -> Text:
-    """Pass or fail."""
-    return Text("✓ pass", style="green") if record.passed else Text("✗ fail", style="bold red")
+def outcome(summary: Summary, record: Record) -> Text:
+    """Pass, fail, or nothing where no limit was set."""
+    if not record.passed:
+        return Text("✗ fail", style="bold red")
+    return Text("✓ pass", style="green") if words.is_limited(summary, record) else Text("")

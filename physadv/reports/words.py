@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from physadv.evaluation.summary import (
     Confusion,
@@ -18,6 +19,8 @@ from physadv.evaluation.summary import (
     Success,
     Summary,
 )
+
+T = TypeVar("T", bound=Hashable)
 
 UNIT = "\u202f%"
 """Narrow no-break space and per cent sign."""
@@ -41,6 +44,9 @@ DOERS: dict[Subject, str] = {
 }
 
 
+TESTS = {"mcnemar-exact": "exact McNemar test", "sign-test-by-approach": "exact sign test over drives"}
+
+
 def digits(low: float, high: float) -> int:
     """Decimals of a percentage that an interval of this width justifies: one below two points, else none."""
     return 1 if high - low < 0.02 else 0
@@ -56,7 +62,7 @@ def percent(value: float | None, decimals: int = 0) -> str:
         return NONE
     step = 10.0**-decimals
     shown = round(value * 100.0, decimals)
-    if 0.0 < value and shown <= 0.0:
+    if value > 0.0 and shown <= 0.0:
         return f"<{step:.{decimals}f}{UNIT}"
     if value < 1.0 and shown >= 100.0:
         return f">{100.0 - step:.{decimals}f}{UNIT}"
@@ -86,7 +92,7 @@ def share(rate: Rate) -> str:
 
 def share_interval(rate: Rate) -> str:
     """``87 % (83–90)``."""
-    return NONE if rate.value is None else f"{share(rate)} ({interval(rate)})"
+    return NONE if rate.value is None else f"{share(rate)}\u00a0({interval(rate)})"
 
 
 def count(number: int) -> str:
@@ -133,7 +139,8 @@ def p_value(value: float | None) -> str:
     """``p = 0.03`` or ``p < 0.001``."""
     if value is None:
         return NONE
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.1 else f"p = {value:.2f}"
+    shown = "< 0.001" if value < 0.001 else f"= {value:.3f}" if value < 0.1 else f"= {value:.2f}"
+    return f"p {shown}".replace(" ", "\u00a0")
 
 
 def metres(value: float) -> str:
@@ -195,7 +202,9 @@ def verdict(record: Record, patch: PatchInfo) -> Verdict:
         headline = f"{record.victim} reads the clean sign in none of {plural(record.frames, 'frame')}: nothing to fool."
         return Verdict(headline, ())
     headline = f"This {noun(patch)} {deed(record)} in {share_interval(rate)} of {plural(rate.n, 'frame')} it never saw."
-    return Verdict(headline, tuple(filter(None, (controls_sentence(record, patch), where_sentence(record), *rest(record)))))
+    return Verdict(
+        headline, tuple(filter(None, (controls_sentence(record, patch), where_sentence(record), *rest(record))))
+    )
 
 
 def rest(record: Record) -> tuple[str, ...]:
@@ -231,25 +240,23 @@ def gain_words(difference: Difference) -> str:
     """The gain in words; an interval that holds zero is no gain."""
     if difference.low is not None and difference.low > 0.0:
         return f"{points(difference).removeprefix('+')} points"
-    return f"nothing that these frames can show ({points(difference)} points)"
+    return f"nothing that these frames can show: {points(difference)} points"
 
 
 def where_sentence(record: Record) -> str:
     """Where it works most and least, as far as the intervals tell slices apart."""
-    angles = () if record.timeline else record.by_angle  # along a drive the angle follows from the distance
-    parts = [
-        contrast(record, slices, preposition)
-        for slices, preposition in (
-            (record.by_distance, "at"),
-            (angles, "at"),
-            (record.by_light, "in"),
-            (record.by_weather, "in"),
-        )
-    ]
-    found = [part for part in parts if part]
+    found = contrasts(record)
     if found:
         return sentence("; ".join(found))
-    return "It works about equally often at every distance, angle and light tested." if len(record.by_distance) > 1 else ""
+    several = len(record.by_distance) > 1
+    return "These frames show no clear difference between distances, angles and lights." if several else ""
+
+
+def contrasts(record: Record) -> list[str]:
+    """The clear contrasts between distances, angles, lights and weathers."""
+    angles = () if record.timeline else record.by_angle  # along a drive the angle follows from the distance
+    slices = ((record.by_distance, "at"), (angles, "at"), (record.by_light, "in"), (record.by_weather, "in"))
+    return [part for parts, preposition in slices if (part := contrast(record, parts, preposition))]
 
 
 def contrast(record: Record, slices: Sequence[Slice], preposition: str) -> str:
@@ -304,18 +311,33 @@ def summary_verdict(summary: Summary) -> Verdict:
 
 
 def one_pair(records: Sequence[Record], patch: PatchInfo) -> Verdict:
-    """One patch against one victim in several batteries."""
-    shown = [f"{share_interval(r.headline)} of {plural(r.headline.n, 'frame')} ({r.battery})" for r in records]
+    """One patch against one victim in several batteries: a sentence a battery."""
+    low, high = extremes(records)
+    shown = [f"{share(low.headline)} to {share(high.headline)} of frames"]
+    if len(records) <= 2:
+        shown = [f"{share_interval(r.headline)} of {plural(r.headline.n, 'frame')} ({r.battery})" for r in records]
     headline = f"This {noun(patch)} {deed(records[0])} in {listed(shown)} it never saw."
-    sentences = [labelled(r.battery, controls_sentence(r, patch)) for r in records]
-    sentences += [labelled(r.battery, drive_sentence(r.consecutive)) for r in records if r.consecutive]
-    return Verdict(headline, tuple(filter(None, sentences)))
+    return Verdict(headline, tuple(f"{record.battery}: {brief(record)}" for record in records))
+
+
+def brief(record: Record) -> str:
+    """A record in one line: success, plain grey, gain, where, and the longest run."""
+    parts = [f"{share_interval(record.headline)} of {plural(record.headline.n, 'frame')}"]
+    grey = control_of(record, "grey")
+    if grey is not None and at_goal(record, grey).n:
+        parts.append(f"plain grey of the same shape {share_interval(at_goal(record, grey))}")
+    if record.gain.difference.low is not None:
+        parts.append(f"the pattern itself adds {gain_words(record.gain.difference)}")
+    parts += contrasts(record)
+    if record.consecutive is not None:
+        run = record.consecutive
+        parts.append(f"longest run {plural(run.longest_run, 'frame')} ({run.longest_run_s:.1f} s)")
+    return f"{'; '.join(parts)}."
 
 
 def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchInfo]) -> Verdict:
     """Several patches or victims: the extremes."""
-    strongest = max(records, key=lambda r: r.headline.value or 0.0)
-    weakest = min(records, key=lambda r: r.headline.value or 0.0)
+    weakest, strongest = extremes(records)
     low, high = share(weakest.headline), share(strongest.headline)
     what = f"{plural(len(summary.patches), 'patch', 'es')} against {plural(len(summary.victims), 'victim')}"
     headline = f"{what}: success in {low} to {high} of frames never seen before."
@@ -330,15 +352,16 @@ def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchIn
     sentences = [f"Strongest: {told(strongest)}.", f"Weakest: {told(weakest)}."]
     if idle:
         sentences.append(
-            f"In {len(idle)} of {plural(len(records), 'record')} the pattern adds nothing over the best control that these "
-            "frames can show."
+            f"In {len(idle)} of {plural(len(records), 'record')} the pattern adds nothing over the best control that "
+            "these frames can show."
         )
     return Verdict(headline, tuple(sentences))
 
 
-def labelled(label: str, text: str) -> str:
-    """``label: text``; nothing stays nothing."""
-    return f"{label}: {text[0].lower()}{text[1:]}" if text else ""
+def extremes(records: Sequence[Record]) -> tuple[Record, Record]:
+    """The records of the lowest and of the highest success; all must have frames."""
+    ordered = sorted(records, key=lambda record: record.headline.value or 0.0)
+    return ordered[0], ordered[-1]
 
 
 def listed(items: Sequence[str]) -> str:
@@ -351,32 +374,73 @@ def confusion_note(confusion: Confusion) -> str:
     return "correct" if confusion.is_true else "target" if confusion.is_target else ""
 
 
-def unique_flags(
-    records: Sequence[Record], *, level: str
-) -> list[tuple[str, str, list[Record]]]:
-    """``(code, message, records)`` of the flags of that level, each message once, in order of appearance."""
-    merged: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        for flag in record.flags:
-            if flag.level == level:
-                merged.setdefault((flag.code, flag.message), []).append(record)
-    return [(code, message, where) for (code, message), where in merged.items()]
+def merged(findings: Iterable[tuple[T, Record]]) -> list[tuple[T, list[Record]]]:
+    """Each finding once, with the records that it was made for, in order of appearance."""
+    found: dict[T, list[Record]] = {}
+    for finding, record in findings:
+        found.setdefault(finding, []).append(record)
+    return list(found.items())
+
+
+def flags_of(summary: Summary, level: str) -> list[tuple[tuple[str, str], list[Record]]]:
+    """``((code, message), records)`` of the sanity flags of that level, each message once."""
+    return merged(
+        ((flag.code, flag.message), record)
+        for record in summary.records
+        for flag in record.flags
+        if flag.level == level
+    )
+
+
+def failures_of(summary: Summary) -> list[tuple[str, list[Record]]]:
+    """``(sentence, records)`` of the missed thresholds, each sentence once."""
+    return merged((failure, record) for record in summary.records for failure in record.failures)
+
+
+def is_limited(summary: Summary, record: Record) -> bool:
+    """Whether any limit was set on the attack's success; passing without one says nothing."""
+    thresholds: dict[str, Any] = next(
+        (dict(b.config.get("thresholds") or {}) for b in summary.batteries if b.name == record.battery), {}
+    )
+    limits = [value for name, value in thresholds.items() if name.startswith("max_")]
+    return any(limit is not None for limit in [*limits, summary.provenance.options.get("max_asr")])
 
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
-    ("Untargeted success", "The most probable class is not the true one. Counted among frames whose clean sign, under the "
-     "very same conditions, was read correctly."),
-    ("Targeted success", "The most probable class is the one that the patch was made for. Counted among the same frames."),
+    (
+        "Untargeted success",
+        "The most probable class is not the true one. Counted among frames whose clean sign, under the "
+        "very same conditions, was read correctly.",
+    ),
+    (
+        "Targeted success",
+        "The most probable class is the one that the patch was made for. Counted among the same frames.",
+    ),
     ("Raw success", "The same, over all frames: what the clean sign's own errors add is in it."),
-    ("Clean accuracy", "Share of frames in which the sign without any patch is read correctly. A low one makes the rest doubtful."),
-    ("Controls", "The same mask in plain grey and in random texture, and the clean sign, in the same frames: what covering "
-     "part of the sign does by itself."),
-    ("Adversarial gain", "The patch's success minus that of the best control, in percentage points, frame by frame in pairs: "
-     "what the pattern adds to the mere covering."),
-    ("95 % interval (83–90)", "Wilson's: were the evaluation repeated with other frames, about 95 of 100 such intervals "
-     "would hold the true share. Frames of one drive resemble each other; their intervals are widened for that."),
+    (
+        "Clean accuracy",
+        "Share of frames in which the sign without any patch is read correctly. A low one makes the rest doubtful.",
+    ),
+    (
+        "Controls",
+        "The same mask in plain grey and in random texture, and the clean sign, in the same frames: what covering "
+        "part of the sign does by itself.",
+    ),
+    (
+        "Adversarial gain",
+        "The patch's success minus that of the best control, in percentage points, frame by frame in pairs: "
+        "what the pattern adds to the mere covering.",
+    ),
+    (
+        "95 % interval (83–90)",
+        "Wilson's: were the evaluation repeated with other frames, about 95 of 100 such intervals "
+        "would hold the true share. Frames of one drive resemble each other; their intervals are widened for that.",
+    ),
     ("n", "Frames counted. For drives the independent units are the drives, not the frames."),
-    ("Fooled at k of n", "At least k of some n consecutive frames of a drive are fooled: what a tracker that votes over frames would see."),
+    (
+        "Fooled at k of n",
+        "At least k of some n consecutive frames of a drive are fooled: what a tracker that votes would see.",
+    ),
     ("Longest run", "Consecutive fooled frames of one drive, and the time and way they take."),
     ("Angle", "Between the sign's normal and the line to the camera; 0° is head-on."),
     ("Never saw", "Frames scored here come from other seeds than those that the patch was optimised on."),

@@ -109,7 +109,7 @@ def _poles(rng: np.random.Generator, picture: Picture, horizon: float) -> Pictur
 
 
 def draw_backdrop(number: int) -> Picture:
-    """Street surroundings ``[384, 512, 3]``, linear RGB, drawn from ``number`` alone: sky, trees, houses, ground, road."""
+    """Street surroundings ``[384, 512, 3]``, linear RGB, from ``number`` alone: sky, trees, houses, ground, road."""
     rng = np.random.default_rng([1701, number])
     horizon = float(rng.uniform(0.5, 0.68) * HEIGHT)
     picture = _sky(rng)

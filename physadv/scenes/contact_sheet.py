@@ -34,10 +34,11 @@ def _captions(scene: Scene, conditions: Conditions) -> list[tuple[str, str]]:
         distance, light = float(conditions.distance_m[i]), scene.lights[int(conditions.light[i])]
         quality = float(conditions.jpeg_quality[i])
         encoder = f"  q{quality:.0f}" if quality <= 100 else ""
+        exposure, temperature = float(conditions.exposure_ev[i]), float(conditions.temperature_k[i])
         lines.append(
             (
                 f"{distance:.1f} m  {float(angle[i]):.0f} deg",
-                f"{light}  {float(conditions.exposure_ev[i]):+.1f} EV  {float(conditions.temperature_k[i]):.0f} K{encoder}",
+                f"{light}  {exposure:+.1f} EV  {temperature:.0f} K{encoder}",
             )
         )
     return lines
@@ -73,7 +74,14 @@ def contact_sheet(
 
 
 def write_contact_sheet(
-    out: Path, *, scene: str, sign: str = "us/stop", patch: Path | None = None, frames: int = 24, px: int = 128, seed: int = 0
+    out: Path,
+    *,
+    scene: str,
+    sign: str = "us/stop",
+    patch: Path | None = None,
+    frames: int = 24,
+    px: int = 128,
+    seed: int = 0,
 ) -> None:
     """Writes the contact sheet of a scene with a clean sign, or with a patch on its own sign.
 

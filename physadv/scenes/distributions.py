@@ -1,7 +1,8 @@
 """Distributions of conditions, as a scene's YAML declares them, each drawn from one uniform number by its inverse CDF.
 
 A number is itself, ``[low, high]`` is uniform; the rest is named: ``{loguniform: [3, 75]}``,
-``{normal: [0, 5], range: [-15, 15]}``, ``{choice: [15, 30], weights: [1, 2]}``, ``{chance: 0.4, of: [0.3, 0.8], otherwise: 0}``.
+``{normal: [0, 5], range: [-15, 15]}``, ``{choice: [15, 30], weights: [1, 2]}``,
+``{chance: 0.4, of: [0.3, 0.8], otherwise: 0}``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from abc import abstractmethod
 from typing import Annotated, Any, Union
 
 import torch
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from physadv.core.config import Config
@@ -19,6 +20,8 @@ from physadv.core.config import Config
 
 class Distribution(Config):
     """A distribution of one real quantity."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     @abstractmethod
     def draw(self, uniform: Tensor) -> Tensor:
@@ -97,11 +100,16 @@ class Normal(Distribution):
         if self.normal[1] <= 0:
             raise ValueError(f"standard deviation must be positive, not {self.normal[1]:g}")
         _ordered(*self.bounds())
+        low, high = self.bounds()
+        mean, deviation = self.normal
+        if abs(min(max(mean, low), high) - mean) > 5 * deviation:
+            raise ValueError(f"range {low:g} to {high:g} is over 5 standard deviations from the mean {mean:g}")
         return self
 
     def draw(self, uniform: Tensor) -> Tensor:
         mean, deviation = self.normal
-        low, high = (torch.special.ndtr(torch.tensor((b - mean) / deviation, dtype=torch.float64)) for b in self.bounds())
+        edges = torch.tensor(self.bounds(), dtype=torch.float64)
+        low, high = torch.special.ndtr((edges - mean) / deviation)
         return (mean + deviation * torch.special.ndtri(low + (high - low) * uniform)).clamp(*self.bounds())
 
     def bounds(self) -> tuple[float, float]:
@@ -119,6 +127,8 @@ class Choice(Distribution):
     def _check(self) -> Choice:
         if self.weights is not None and (len(self.weights) != len(self.choice) or min(self.weights) < 0):
             raise ValueError(f"weights must be {len(self.choice)} numbers that are not negative")
+        if self.weights is not None and sum(self.weights) <= 0:
+            raise ValueError("weights must not all be 0")
         return self
 
     def draw(self, uniform: Tensor) -> Tensor:
@@ -132,7 +142,7 @@ class Choice(Distribution):
 
 
 class Chance(Distribution):
-    """With probability ``chance`` from ``of``, else the value ``otherwise``: a shadow that is there in two of five frames."""
+    """With probability ``chance`` from ``of``, else ``otherwise``: a shadow that is there in two of five frames."""
 
     chance: float = Field(ge=0.0, le=1.0)
     of: AnyDistribution
@@ -157,15 +167,17 @@ _KINDS: dict[str, type[Distribution]] = {
 }
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _parse(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("expected a number, [low, high], or a named distribution")
-    if isinstance(value, (int, float)):
+    if _is_number(value):
         if not math.isfinite(value):
             raise ValueError("expected a finite number")
         return Fixed(fixed=float(value))
     if isinstance(value, (list, tuple)):
-        if len(value) != 2 or not all(isinstance(bound, (int, float)) for bound in value):
+        if len(value) != 2 or not all(map(_is_number, value)):
             raise ValueError("a range is [low, high], two numbers")
         return Uniform(uniform=(float(value[0]), float(value[1])))
     if isinstance(value, dict):
@@ -173,7 +185,9 @@ def _parse(value: Any) -> Any:
             if key in value:
                 return kind.model_validate(value)
         raise ValueError(f"a distribution is a number, [low, high], or a mapping with one of {', '.join(_KINDS)}")
-    return value
+    if isinstance(value, Distribution):
+        return value
+    raise ValueError("expected a number, [low, high], or a named distribution")
 
 
 AnyDistribution = Annotated[

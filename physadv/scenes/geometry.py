@@ -23,7 +23,8 @@ Aim = Literal["sign", "road"]
 def _turn(degrees: Tensor, axis: int) -> Tensor:
     vector = torch.zeros(len(degrees), 3, dtype=torch.float64, device=degrees.device)
     vector[:, axis] = torch.deg2rad(degrees.double())
-    return axis_angle_to_rotation_matrix(vector)
+    rotation: Tensor = axis_angle_to_rotation_matrix(vector)
+    return rotation
 
 
 def sign_rotation(conditions: Conditions) -> Tensor:

@@ -84,8 +84,8 @@ def noise(seed: Tensor, shape: tuple[int, int, int]) -> Tensor:
 def sensor_noise(linear: Tensor, unit: Tensor, full_well_e: Tensor, read_noise_e: Tensor, pixels: Tensor) -> Tensor:
     """Shot and read noise to add to ``linear``, constant under differentiation (a straight-through sample).
 
-    Electrons are Poisson, here its normal limit: variance ``x / full_well + (read_noise / full_well)^2``, divided by the
-    number of camera ``pixels [N]`` that a sample averages (EMVA 1288, eq. 12).
+    Electrons are Poisson, here its normal limit: variance ``x / full_well + (read_noise / full_well)^2``, divided by
+    the number of camera ``pixels [N]`` that a sample averages (EMVA 1288, eq. 12).
     """
     full, read = full_well_e[:, None, None, None], read_noise_e[:, None, None, None]
     variance = (linear.detach().clamp(min=0.0) + read**2 / full) / (full * pixels[:, None, None, None])
@@ -93,7 +93,7 @@ def sensor_noise(linear: Tensor, unit: Tensor, full_well_e: Tensor, read_noise_e
 
 
 def tone(linear: Tensor, contrast: Tensor) -> Tensor:
-    """Clips to the sensor's range, encodes as sRGB, and bends the curve to the slope ``contrast [N]`` at middle grey."""
+    """Clips to the sensor's range, encodes as sRGB, bends the curve to the slope ``contrast [N]`` at middle grey."""
     encoded = linear_to_srgb(linear.clamp(0.0, 1.0))
     bend = 2.0 * (contrast - 1.0)[:, None, None, None]
     return encoded + bend * encoded * (1.0 - encoded) * (2.0 * encoded - 1.0)

@@ -15,10 +15,10 @@ from physadv.scenes.distributions import Distribution
 from physadv.scenes.randomness import integers, uniforms
 from physadv.scenes.scene import PaintedSign, Scene
 
-_PER_FRAME = frozenset(
-    {"noise_seed", "crop_shift_x", "crop_shift_y", "crop_scale", "shake_deg_s", "shake_angle_deg"}
-)
+_PER_FRAME = frozenset({"noise_seed", "crop_shift_x", "crop_shift_y", "crop_scale", "shake_deg_s", "shake_angle_deg"})
 """What changes from frame to frame of one drive-by; the rest is drawn once an approach."""
+_TURNED = ("yaw_deg", "pitch_deg", "lateral_m", "height_m")
+"""What makes the viewing angle, and is scaled down where the angle is beyond the scene's limit."""
 _POLE_HALF_MM = 30.0
 _POLE_REFLECTANCE = 0.28
 _STREAK_TAPS = 3
@@ -106,10 +106,9 @@ class Roadside(Scene):
 
     def _facing(self, conditions: Conditions) -> Conditions:
         limit = self.config.max_viewing_angle_deg
-        for _ in range(4):
-            turn = (limit / geometry.viewing_angle_deg(conditions)).clamp(max=1.0).float()
-            turned = {name: getattr(conditions, name) * turn for name in ("yaw_deg", "pitch_deg", "lateral_m", "height_m")}
-            conditions = replace(conditions, **turned)
+        while bool((over := (angle := geometry.viewing_angle_deg(conditions)) > limit).any()):
+            turn = torch.where(over, 0.999 * limit / angle, torch.ones_like(angle)).float()
+            conditions = replace(conditions, **{name: getattr(conditions, name) * turn for name in _TURNED})
         return conditions
 
     def render(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
@@ -147,7 +146,8 @@ class Roadside(Scene):
             (footprint_y / extent).to(dtype),
             px=painted.rgba.shape[-1],
         )
-        cover, sheeting = sampling(painted.matte_atlas).split(1, dim=1)
+        matte = sampling(painted.matte_atlas)
+        cover, sheeting = matte[:, :1], matte[:, 1:]
 
         lit = light.illumination_rgb(conditions)
         shade = light.sun_shading(conditions)[:, None, None] * light.shadow_map(conditions, x_mm, y_mm)
@@ -230,7 +230,7 @@ class Roadside(Scene):
 
 
 def _footprint(to_camera: Tensor, step_x: Tensor, step_y: Tensor) -> tuple[Tensor, Tensor]:
-    """Size in mm, along the sign's x and y, of what one sample of ``step`` camera pixels covers at the sign's centre."""
+    """Size in mm, along the sign's x and y, of what a sample of ``step`` camera pixels covers at the sign's centre."""
     jacobian = (
         to_camera[:, :2, :2] * to_camera[:, 2, 2, None, None] - to_camera[:, :2, 2:] * to_camera[:, 2:, :2]
     ) / to_camera[:, 2, 2, None, None] ** 2
@@ -240,7 +240,7 @@ def _footprint(to_camera: Tensor, step_x: Tensor, step_y: Tensor) -> tuple[Tenso
 
 
 def _streak_px(conditions: Conditions, crop: geometry.Crop) -> tuple[Tensor, Tensor]:
-    """Motion blur in camera pixels, ``[N]`` along u and v: flow of the approach at the sign, plus the camera's shake."""
+    """Motion blur in camera pixels, ``[N]`` along u and v: flow of the approach at the sign, plus the shake."""
     shutter = conditions.shutter_s.double()
     travel = conditions.speed_kmh.double() / 3.6 * shutter / conditions.distance_m.double()
     shake = torch.deg2rad(conditions.shake_deg_s.double()) * shutter * geometry.focal_px(conditions)

@@ -75,5 +75,3 @@ class Scene(ABC):
     def view(self, painted: PaintedSign, count: int, *, seed: int, start: int, size: tuple[int, int]) -> Tensor:
         """Samples and renders in one go."""
         return self.render(painted, self.sample(count, seed=seed, start=start).to(painted.rgba.device), size=size)
-
-

@@ -1,11 +1,12 @@
 """Weather: another scene's frames in rain, fog, snow, against the sun ... by severity, made by albumentations.
 
-Only for scoring. The effects are painted on the finished frame and pass no gradient, and they are somebody else's model of
-weather than the roadside's own haze, shadow and noise, which is the point: a patch is judged by pictures of another make.
+Only for scoring. The effects are painted on the finished frame and pass no gradient, and they are somebody else's model
+of weather than the roadside's own haze, shadow and noise, which is the point: a patch is judged by pictures of another
+make.
 
-Frame i gets the i-th (kind, severity) of the grid, and its random numbers from its own ``noise_seed``: the same conditions
-give the same frame, whatever the batch, and every subject is seen in the same weather. The parameters drawn are in
-:meth:`Weather.annotate`.
+Frame i gets the i-th (kind, severity) of the grid, and its random numbers from its own ``noise_seed``: the same
+conditions give the same frame, whatever the batch, and every subject is seen in the same weather. The parameters drawn
+are in :meth:`Weather.annotate`.
 """
 
 from __future__ import annotations
@@ -199,9 +200,10 @@ def _step(severity: int, values: tuple[float, float, float, float, float]) -> fl
     return values[severity - 1]
 
 
-# A severity is a row of numbers, chosen by eye on contact sheets of all kinds and severities: 1 is barely seen, 5 is about
-# the worst in which a person still tells the sign. What falls or floats is drawn by albumentations on a black (or a white)
-# layer and laid over the frame with an opacity, so that a drop dims what is behind it instead of adding to it.
+# A severity is a row of numbers, chosen by eye on contact sheets of all kinds and severities: 1 is barely seen, 5 is
+# about the worst in which a person still tells the sign. What falls or floats is drawn by albumentations on a black (or
+# a white) layer and laid over the frame with an opacity, so that a drop hides what is behind it instead of adding to
+# it.
 
 
 def _layer(transforms: list[Any], shape: tuple[int, ...], *, fill: int, seed: int, blur_px: float) -> Field32:
@@ -260,9 +262,13 @@ def _rain(pixels: Pixels, parameters: Parameters) -> Pixels:
 WEATHERS.register("rain")(Kind(_draw_rain, _rain, work_px=128))
 
 
+_FOG_PX = 48
+"""Banks of fog are soft: they are drawn small and enlarged."""
+
+
 def _draw_fog(severity: int, draw: Draw) -> Parameters:
     return {
-        "fog": draw.between("fog", 0.45, 0.55),
+        "fog": draw.between("fog", 0.9, 1.0),
         "thinnest": _step(severity, (0.1, 0.2, 0.32, 0.45, 0.58)),
         "thickest": _step(severity, (0.25, 0.4, 0.55, 0.68, 0.8)),
         "gray": draw.between("gray", 195.0, 225.0),
@@ -270,10 +276,15 @@ def _draw_fog(severity: int, draw: Draw) -> Parameters:
 
 
 def _fog(pixels: Pixels, parameters: Parameters) -> Pixels:
+    import cv2
+
     A = _albumentations()
     fog = float(parameters["fog"])
     banks = A.RandomFog(fog_coef_range=(fog, fog), alpha_coef=0.05, p=1.0)
-    density = _layer([banks], pixels.shape, fill=0, seed=int(parameters["seed"]), blur_px=min(pixels.shape[:2]) / 10)
+    height, width = pixels.shape[:2]
+    small = (_FOG_PX, _FOG_PX, 3)
+    density = _layer([banks], small, fill=0, seed=int(parameters["seed"]), blur_px=_FOG_PX / 10)
+    density = cv2.resize(density, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
     low, high = float(density.min()), float(density.max())
     share = (density - low) / max(high - low, 1e-6)
     thin, thick = float(parameters["thinnest"]), float(parameters["thickest"])

@@ -54,5 +54,11 @@ class Sign:
         return tuple(dict.fromkeys([*self.classes.values(), *self.aliases, self.name.split("/")[-1]]))
 
     def texture(self, px: int) -> Tensor:
-        """The artwork as ``[4, px, px]`` float32: linear RGB, straight alpha, anti-aliased; alpha is the outline."""
-        raise NotImplementedError
+        """The artwork as ``[4, px, px]`` float32: linear RGB, straight alpha, anti-aliased; alpha is the outline.
+
+        Raises:
+            PhysadvError: ``px`` is out of range, or the artwork cannot be drawn.
+        """
+        from physadv.signs.artwork import rasterize
+
+        return rasterize(self.svg, self.outline_mm, self.extent_mm, px, self.name).clone()

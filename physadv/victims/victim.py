@@ -97,7 +97,7 @@ def check_logits(victim: Victim, images: Tensor) -> Tensor:
         PhysadvError: wrong shape, not one logit a class, not finite.
     """
     with torch.no_grad():
-        logits = victim(images)
+        logits: Tensor = victim(images)
     if logits.ndim != 2 or len(logits) != len(images) or logits.shape[1] != len(victim.classes):
         raise PhysadvError(
             f"victim {victim.name!r}: answers {list(logits.shape)} to {len(images)} images, but its card lists "

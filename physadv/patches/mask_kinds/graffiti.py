@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely import affinity
 from pydantic import Field, field_validator, model_validator
+from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 from typing_extensions import Self
 

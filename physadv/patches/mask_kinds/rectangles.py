@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import shapely
-from shapely import affinity
 from pydantic import Field
+from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
 from physadv.core.config import Config

@@ -1,0 +1,162 @@
+"""Sanity flags: what makes a record doubtful, loud, with stable codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from physadv.evaluation.battery import Battery, Thresholds
+from physadv.evaluation.made import Making
+from physadv.evaluation.summary import Flag, Rate, Record, VictimInfo
+
+CLEAN_ACCURACY = 0.9
+"""Clean accuracy below which a record is doubtful, where the battery asks for nothing else."""
+FEW_DRIVES = 10
+NEARLY = 0.5
+"""A control that reaches this share of the patch's success is nearly as good."""
+
+
+def _warning(code: str, message: str) -> Flag:
+    return Flag(level="warning", code=code, message=message)
+
+
+def _info(code: str, message: str) -> Flag:
+    return Flag(level="info", code=code, message=message)
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1%}".replace("%", " %")
+
+
+def flags_of(
+    record: Record, *, battery: Battery, victim: VictimInfo, making: Making, seeds: Sequence[tuple[str, int]]
+) -> Iterator[Flag]:
+    """The flags of one record; ``seeds`` are the battery's ``(scene, seed)`` pairs."""
+    yield from _clean_accuracy(record, battery.thresholds)
+    yield from _sample_size(record, battery)
+    yield from _controls(record)
+    yield from _design_frames(battery, making, seeds)
+    yield from _victim(record, victim, making)
+    for message in making.flags:
+        yield _warning("design", f"The design itself warned: {message}")
+
+
+def _clean_accuracy(record: Record, thresholds: Thresholds) -> Iterator[Flag]:
+    wanted = thresholds.min_clean_accuracy if thresholds.min_clean_accuracy is not None else CLEAN_ACCURACY
+    value = record.clean_accuracy.value
+    if record.clean_correct == 0:
+        yield _warning("nothing-to-attack", "The clean sign was never read correctly, so there was nothing to attack.")
+    elif value is not None and value < wanted:
+        yield _warning(
+            "clean-accuracy-low",
+            f"The clean sign was read correctly in only {_percent(value)} of these frames ({_percent(wanted)} wanted): "
+            "misreadings say as much about the victim as about the patch.",
+        )
+
+
+def _sample_size(record: Record, battery: Battery) -> Iterator[Flag]:
+    half = half_width(record.headline)
+    if half is not None and half > battery.half_width:
+        yield _warning(
+            "too-few-frames",
+            f"The headline's interval is ±{100 * half:.1f} points wide, ±{100 * battery.half_width:g} were asked for; "
+            f"about {_needed(record.headline, battery.half_width)} times as many frames are needed.",
+        )
+    if 0 < record.approaches < FEW_DRIVES:
+        yield _warning(
+            "few-drives", f"Only {record.approaches} drives: an interval from fewer than {FEW_DRIVES} is a rough guess."
+        )
+
+
+def half_width(rate: Rate) -> float | None:
+    """Half the width of a rate's interval."""
+    return None if rate.low is None or rate.high is None else (rate.high - rate.low) / 2.0
+
+
+def _needed(rate: Rate, wanted: float) -> str:
+    return f"{((half_width(rate) or 0.0) / wanted) ** 2:.2g}"
+
+
+def _controls(record: Record) -> Iterator[Flag]:
+    gain, value = record.gain, record.headline.value
+    if value is None or value == 0.0 or gain.difference.value is None:
+        return
+    control = value - gain.difference.value
+    if gain.difference.low is not None and gain.difference.low <= 0.0:
+        yield _warning(
+            "no-gain",
+            f"The {gain.control} control fooled the victim in {_percent(control)} of the frames, the patch in "
+            f"{_percent(value)}: the interval of the gain contains zero.",
+        )
+    elif control >= NEARLY * value:
+        yield _warning(
+            "control-nearly-as-good",
+            f"The {gain.control} control alone reaches {_percent(control)} of the patch's {_percent(value)}: covering "
+            "the sign does much of what the patch does.",
+        )
+
+
+def _design_frames(battery: Battery, making: Making, seeds: Sequence[tuple[str, int]]) -> Iterator[Flag]:
+    for scene, seed in seeds:
+        if seed == making.seed and scene in making.scenes:
+            yield _warning(
+                "seen-frames",
+                f"The patch was designed on scene {scene} with seed {seed}, which this battery uses too: it is scored "
+                "on frames that it has seen.",
+            )
+    if making.scenes and all(scene in making.scenes for scene, _ in seeds):
+        yield _info(
+            "seen-scenes", f"Battery {battery.name} holds only scenes that the patch was designed in, with other seeds."
+        )
+
+
+def _victim(record: Record, victim: VictimInfo, making: Making) -> Iterator[Flag]:
+    same = making.victim_sha256 == victim.sha256 if making.victim_sha256 and victim.sha256 else None
+    if same is None and making.victim is not None:
+        same = making.victim == victim.name
+    if same is False:
+        yield _info("transfer", f"The patch was designed against {making.victim}, not against this victim.")
+    if not victim.differentiable:
+        yield _info("no-gradient", "This victim gives no gradient: a low success here is no proof of robustness.")
+    if making.target is not None and record.target_class is None:
+        yield _info("no-target", f"This victim has no class {making.target}; only untargeted success can be scored.")
+
+
+def transfer_flags(record: Record, others: Sequence[Record], white_box: set[tuple[str, str]]) -> Iterator[Flag]:
+    """A patch designed against another victim that beats the one designed against this victim: a weak design.
+
+    ``white_box`` holds the ``(patch, victim)`` pairs where the patch was designed against that victim.
+    """
+    if (record.patch, record.victim) not in white_box or record.patch_success.untargeted.low is None:
+        return
+    high = record.patch_success.untargeted.high or 0.0
+    for other in others:
+        same = (other.victim, other.battery, other.true_class) == (record.victim, record.battery, record.true_class)
+        low = other.patch_success.untargeted.low
+        if same and (other.patch, other.victim) not in white_box and low is not None and low > high:
+            yield _warning(
+                "transfer-beats-white-box",
+                f"Patch {other.patch}, which never saw this victim, fools it more often: this design can be bettered.",
+            )
+
+
+def failures_of(record: Record, thresholds: Thresholds) -> Iterator[str]:
+    """One sentence for each pass threshold that the record missed."""
+    success, targeted = record.patch_success.untargeted, record.patch_success.targeted
+    limits = [
+        ("attack success", success.value, thresholds.max_asr),
+        ("targeted attack success", targeted.value if targeted else 0.0, thresholds.max_targeted_asr),
+        ("adversarial gain", record.gain_untargeted.difference.value, thresholds.max_gain),
+        ("share of drives fooled", _drives_fooled(record), thresholds.max_fooled_drives),
+    ]
+    for what, value, limit in limits:
+        if limit is not None and value is None:
+            yield f"{what} could not be measured: the clean sign was never read correctly"
+        elif limit is not None and value is not None and value > limit:
+            yield f"{what} {_percent(value)} is above the limit of {_percent(limit)}"
+    least, clean = thresholds.min_clean_accuracy, record.clean_accuracy.value
+    if least is not None and clean is not None and clean < least:
+        yield f"clean accuracy {_percent(clean)} is below the {_percent(least)} wanted"
+
+
+def _drives_fooled(record: Record) -> float | None:
+    return record.consecutive.rate.value if record.consecutive else 0.0

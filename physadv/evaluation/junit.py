@@ -1,0 +1,74 @@
+"""``junit.xml``: one test case a patch, victim and battery, as CI systems read it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from physadv.core.files import write_text
+from physadv.evaluation.summary import Rate, Record, Summary
+
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write_junit(path: Path, summary: Summary) -> None:
+    """Writes the summary's verdicts atomically: a suite a battery; flags go to each case's ``system-out``."""
+    root = ElementTree.Element("testsuites", name="physadv")
+    for battery in summary.batteries:
+        records = [record for record in summary.records if record.battery == battery.name]
+        _suite(root, battery.name, records)
+    failed = sum(not record.passed for record in summary.records)
+    root.attrib.update(tests=str(len(summary.records)), failures=str(failed), errors="0")
+    root.set("time", f"{summary.provenance.seconds:.3f}")
+    ElementTree.indent(root)
+    write_text(path, '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n")
+
+
+def _suite(root: ElementTree.Element, name: str, records: Sequence[Record]) -> None:
+    failed = str(sum(not record.passed for record in records))
+    suite = ElementTree.SubElement(root, "testsuite", name=_clean(name), tests=str(len(records)), failures=failed)
+    suite.attrib.update(errors="0", skipped="0")
+    for record in records:
+        classname = f"physadv.{name}.{record.victim}"
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=_clean(classname), name=_clean(record.patch), time="0"
+        )
+        for failure in record.failures:
+            ElementTree.SubElement(case, "failure", message=_clean(failure), type="threshold").text = _clean(failure)
+        ElementTree.SubElement(case, "system-out").text = _clean("\n".join(_lines(record)))
+
+
+def _lines(record: Record) -> list[str]:
+    figures = [
+        ("clean accuracy", record.clean_accuracy),
+        ("attack success, untargeted", record.patch_success.untargeted),
+        *([("attack success, targeted", record.patch_success.targeted)] if record.patch_success.targeted else []),
+    ]
+    return [f"{what}: {_words(rate)}" for what, rate in figures] + [
+        f"{flag.level} {flag.code}: {flag.message}" for flag in record.flags
+    ]
+
+
+def _words(rate: Rate) -> str:
+    if rate.value is None or rate.low is None or rate.high is None:
+        return "no frames"
+    return f"{rate.value:.4f} (95 % interval {rate.low:.4f} to {rate.high:.4f}, {rate.hits} of {rate.n})"
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("?", text)
+
+
+def exceeds(summary: Summary, max_asr: float | None = None) -> bool:
+    """Whether the exit code should be 1: a threshold was missed, or an untargeted success is above ``max_asr``.
+
+    A success that could not be measured (the clean sign never read) exceeds any ``max_asr``.
+    """
+    if not summary.passed:
+        return True
+    if max_asr is None:
+        return False
+    values = [record.patch_success.untargeted.value for record in summary.records]
+    return any(value is None or value > max_asr for value in values)

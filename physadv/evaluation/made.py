@@ -1,0 +1,58 @@
+"""What a patch's record says of its making, as far as an evaluation needs it.
+
+Bundles made by other means may say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from physadv.patches import PatchRecord
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a patch was made.
+
+    Attributes:
+        target: name of the class that it was made for, in its own victim's words; None if untargeted or unknown.
+        victim: name of the victim that it was designed against.
+        victim_sha256: of that victim.
+        scenes: names of the scenes that it was designed in.
+        seed: of the design.
+        flags: warnings that the design left.
+    """
+
+    target: str | None = None
+    victim: str | None = None
+    victim_sha256: str | None = None
+    scenes: tuple[str, ...] = ()
+    seed: int | None = None
+    flags: tuple[str, ...] = ()
+
+
+def making_of(record: PatchRecord) -> Making:
+    """The making of a patch from its ``patch.json``."""
+    goal, _, target = (record.goal or "").partition(":")
+    return Making(
+        target=target if goal == "targeted" and target else None,
+        victim=record.victim.name if record.victim else None,
+        victim_sha256=(record.victim.sha256 or None) if record.victim else None,
+        scenes=tuple(_scene_names(record.config.get("scenes"))),
+        seed=record.seed,
+        flags=tuple(_messages(record.measured.get("flags"))),
+    )
+
+
+def _scene_names(scenes: Any) -> Iterator[str]:
+    for scene in scenes if isinstance(scenes, (list, tuple)) else ():
+        name = scene.get("name") if isinstance(scene, Mapping) else scene
+        if isinstance(name, str):
+            yield name
+
+
+def _messages(flags: Any) -> Iterator[str]:
+    for flag in flags if isinstance(flags, (list, tuple)) else ():
+        yield str(flag.get("message", flag)) if isinstance(flag, Mapping) else str(flag)

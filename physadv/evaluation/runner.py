@@ -1,0 +1,340 @@
+"""Running batteries on this machine: parts of the table as they come, then statistics, pictures and verdicts."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from physadv.core.errors import PhysadvError
+from physadv.core.files import sha256
+from physadv.evaluation.battery import Battery, Thresholds, entry_scene, frame_counts, load_battery
+from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
+from physadv.evaluation.flags import failures_of, flags_of, transfer_flags
+from physadv.evaluation.frames import read_frames
+from physadv.evaluation.gallery import Album, sign_pictures
+from physadv.evaluation.junit import write_junit
+from physadv.evaluation.outcomes import OUTCOMES_VERSION, Parts, check_version
+from physadv.evaluation.records import build_record, notable_frames
+from physadv.evaluation.runfolder import open_run, versions
+from physadv.evaluation.scoring import Scorer, Stretch
+from physadv.evaluation.summary import (
+    BatteryInfo,
+    Flag,
+    PatchInfo,
+    Provenance,
+    Record,
+    Summary,
+    VictimInfo,
+    write_summary,
+)
+from physadv.patches import Patch
+from physadv.scenes import Scene
+from physadv.scenes.weather import Weather
+from physadv.victims import Victim, check_logits, load_victim, under_attack
+
+PART_FRAMES = 256
+"""Frames of a part: what a killed run loses at most."""
+PICTURES = 6
+"""Of the most and of the least fooled frames, each."""
+TABLE = "outcomes.parquet"
+
+
+@dataclass(frozen=True)
+class Course:
+    """A battery with its scenes loaded and its frames counted."""
+
+    battery: Battery
+    frames: int | None
+
+    @cached_property
+    def scenes(self) -> list[Scene]:
+        """Of the entries."""
+        return [entry_scene(entry) for entry in self.battery.entries]
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """Frames of the entries."""
+        return frame_counts(self.battery, self.scenes, frames=self.frames)
+
+    def stretches(self) -> Iterator[Stretch]:
+        """The battery in parts."""
+        for number, (entry, scene, count) in enumerate(
+            zip(self.battery.entries, self.scenes, self.counts, strict=True)
+        ):
+            for start in range(0, count, PART_FRAMES):
+                size = min(PART_FRAMES, count - start)
+                yield Stretch(self.battery.name, number, scene, entry.seed, start, size)
+
+
+def evaluate(
+    patches: Sequence[Path | Patch],
+    victims: Sequence[str | Path | Victim],
+    batteries: Sequence[str | Path | Battery | Mapping[str, Any]],
+    out: Path,
+    *,
+    frames: int | None = None,
+    max_asr: float | None = None,
+    true_class: str | None = None,
+    device: str = "cpu",
+    batch: int = 64,
+    progress: bool = True,
+    resume: bool = True,
+) -> Summary:
+    """Scores patches and their controls against victims, on the same frames, and writes everything into ``out``.
+
+    ``out`` gets ``run.json``, ``outcomes.parquet`` (one row a frame, subject, patch and victim), ``summary.json``,
+    ``junit.xml`` and ``pictures/``. While it runs, finished parts lie in ``parts/``; a killed run, started again with
+    the same arguments, goes on from the last of them and gives the same table.
+
+    Args:
+        patches: bundles, as folders or loaded.
+        victims: names, cards or loaded models.
+        batteries: names, files, contents or loaded batteries.
+        out: a folder that is new, empty, or of this same run.
+        frames: frames an entry in place of the batteries' own numbers, rounded up to whole drives.
+        max_asr: a threshold on the untargeted success, in place of the batteries' own.
+        true_class: the sign's class in the victims' words, where it cannot be matched by name.
+        device: where to render and to look.
+        batch: frames rendered at once.
+        progress: show a progress bar on standard error.
+        resume: go on with a run that was killed; if false, a folder with a run is an error.
+
+    Raises:
+        PhysadvError: something that the user gave is wrong; nothing half-written stays behind.
+    """
+    started, clock = datetime.now(timezone.utc), time.monotonic()
+    _check_options(batch=batch, max_asr=max_asr)
+    place = _device(device)
+    courses = [Course(load_battery(spec), frames) for spec in batteries]
+    _check_unique("battery", [course.battery.name for course in courses])
+    with ExitStack() as stack:
+        models = [stack.enter_context(_looking(spec, place)) for spec in victims]
+        _check_unique("victim", [victim.name for victim in models])
+        px = texture_px(max(max(victim.input_size) for victim in models))
+        candidates = load_candidates(patches, px=px, device=place)
+        scorer = Scorer(candidates, models, batch=batch, device=place, true_class=true_class)
+        options = {"frames": frames, "true_class": true_class, "device": str(place)}
+        identity = _identity(courses, candidates, models, options)
+        for victim in models:
+            check_logits(victim, torch.full((2, 3, *victim.input_size), 0.5, device=place))
+        open_run(out, identity, command=_command(), resume=resume)
+        _score(scorer, courses, out, progress=progress)
+        records = _records(scorer, courses, out, max_asr=max_asr)
+    rows = check_version(out / TABLE)
+    summary = Summary(
+        provenance=Provenance(
+            command=_command(),
+            started=started.isoformat(timespec="seconds"),
+            finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            seconds=time.monotonic() - clock,
+            versions=versions(),
+            device=str(place),
+            options={**options, "max_asr": max_asr, "batch": batch},
+            outcomes=TABLE,
+            outcomes_sha256=sha256(out / TABLE),
+            outcomes_version=OUTCOMES_VERSION,
+            rows=rows,
+        ),
+        patches=tuple(_patch_info(candidate, out, number) for number, candidate in enumerate(candidates)),
+        victims=tuple(_victim_info(victim) for victim in models),
+        batteries=tuple(_battery_info(course) for course in courses),
+        records=tuple(records),
+    )
+    write_summary(out / "summary.json", summary)
+    write_junit(out / "junit.xml", summary)
+    return summary
+
+
+def _check_options(*, batch: int, max_asr: float | None) -> None:
+    if batch < 1:
+        raise PhysadvError(f"batch = {batch}: at least one frame at once is needed")
+    if max_asr is not None and not 0.0 <= max_asr <= 1.0:
+        raise PhysadvError(f"max-asr = {max_asr:g}: a share from 0 to 1 is expected")
+
+
+def _check_unique(kind: str, names: Sequence[str]) -> None:
+    if not names:
+        raise PhysadvError(f"no {kind} to evaluate with; name at least one")
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise PhysadvError(f"{kind} {twice[0]!r} is given twice")
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise PhysadvError(f"device {name!r}: not available on this machine; try cpu") from error
+    return device
+
+
+@contextmanager
+def _looking(spec: str | Path | Victim, device: torch.device) -> Iterator[Victim]:
+    """A victim in eval mode on ``device``, left as and where it was found."""
+    victim = spec if isinstance(spec, Victim) else load_victim(spec)
+    home = next((tensor.device for tensor in (*victim.parameters(), *victim.buffers())), device)
+    victim.to(device)
+    try:
+        with under_attack(victim):
+            yield victim
+    finally:
+        victim.to(home)
+
+
+def _identity(
+    courses: Sequence[Course], candidates: Sequence[Candidate], victims: Sequence[Victim], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What decides the table: two requests with the same identity are the same run."""
+    return {
+        "batteries": [course.battery.model_dump(mode="json") for course in courses],
+        "patches": [{"name": candidate.name, "sha256": candidate.sha256} for candidate in candidates],
+        "victims": [{"name": victim.name, "sha256": victim.sha256} for victim in victims],
+        "options": dict(options),
+        "versions": versions(),
+        "outcomes_version": OUTCOMES_VERSION,
+    }
+
+
+def _command() -> str:
+    return shlex.join(["physadv" if Path(sys.argv[0]).stem == "physadv" else sys.argv[0], *sys.argv[1:]])
+
+
+def _score(scorer: Scorer, courses: Sequence[Course], out: Path, *, progress: bool) -> None:
+    """Fills in the parts that are missing, and merges them."""
+    table, parts = out / TABLE, Parts(out / "parts")
+    if table.exists():
+        check_version(table)
+        return
+    work = [
+        (stretch, parts.path(number, stretch.entry, stretch.start))
+        for number, course in enumerate(courses)
+        for stretch in course.stretches()
+    ]
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("frames"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not progress,
+    )
+    with bar:
+        task = bar.add_task("evaluating", total=sum(stretch.count for stretch, _ in work))
+        for stretch, path in work:
+            bar.update(task, description=stretch.battery)
+            if not path.exists():
+                parts.write(path, scorer.rows(stretch))
+            bar.advance(task, stretch.count)
+    parts.merge([path for _, path in work], table, run=(out / "run.json").read_text(encoding="utf-8"))
+
+
+def _records(scorer: Scorer, courses: Sequence[Course], out: Path, *, max_asr: float | None) -> list[Record]:
+    infos = {victim.name: _victim_info(victim) for victim in scorer.victims}
+    records = []
+    for b, course in enumerate(courses):
+        for p, candidate in enumerate(scorer.candidates):
+            for v, victim in enumerate(scorer.victims):
+                stem = f"{p:03d}-{v:03d}-{b:03d}"
+                record = _record(course, candidate, victim, out, stem=stem)
+                flags = flags_of(
+                    record,
+                    battery=course.battery,
+                    victim=infos[victim.name],
+                    making=candidate.making,
+                    seeds=_seeds(course),
+                )
+                limits = course.battery.thresholds
+                if max_asr is not None:
+                    limits = limits.model_copy(update={"max_asr": max_asr})
+                records.append(_judged(record, limits, flags))
+    return _compared(records, scorer)
+
+
+def _seeds(course: Course) -> list[tuple[str, int]]:
+    """Scene (under its weather) and seed of each entry, for comparison with a design's."""
+    bare = [scene.base if isinstance(scene, Weather) else scene for scene in course.scenes]
+    return [(scene.name, entry.seed) for scene, entry in zip(bare, course.battery.entries, strict=True)]
+
+
+def _record(course: Course, candidate: Candidate, victim: Victim, out: Path, *, stem: str) -> Record:
+    keys = (candidate.name, victim.name, course.battery.name)
+    frames = read_frames(out / TABLE, patch=keys[0], victim=keys[1], battery=keys[2])
+    record = build_record(frames, patch=candidate.name, victim=victim.name, battery=course.battery)
+    album = Album(out / TABLE, out, stem, candidate.painted["patch"], course.scenes, victim.input_size, keys)
+    most, least = notable_frames(frames, course.battery.bins, count=PICTURES)
+    return record.model_copy(
+        update={
+            "most_fooled": album.pictures(frames, most, kind="most"),
+            "least_fooled": album.pictures(frames, least, kind="least"),
+        }
+    )
+
+
+def _judged(record: Record, limits: Thresholds, flags: Iterator[Flag]) -> Record:
+    return record.model_copy(update={"flags": tuple(flags), "failures": tuple(failures_of(record, limits))})
+
+
+def _compared(records: list[Record], scorer: Scorer) -> list[Record]:
+    """Flags that need the other records."""
+    made = {candidate.name: candidate.making for candidate in scorer.candidates}
+    white_box = {
+        (record.patch, victim.name)
+        for record in records
+        for victim in scorer.victims
+        if made[record.patch].victim in (victim.name, victim.source)
+    }
+    return [
+        record.model_copy(update={"flags": (*record.flags, *transfer_flags(record, records, white_box))})
+        for record in records
+    ]
+
+
+def _patch_info(candidate: Candidate, out: Path, number: int) -> PatchInfo:
+    pictures = sign_pictures(candidate.painted, out, stem=f"{number:03d}")
+    area = candidate.record.get("area_fraction")
+    return PatchInfo(
+        name=candidate.name,
+        sign=candidate.sign.name,
+        sign_title=candidate.sign.title,
+        area_fraction=float(area) if isinstance(area, (int, float)) else None,
+        folder=candidate.folder,
+        sha256=candidate.sha256,
+        picture=pictures["patch"],
+        pictures=pictures,
+        record=candidate.record,
+    )
+
+
+def _victim_info(victim: Victim) -> VictimInfo:
+    return VictimInfo(
+        name=victim.name,
+        source=victim.source,
+        sha256=victim.sha256,
+        classes=len(victim.classes),
+        input_size=victim.input_size,
+        differentiable=victim.differentiable,
+    )
+
+
+def _battery_info(course: Course) -> BatteryInfo:
+    return BatteryInfo(
+        name=course.battery.name,
+        description=course.battery.description,
+        sha256=course.battery.sha256,
+        frames=sum(course.counts),
+        config=course.battery.model_dump(mode="json"),
+    )

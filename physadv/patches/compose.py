@@ -1,0 +1,22 @@
+"""Ink on a sign: one rule for every step of a search, every frame of an evaluation and every printed picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def compose(sign_rgba: Tensor, mask_alpha: Tensor, paint_linear: Tensor) -> Tensor:
+    """A sign under opaque paint, as ``[4, P, P]`` linear RGB and straight alpha; differentiable, cheap.
+
+    A texel that is partly painted mixes in linear light, as areas do; a mask that covers as much of a texel as the sign does
+    covers all of the sign in it, so no rim of the sign shows at its outline.
+
+    Args:
+        sign_rgba: the sign's texture ``[4, P, P]``, linear, straight alpha.
+        mask_alpha: ``[1, P, P]``, how much of each texel is painted.
+        paint_linear: the ink's linear colour ``[3, P, P]``.
+    """
+    color, coverage = sign_rgba[:3], sign_rgba[3:]
+    share = mask_alpha / torch.maximum(coverage, mask_alpha).clamp(min=1e-6)
+    return torch.cat([torch.lerp(color, paint_linear, share.expand_as(color)), coverage])

@@ -1,0 +1,235 @@
+"""Paint: which colours a texel can take, and how a search moves among them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+import torch
+from pydantic import BeforeValidator, Field, SerializeAsAny
+from torch import Tensor
+from torch.nn import functional as F
+
+from physadv.core.color import linear_to_srgb, srgb_to_linear
+from physadv.core.config import Config, validate
+from physadv.core.errors import PhysadvError
+from physadv.core.registry import Registry
+from physadv.patches.resample import resample
+
+Level = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Rgb = tuple[Level, Level, Level]
+"""An sRGB-encoded colour."""
+
+BLACK: Rgb = (0.15, 0.15, 0.15)
+"""Black ink or film: L* 16, 2 % reflectance."""
+WHITE: Rgb = (0.96, 0.96, 0.96)
+"""White film: 91 % reflectance."""
+
+_START_SPREAD = 0.1
+
+
+class PaintKind(Config):
+    """A parameterisation: parameters ``theta [C, P, P]`` to sRGB colours ``[3, P, P]``.
+
+    All kinds have parameters of about unit range, so that one step size suits them all, and no kind's gradient fades
+    where the paint is at its extremes, where attacks end up: sign gradient and Adam work alike.
+    """
+
+    kind: str
+
+    @property
+    @abstractmethod
+    def channels(self) -> int:
+        """Parameters a texel."""
+
+    @abstractmethod
+    def decode(self, theta: Tensor) -> Tensor:
+        """Colours ``[3, P, P]`` in [0,1], differentiable."""
+
+    @abstractmethod
+    def project(self, theta: Tensor) -> Tensor:
+        """The nearest admissible parameters."""
+
+    @abstractmethod
+    def init(self, generator: torch.Generator, px: int) -> Tensor:
+        """Parameters to start from ``[C, px, px]``, on the CPU: nearly neutral, no two texels alike."""
+
+    def parameters(self, px: int) -> tuple[int, int, int]:
+        """Shape of ``theta`` at ``px`` texels a side."""
+        return self.channels, px, px
+
+    def finalize(self, theta: Tensor) -> Tensor:
+        """The colours that are printed, without gradient; those of a palette are exact."""
+        with torch.no_grad():
+            return self.decode(theta)
+
+    def resample(self, srgb: Tensor, weight: Tensor, px: int) -> Tensor:
+        """Printed colours at another resolution, as far as ``weight [1, P, P]`` says that they are painted."""
+        return linear_to_srgb(resample(srgb_to_linear(srgb), weight, px).clamp(0.0, 1.0))
+
+
+def _noise(generator: torch.Generator, channels: int, px: int) -> Tensor:
+    return torch.rand(channels, px, px, generator=generator) * 2.0 - 1.0
+
+
+PAINTS: Registry[type[PaintKind]] = Registry("paint")
+"""Kinds of paint by name."""
+
+
+@PAINTS.register("free")
+class Free(PaintKind):
+    """Any colour.
+
+    A parameter is the sRGB value itself, clipped: a step moves dark and light colours about as much as the eye sees, and
+    at black and white the gradient back is whole, where a sigmoid's has faded.
+    """
+
+    kind: Literal["free"] = "free"
+
+    @property
+    def channels(self) -> int:
+        """Red, green, blue."""
+        return 3
+
+    def decode(self, theta: Tensor) -> Tensor:
+        """The parameters, clipped."""
+        return theta.clamp(0.0, 1.0)
+
+    def project(self, theta: Tensor) -> Tensor:
+        """Into [0,1]."""
+        return theta.clamp(0.0, 1.0)
+
+    def init(self, generator: torch.Generator, px: int) -> Tensor:
+        """About middle grey."""
+        return 0.5 + _START_SPREAD * _noise(generator, self.channels, px)
+
+
+@PAINTS.register("grey")
+class Grey(PaintKind):
+    """Grey levels: what a black-and-white printer makes."""
+
+    kind: Literal["grey"] = "grey"
+
+    @property
+    def channels(self) -> int:
+        """The grey level."""
+        return 1
+
+    def decode(self, theta: Tensor) -> Tensor:
+        """The same level in all three channels."""
+        return theta.clamp(0.0, 1.0).expand(3, -1, -1)
+
+    def project(self, theta: Tensor) -> Tensor:
+        """Into [0,1]."""
+        return theta.clamp(0.0, 1.0)
+
+    def init(self, generator: torch.Generator, px: int) -> Tensor:
+        """About middle grey."""
+        return 0.5 + _START_SPREAD * _noise(generator, 1, px)
+
+
+class _Chosen(PaintKind):
+    """Base of paints whose texels each take one of a few colours, exactly.
+
+    The forward pass shows the colour of the greatest score, the backward pass is that of a soft choice (a straight-through
+    estimator: Bengio, Léonard and Courville 2013, arXiv 1308.3432), so that what is optimised is what is printed. The
+    soft choice mixes in linear light, so that a black texel's way to white is as steep as a white one's to black.
+    """
+
+    temperature: Annotated[float, Field(gt=0.0, le=100.0, allow_inf_nan=False)] = 0.3
+    """Of the soft choice: small minds only the runner-up colour, large all alike."""
+
+    @property
+    @abstractmethod
+    def inks(self) -> tuple[Rgb, ...]:
+        """The colours there are."""
+
+    @property
+    def channels(self) -> int:
+        """A score for each colour."""
+        return len(self.inks)
+
+    def _table(self, like: Tensor) -> Tensor:
+        return torch.tensor(self.inks, dtype=like.dtype, device=like.device)
+
+    def decode(self, theta: Tensor) -> Tensor:
+        """The chosen colours, with the gradient of the soft choice."""
+        table = srgb_to_linear(self._table(theta))
+        soft = torch.einsum("kij,kc->cij", (theta / self.temperature).softmax(0), table)
+        hard = table[theta.argmax(0)].movedim(-1, 0)
+        return linear_to_srgb(soft + (hard - soft).detach())
+
+    def finalize(self, theta: Tensor) -> Tensor:
+        """The chosen colours, to the bit."""
+        return self._table(theta)[theta.argmax(0)].movedim(-1, 0)
+
+    def project(self, theta: Tensor) -> Tensor:
+        """Centred scores (a common offset changes nothing) within [-1,1]: what is left of the soft choice stays alive."""
+        return (theta - theta.mean(0, keepdim=True)).clamp(-1.0, 1.0)
+
+    def init(self, generator: torch.Generator, px: int) -> Tensor:
+        """Scores near 0: every colour is about as likely."""
+        return _START_SPREAD * _noise(generator, self.channels, px)
+
+    def resample(self, srgb: Tensor, weight: Tensor, px: int) -> Tensor:
+        """Each texel takes the colour that has the most of its area: no colour beside the palette's arises."""
+        table = self._table(srgb)
+        nearest = ((srgb[None] - table[..., None, None]) ** 2).sum(1).argmin(0)
+        shares = F.one_hot(nearest, len(table)).movedim(-1, 0).to(srgb.dtype)
+        return table[resample(shares, weight, px).argmax(0)].movedim(-1, 0)
+
+
+@PAINTS.register("palette")
+class PaletteColours(_Chosen):
+    """A few given colours; each texel takes one of them, exactly."""
+
+    kind: Literal["palette"] = "palette"
+    colours: Annotated[tuple[Rgb, ...], Field(min_length=2, max_length=64)] = (
+        BLACK,
+        WHITE,
+        (0.75, 0.1, 0.15),
+        (0.95, 0.8, 0.15),
+        (0.1, 0.25, 0.6),
+    )
+    """sRGB values in [0,1]; as given: black, white, and a sign's red, yellow and blue."""
+
+    @property
+    def inks(self) -> tuple[Rgb, ...]:
+        """The palette."""
+        return self.colours
+
+
+@PAINTS.register("two-tone")
+class TwoTone(_Chosen):
+    """Black and white only, as RP2's stickers."""
+
+    kind: Literal["two-tone"] = "two-tone"
+    dark: Rgb = BLACK
+    """The black's sRGB value in [0,1]."""
+    light: Rgb = WHITE
+    """The white's sRGB value in [0,1]."""
+
+    @property
+    def inks(self) -> tuple[Rgb, ...]:
+        """Dark and light."""
+        return self.dark, self.light
+
+
+def parse_paint(spec: str | Mapping[str, Any] | PaintKind) -> PaintKind:
+    """A paint from its kind's name, its keys, or itself.
+
+    Raises:
+        PhysadvError: unknown kind or key, or a wrong value.
+    """
+    if isinstance(spec, PaintKind):
+        return spec
+    data = {"kind": spec} if isinstance(spec, str) else dict(spec)
+    kind = data.get("kind")
+    if not isinstance(kind, str):
+        raise PhysadvError(f"paint: key 'kind' is missing; it should be one of {', '.join(PAINTS)}")
+    return validate(PAINTS[kind], data, f"paint {kind!r}")
+
+
+PaintConfig: TypeAlias = Annotated[SerializeAsAny[PaintKind], BeforeValidator(parse_paint)]
+"""A paint inside another configuration: a kind's name, or its keys."""

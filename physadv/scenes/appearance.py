@@ -1,0 +1,183 @@
+"""What light and lens made of a sign in a photograph: its light's colour, its shading and glare, and its blur.
+
+The model is linear: a pixel is ``light * (albedo * shade + glare)``, with one ``light`` a photograph, and ``shade`` (shadow,
+uneven light) and ``glare`` (what the surface or the air adds regardless of the paint) that vary slowly over the sign. The
+albedo of each of the artwork's colours is what this camera made of it, so that only a change across the sign is shading.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from physadv.scenes.outline import Matrix, apply, centred
+from physadv.signs import Sign
+
+Plane = npt.NDArray[np.float32]
+
+_LEAST_SHARE = 0.01
+_SAME_COLOUR = 0.12
+_BROAD, _FINE = 0.15, 0.03
+"""Standard deviations of the windows in which shade and glare are constant, as shares of the sign's size."""
+_SHARPEST_PX, _SOFTEST_PX = 0.3, 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class Appearance:
+    """The light on a sign in one photograph, and the photograph's blur.
+
+    Attributes:
+        light_rgb: ``[3]``, linear value of a perfectly white matte surface.
+        shade: ``[H, W]``, share of that light at each pixel, about 1.
+        glare: ``[H, W]``, what is added to the albedo at each pixel, at least 0.
+        blur_px: standard deviation of the photograph's edges, in its pixels.
+    """
+
+    light_rgb: npt.NDArray[np.float64]
+    shade: Plane
+    glare: Plane
+    blur_px: float
+
+
+def estimate(linear: Plane, to_photo: Matrix, sign: Sign) -> Appearance:
+    """The appearance of ``sign`` in a photograph.
+
+    Args:
+        linear: ``[H, W, 3]``, the photograph in linear light.
+        to_photo: ``[3, 3]``, mm on the sign to pixels.
+    """
+    art = _Art(sign, to_photo, linear.shape[:2])
+    seen = np.array([np.median(linear[art.pure == k], axis=0) for k in range(len(art.palette))], np.float64)
+    light, veil = _light(art.palette, seen)
+    albedo = np.clip(seen / light - veil, 0.0, 1.5)
+    shade, glare = _shading(linear, art, light, albedo, veil)
+    return Appearance(light, shade, glare, _blur_px(linear, art))
+
+
+class _Art:
+    """The artwork as it lies in the photograph.
+
+    Attributes:
+        palette: ``[K, 3]``, its flat colours that can be seen somewhere in the photograph, linear.
+        shares: ``[K, H, W]``, how much of a pixel each covers.
+        pure: ``[H, W]``, the colour of a pixel well inside one, -1 elsewhere.
+        width_px: of the sign.
+    """
+
+    def __init__(self, sign: Sign, to_photo: Matrix, shape: tuple[int, int]) -> None:
+        corners = apply(to_photo, sign.outline_mm)
+        self.width_px = float(math.sqrt(max(1.0, np.prod(corners.max(0) - corners.min(0)))))
+        px = 2 * int(np.clip(round(self.width_px), 16, 1024))
+        texture = sign.texture(px).numpy()
+        colours = _flat_colours(texture)
+        distance = np.stack([np.abs(np.sqrt(texture[:3]) - np.sqrt(c)[:, None, None]).sum(0) for c in colours])
+        inside = texture[3] > 0.5
+        step = sign.extent_mm / px
+        to_mm = np.array([[step, 0.0, -sign.extent_mm / 2], [0.0, step, -sign.extent_mm / 2], [0.0, 0.0, 1.0]])
+        shares = [
+            _warped((distance.argmin(0) == k) & inside, to_photo @ to_mm, shape) for k in range(len(colours))
+        ]
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, round(self.width_px / 80)) + 1,) * 2)
+        pure = [cv2.erode(np.asarray(share > 0.98, np.uint8), kernel, borderValue=0) > 0 for share in shares]
+        kept = [k for k in range(len(colours)) if pure[k].sum() >= 8]
+        self.palette = np.asarray(colours[kept], np.float64)
+        self.shares = np.stack([shares[k] for k in kept]) if kept else np.zeros((0, *shape), np.float32)
+        self.pure = np.full(shape, -1, np.int64)
+        for number, k in enumerate(kept):
+            self.pure[pure[k]] = number
+
+
+def _warped(plane: npt.NDArray[np.bool_], to_photo: Matrix, shape: tuple[int, int]) -> Plane:
+    """A plane of the texture on the photograph's pixels; two texels a pixel are averaged, not skipped."""
+    finer = cv2.warpPerspective(
+        np.asarray(plane, np.float32), centred(np.diag([2.0, 2.0, 1.0]) @ to_photo), (2 * shape[1], 2 * shape[0])
+    )
+    return np.asarray(cv2.resize(finer, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _flat_colours(texture: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """The artwork's flat colours ``[K, 3]``, linear, largest area first; shades closer than the eye tells are one."""
+    inside = texture[3] > 0.99
+    found = np.round(np.sqrt(texture[:3, inside].T) * 32.0).astype(np.int64)
+    colours, counts = np.unique(found, axis=0, return_counts=True)
+    kept: list[npt.NDArray[np.float64]] = []
+    for number in np.argsort(-counts):
+        colour = colours[number] / 32.0
+        if counts[number] < _LEAST_SHARE * len(found):
+            break
+        if all(np.abs(colour - other).sum() > _SAME_COLOUR for other in kept):
+            kept.append(colour)
+    if not kept:
+        kept = [np.asarray(np.sqrt(texture[:3, inside]).mean(1), np.float64)]
+    return np.array(kept, np.float64) ** 2
+
+
+def _light(palette: Matrix, seen: Matrix) -> tuple[npt.NDArray[np.float64], float]:
+    """Light ``[3]`` and the evenly added veil, from what the camera made of the brightest and darkest colours."""
+    high, low = palette.argmax(0), palette.argmin(0)
+    channels = np.arange(3)
+    bright, dark = palette[high, channels], palette[low, channels]
+    bright_seen, dark_seen = seen[high, channels], seen[low, channels]
+    tells = dark < 0.25 * bright
+    veil = 0.0
+    if tells.any():
+        slope = (bright_seen - dark_seen)[tells] / (bright - dark)[tells]
+        added = bright_seen[tells] - bright[tells] * slope
+        veil = float(np.clip((added / np.maximum(slope, 1e-4)).min(), 0.0, 1.0))
+    return np.maximum(bright_seen / (bright + veil), 1e-4), veil
+
+
+def _shading(
+    linear: Plane, art: _Art, light: npt.NDArray[np.float64], albedo: Matrix, veil: float
+) -> tuple[Plane, Plane]:
+    """Shade and glare ``[H, W]``: least squares of the model over the colours' insides, in Gaussian windows."""
+    colour = np.tensordot(art.shares, albedo, axes=(0, 0)).transpose(1, 2, 0) if len(albedo) == 0 else (
+        np.tensordot(art.shares.transpose(1, 2, 0), albedo, axes=(2, 0))
+    )
+    signal = linear / light
+    weight = (art.pure >= 0).astype(np.float64)
+    # a clipped channel says only that there was at least so much light
+    weighted = weight[..., None] * np.where(linear > 0.98, 0.2, 1.0)
+    moments = {
+        "aa": (weighted * colour * colour).sum(-1),
+        "ab": (weighted * colour).sum(-1),
+        "bb": weighted.sum(-1),
+        "as": (weighted * colour * signal).sum(-1),
+        "bs": (weighted * signal).sum(-1),
+    }
+    shade, glare = np.ones(weight.shape), np.full(weight.shape, veil)
+    for window in (_BROAD, _FINE):
+        m = {name: cv2.GaussianBlur(plane, (0, 0), window * art.width_px) for name, plane in moments.items()}
+        # the broader window's answer is the prior of the finer one, as strong as a tenth of a window full of pixels
+        aa, bb = m["aa"] + 0.03, m["bb"] + 0.1
+        right_a, right_b = m["as"] + 0.03 * shade, m["bs"] + 0.1 * glare
+        determinant = np.maximum(aa * bb - m["ab"] ** 2, 1e-9)
+        glare = np.clip((aa * right_b - m["ab"] * right_a) / determinant, 0.0, 2.0)
+        shade = np.clip((right_a - m["ab"] * glare) / aa, 0.0, 4.0)
+    return np.asarray(shade, np.float32), np.asarray(glare, np.float32)
+
+
+def _blur_px(linear: Plane, art: _Art) -> float:
+    """Standard deviation of the edges between the artwork's colours.
+
+    Over two pixels the edge of a Gaussian blur climbs by the share ``P(|Z| < 1/sigma)`` of its height; the median over the
+    artwork's edges is taken, since some have more beside them than one edge.
+    """
+    edge = (art.shares.max(0, initial=0.0) < 0.9) & (art.shares.sum(0) > 0.99)
+    if edge.sum() < 20:
+        return 0.6
+    plane = np.ascontiguousarray(linear[..., int(np.ptp(art.palette, axis=0).argmax())])
+    across = cv2.Sobel(plane, cv2.CV_32F, 1, 0, ksize=1) / 2.0
+    down = cv2.Sobel(plane, cv2.CV_32F, 0, 1, ksize=1) / 2.0
+    window = np.ones((2 * max(2, round(art.width_px / 60)) + 1,) * 2, np.uint8)
+    height = cv2.dilate(plane, window) - cv2.erode(plane, window)
+    steepest = cv2.dilate(np.asarray(np.hypot(across, down), np.float32), np.ones((3, 3), np.uint8))
+    real = edge & (height > 0.3 * np.quantile(height[edge], 0.9))
+    climb = np.clip(2.0 * steepest[real] / np.maximum(height[real], 1e-6), 0.0, 0.9999)
+    sigma = 1.0 / np.maximum(ndtri((1.0 + climb) / 2.0), 1e-3)
+    return float(np.clip(np.median(sigma), _SHARPEST_PX, _SOFTEST_PX))

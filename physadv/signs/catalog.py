@@ -1,0 +1,146 @@
+"""The signs that ship with physadv, and those a user brings: YAML beside SVG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from physadv.core.config import Config, load_config, read_yaml
+from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.files import bundled
+from physadv.signs.outline import Outline, expand
+from physadv.signs.sign import Sign
+
+CLASS_LISTS = ("gtsrb", "lisa")
+"""Data sets whose class names are listed in ``sign_data/<kind>_classes.yaml``."""
+MAX_SVG_BYTES = 4_000_000
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class SignFile(Config):
+    """A sign's YAML: what people and programs need to know beside its picture."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$", max_length=100)]
+    title: Name
+    outline: Outline
+    sheeting: Name
+    source: Name
+    artwork: Name | None = None
+    """SVG file beside the YAML; the YAML's own name with ``.svg`` where absent."""
+    classes: dict[Name, Name] = {}
+    aliases: tuple[Name, ...] = ()
+
+    @field_validator("outline")
+    @classmethod
+    def _expandable(cls, outline: Outline) -> Outline:
+        expand(outline)
+        return outline
+
+
+def load_sign(name_or_path: str | Path) -> Sign:
+    """A sign by its name (``us/stop``), or by the path of a user's YAML file.
+
+    Raises:
+        PhysadvError: no such sign, or its files are missing or wrong.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.endswith((".yaml", ".yml")):
+        return read_sign(Path(name_or_path))
+    if text not in sign_names():
+        raise unknown_name("sign", text, sign_names())
+    return _shipped(text)
+
+
+@lru_cache(maxsize=1)
+def _names() -> tuple[str, ...]:
+    folder = bundled("sign_data")
+    return tuple(sorted(f"{path.parent.name}/{path.stem}" for path in folder.glob("*/*.yaml")))
+
+
+def sign_names() -> list[str]:
+    """Names of the shipped signs, sorted."""
+    return list(_names())
+
+
+@lru_cache(maxsize=None)
+def _shipped(name: str) -> Sign:
+    return read_sign(bundled("sign_data") / f"{name}.yaml")
+
+
+def read_sign(path: Path) -> Sign:
+    """The sign in a YAML file and the SVG beside it.
+
+    Raises:
+        PhysadvError: a file is missing or unreadable, a key is wrong, or the outline does not close.
+    """
+    spec = load_config(SignFile, path)
+    outline = expand(spec.outline)
+    xs, ys = zip(*outline, strict=True)
+    return Sign(
+        name=spec.name,
+        title=spec.title,
+        width_mm=max(xs) - min(xs),
+        height_mm=max(ys) - min(ys),
+        outline_mm=outline,
+        sheeting=spec.sheeting,
+        source=spec.source,
+        classes=dict(spec.classes),
+        aliases=spec.aliases,
+        svg=_read_svg(path.with_suffix(".svg") if spec.artwork is None else path.parent / spec.artwork),
+    )
+
+
+def _read_svg(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_SVG_BYTES:
+            raise PhysadvError(f"{path}: larger than the {MAX_SVG_BYTES / 1e6:.0f} MB that a sign's artwork may have")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise PhysadvError(f"{path}: no such artwork; a sign's SVG lies beside its YAML file") from error
+    except UnicodeDecodeError as error:
+        raise PhysadvError(f"{path}: not an SVG file (not text in UTF-8)") from error
+    except OSError as error:
+        raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def class_names(kind: str) -> tuple[str, ...]:
+    """Readable class names of a data set (``gtsrb``: in order of its ids; ``lisa``: sorted).
+
+    Raises:
+        PhysadvError: no list for that data set.
+    """
+    if kind not in CLASS_LISTS:
+        raise unknown_name("class list", kind, CLASS_LISTS)
+    names = read_yaml(bundled("sign_data") / f"{kind}_classes.yaml")["classes"]
+    return tuple(str(name) for name in names)
+
+
+@dataclass(frozen=True)
+class SignRow:
+    """One line of the list of signs."""
+
+    name: str
+    title: str
+    width_mm: float
+    height_mm: float
+    classes: str
+
+
+def list_rows() -> list[SignRow]:
+    """The shipped signs, a row each, for tables."""
+    signs = [load_sign(name) for name in sign_names()]
+    return [
+        SignRow(
+            name=sign.name,
+            title=sign.title,
+            width_mm=sign.width_mm,
+            height_mm=sign.height_mm,
+            classes=", ".join(f"{data}: {label}" for data, label in sign.classes.items()),
+        )
+        for sign in signs
+    ]

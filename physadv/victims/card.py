@@ -1,0 +1,68 @@
+"""The victim card: a YAML file that makes any model usable by its path."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from physadv.core.config import Config
+from physadv.victims.preprocess import InputConfig
+
+
+class VictimCard(Config):
+    """What there is to know of a model in order to run it.
+
+    A card::
+
+        name: my-classifier
+        adapter: torch
+        architecture: gtsrb-cnn
+        weights: my-classifier.safetensors
+        classes: [stop, yield, speedLimit30]
+        input: {size: 32, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]}
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    """How tables and reports call it."""
+    description: str = ""
+    """One line for people."""
+    adapter: str = "torch"
+    """The kind of model: a name in the registry of adapters."""
+    architecture: str | None = None
+    """The network's name, where the adapter needs one."""
+    weights: Annotated[str, Field(min_length=1)]
+    """Path of the weights, relative to the card."""
+    classes: Annotated[tuple[str, ...], Field(min_length=2)]
+    """Class names in the order of the outputs."""
+    input: InputConfig
+    """What the network takes."""
+    output: Literal["logits", "probabilities"] = "logits"
+    """What the network gives; probabilities are turned into logits by their logarithm."""
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        """YAML reads a class called 30 or off as something else than a word."""
+        if not isinstance(value, (list, tuple)):
+            return value
+        odd = next((label for label in value if isinstance(label, bool) or not isinstance(label, (str, int))), None)
+        if odd is not None:
+            raise ValueError(f"{odd!r} is not a class name; put it in quotes")
+        return [str(label) for label in value]
+
+    @field_validator("classes")
+    @classmethod
+    def _unique(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        twice = [label for label, count in Counter(value).items() if count > 1]
+        if twice:
+            raise ValueError(
+                f"class {twice[0]!r} is listed {value.count(twice[0])} times; every class needs its own name"
+            )
+        return value
+
+    def weights_path(self, folder: Path) -> Path:
+        """Where the weights are, for a card in ``folder``."""
+        return folder / Path(self.weights).expanduser()
