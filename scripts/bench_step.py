@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from physadv.attacks import Adam, DesignConfig, Untargeted
-from physadv.attacks.design import prepare_step
+from physadv.attacks.rp2 import prepare_step
 from physadv.victims import Victim, wrap_module
 from physadv.victims.architectures import LisaCnn
 

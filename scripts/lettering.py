@@ -1,8 +1,8 @@
 """Highway lettering from stroke geometry: centre lines of one stroke width, in a box one unit high.
 
 Proportions of the capitals and digits follow the tables of letter widths in *Standard Alphabets for Traffic Control
-Devices* (FHWA, 2004; Series C, D, E) and the 1/7 stroke of DIN 1451-2 Mittelschrift. Every letter is drawn here; no font
-is used.
+Devices* (FHWA, 2004; Series C, D, E) and the 1/7 stroke of DIN 1451-2 Mittelschrift. Every letter is drawn
+here; no font is used.
 """
 
 from __future__ import annotations
@@ -47,17 +47,16 @@ DIN = Style(stroke=1 / 7, stretch=1.0, flat=0.34, squareness=2.0, overshoot=0.0)
 DIN_NARROW = Style(stroke=0.135, stretch=0.80, flat=0.44, squareness=2.0, spacing=0.8, overshoot=0.0)
 
 WIDTHS = {
-    **dict(zip("ABCDEFGH", (0.625, 0.53, 0.53, 0.53, 0.484, 0.484, 0.53, 0.53), strict=True)),
-    **dict(zip("IKLMNOPR", (0.14, 0.55, 0.484, 0.61, 0.53, 0.547, 0.53, 0.53), strict=True)),
-    **dict(zip("STUVWXY", (0.53, 0.484, 0.53, 0.58, 0.69, 0.58, 0.60), strict=True)),
-    **dict(zip("0123456789", (0.547, 0.24, 0.53, 0.53, 0.59, 0.53, 0.53, 0.53, 0.53, 0.53), strict=True)),
+    **dict(zip("ACDEFGHI", (0.625, 0.53, 0.53, 0.484, 0.484, 0.53, 0.53, 0.14), strict=True)),
+    **dict(zip("LMNOPRSTWY", (0.484, 0.61, 0.53, 0.547, 0.53, 0.53, 0.53, 0.484, 0.69, 0.60), strict=True)),
+    **dict(zip("012345678", (0.547, 0.24, 0.53, 0.53, 0.59, 0.53, 0.53, 0.53, 0.53), strict=True)),
 }
 """Of the letters, in heights, Series C."""
 
 ROUND, STRAIGHT, OPEN = 0.09, 0.12, 0.008
 """Half the gap that a side of a letter asks for, in heights, Series C."""
-LEFT_SIDE = {**dict.fromkeys("CGOS0235689", ROUND), **dict.fromkeys("AJTVWXY147", OPEN)}
-RIGHT_SIDE = {**dict.fromkeys("BCDGOPRS0235689", ROUND), **dict.fromkeys("AFKLTVWXY47", OPEN)}
+LEFT_SIDE = {**dict.fromkeys("CGOS023568", ROUND), **dict.fromkeys("ATWY147", OPEN)}
+RIGHT_SIDE = {**dict.fromkeys("CDGOPRS023568", ROUND), **dict.fromkeys("AFLTWY47", OPEN)}
 
 
 class Pen:
@@ -116,7 +115,8 @@ class Glyph:
     def stroke(self, *pens: Pen) -> Glyph:
         """Ends cut square."""
         self._parts += [
-            LineString(pen.points).buffer(self.s / 2, cap_style="flat", join_style="mitre", mitre_limit=4) for pen in pens
+            LineString(pen.points).buffer(self.s / 2, cap_style="flat", join_style="mitre", mitre_limit=4)
+            for pen in pens
         ]
         return self
 
@@ -131,28 +131,44 @@ class Glyph:
         self._parts.append(line.buffer(self.s / 2, cap_style="flat").intersection(box(-1, clip[0], 3, clip[1])))
         return self
 
+    def area(self, points: list[Point]) -> Glyph:
+        """A part drawn corner by corner."""
+        self._parts.append(Polygon(points))
+        return self
+
+    def ring(self, pen: Pen) -> Glyph:
+        """A closed stroke."""
+        inside = Polygon(pen.points)
+        self._parts.append(inside.buffer(self.s / 2).difference(inside.buffer(-self.s / 2)))
+        return self
+
     def level(self, x0: float, x1: float) -> tuple[float, float]:
         """Centre lines' x at y = 0 and 1 so that a slanting stroke's level ends start at ``x0`` and end at ``x1``."""
         half = self.s / 2 * math.hypot(1.0, x1 - x0)
         return (x0 + half, x1 - half) if x1 > x0 else (x0 - half, x1 + half)
 
     def shape(self) -> BaseGeometry:
-        return unary_union(self._parts)
+        return unary_union(self._parts).intersection(box(0, -1, self.w, 2))
 
 
 def _round(g: Glyph) -> Glyph:
     half = g.style.flat / 2
     pen = g.pen(g.cx, g.ot).turn(g.r, 0.5 - half, leaving="h").line(g.r, 0.5 + half).turn(g.cx, g.ob, leaving="v")
     pen.turn(g.l, 0.5 + half, leaving="h").line(g.l, 0.5 - half).turn(g.cx, g.ot, leaving="v")
-    ring = Polygon(pen.points)
-    g._parts.append(ring.buffer(g.s / 2).difference(ring.buffer(-g.s / 2)))
-    return g
+    return g.ring(pen)
 
 
 def _c(g: Glyph) -> Glyph:
     half = g.style.flat / 2
-    pen = g.pen(g.r, 0.335).line(g.r, 0.5 - max(half, 0.18)).turn(g.cx, g.ot, leaving="v").turn(g.l, 0.5 - half, leaving="h")
-    pen.line(g.l, 0.5 + half).turn(g.cx, g.ob, leaving="v").turn(g.r, 0.5 + max(half, 0.18), leaving="h").line(g.r, 0.665)
+    pen = (
+        g.pen(g.r, 0.335)
+        .line(g.r, 0.5 - max(half, 0.18))
+        .turn(g.cx, g.ot, leaving="v")
+        .turn(g.l, 0.5 - half, leaving="h")
+    )
+    pen.line(g.l, 0.5 + half).turn(g.cx, g.ob, leaving="v").turn(g.r, 0.5 + max(half, 0.18), leaving="h").line(
+        g.r, 0.665
+    )
     return g.stroke(pen)
 
 
@@ -177,16 +193,9 @@ def _stem(g: Glyph, x: float) -> Glyph:
 
 
 def _a(g: Glyph) -> Glyph:
-    left, top = g.level(0, 0)[0], 0
     foot, head = g.level(0.0, g.cx + g.s * 0.5)
-    g.slant(foot, 1, head, top).slant(g.w - foot, 1, g.w - head, top)
-    del left
+    g.slant(foot, 1, head, 0).slant(g.w - foot, 1, g.w - head, 0)
     return g.bar(g.w * 0.2, 0.72, g.w * 0.8, 0.72)
-
-
-def _v(g: Glyph) -> Glyph:
-    head, foot = g.level(0.0, g.cx + g.s * 0.5)
-    return g.slant(head, 0, foot, 1).slant(g.w - head, 0, g.w - foot, 1)
 
 
 def _w(g: Glyph) -> Glyph:
@@ -205,32 +214,9 @@ def _m(g: Glyph) -> Glyph:
     return _stem(_stem(g, g.l), g.r).slant(top, 0, bottom, 1).slant(g.w - top, 0, g.w - bottom, 1)
 
 
-def _y(g: Glyph) -> Glyph:
-    head = g.s / 2 * math.hypot(1.0, g.cx / 0.6)
-    return g.slant(head, 0, g.cx, 0.57, (0, 0.62)).slant(g.w - head, 0, g.cx, 0.57, (0, 0.62)).bar(g.cx, 0.53, g.cx, 1)
-
-
-def _k(g: Glyph) -> Glyph:
-    head = g.s / 2 * 1.3
-    return _stem(g, g.l).slant(g.w - head, 0, g.l, 0.62).slant(g.w - head, 1, g.w * 0.45, 0.4, (0.38, 1))
-
-
-def _x(g: Glyph) -> Glyph:
-    top, bottom = g.level(0.0, g.w)
-    return g.slant(top, 0, bottom, 1).slant(bottom, 0, top, 1)
-
-
 def _r(g: Glyph) -> Glyph:
     foot = g.w - g.s * 0.55
     return _bowl(_stem(g, g.l), g.t, 0.49, g.r).slant(g.cx * 0.98, 0.5, foot, 1, (0.5, 1))
-
-
-def _b(g: Glyph) -> Glyph:
-    return _bowl(_bowl(_stem(g, g.l), g.t, 0.48, g.r - 0.03), 0.48, g.b, g.r)
-
-
-def _u(g: Glyph) -> Glyph:
-    return g.stroke(g.pen(g.l, 0).line(g.l, 0.7).turn(g.cx, g.ob, leaving="v").turn(g.r, 0.7, leaving="h").line(g.r, 0))
 
 
 def _g(g: Glyph) -> Glyph:
@@ -238,12 +224,8 @@ def _g(g: Glyph) -> Glyph:
 
 
 def _one(g: Glyph) -> Glyph:
-    return _stem(g, g.r).slant(g.r, g.s * 0.45, 0.0, 0.27, (0.0, 1.0)) if g.w > 3 * g.s else _flag(g)
-
-
-def _flag(g: Glyph) -> Glyph:
-    g._parts.append(Polygon([(0.0, 0.16), (g.w - g.s, 0.0), (g.w, 0.0), (g.w - g.s / 2, 0.2), (0.0, 0.16 + g.s * 0.85)]))
-    return _stem(g, g.r)
+    flag = [(0.0, 0.16), (g.w - g.s, 0.0), (g.w, 0.0), (g.w - g.s / 2, 0.2), (0.0, 0.16 + g.s * 0.85)]
+    return _stem(g, g.r).area(flag)
 
 
 def _two(g: Glyph) -> Glyph:
@@ -261,14 +243,8 @@ def _three(g: Glyph) -> Glyph:
     return g.stroke(top, bottom.turn(g.cx, g.ob, leaving="v").turn(g.l, 0.72, leaving="h"))
 
 
-def _four(g: Glyph) -> Glyph:
-    stem = g.w - g.s * 1.15
-    g.bar(stem, 0, stem, 1).bar(0, 0.72, g.w, 0.72)
-    return g.slant(g.s * 0.62, 0.66, stem - g.s * 0.06, 0.0, (0.0, 0.72))
-
-
 def _five(g: Glyph) -> Glyph:
-    g.bar(g.l + 0.02, g.t, g.w - 0.03, g.t).bar(g.l + 0.02, 0, g.l + 0.01, 0.56)
+    g.bar(g.l + 0.02, g.t, g.w - 0.03, g.t).bar(g.l + 0.02, 0, g.l + 0.02, 0.525)
     pen = g.pen(g.l + 0.02, 0.49).bend((g.l + 0.14 * g.w, 0.39), (g.r, 0.30), (g.r, 0.665))
     return g.stroke(pen.turn(g.cx, g.ob, leaving="v").turn(g.l, 0.725, leaving="h"))
 
@@ -277,30 +253,47 @@ def _six(g: Glyph) -> Glyph:
     middle = 0.68
     loop = g.pen(g.cx, 0.405).turn(g.r, middle, leaving="h").turn(g.cx, g.ob, leaving="v")
     loop.turn(g.l, middle, leaving="h").turn(g.cx, 0.405, leaving="v")
-    ring = Polygon(loop.points)
-    g._parts.append(ring.buffer(g.s / 2).difference(ring.buffer(-g.s / 2)))
+    g.ring(loop)
     half = g.style.flat / 2
     return g.stroke(
         g.pen(g.l, middle).line(g.l, 0.5 - half).turn(g.cx, g.ot, leaving="v").turn(g.r - 0.02, 0.27, leaving="h")
     )
 
 
-def _seven(g: Glyph) -> Glyph:
-    return g.bar(0, g.t, g.w, g.t).slant(g.r - 0.01, g.t, g.w * 0.36, 1, (0.0, 1.0))
-
-
 def _eight(g: Glyph) -> Glyph:
     for top, bottom, narrower in ((g.ot, 0.475, 0.025), (0.475, g.ob, 0.0)):
         middle = (top + bottom) / 2
         pen = g.pen(g.cx, top).turn(g.r - narrower, middle, leaving="h").turn(g.cx, bottom, leaving="v")
-        ring = Polygon(pen.turn(g.l + narrower, middle, leaving="h").turn(g.cx, top, leaving="v").points)
-        g._parts.append(ring.buffer(g.s / 2).difference(ring.buffer(-g.s / 2)))
+        g.ring(pen.turn(g.l + narrower, middle, leaving="h").turn(g.cx, top, leaving="v"))
     return g
+
+
+def _y(g: Glyph) -> Glyph:
+    fork, half = 0.62, g.s / 2
+    lean = (g.cx - half) / fork
+    across = g.s * math.hypot(1.0, lean)
+    left = [(g.cx - half, 1.0), (g.cx - half, fork), (0.0, 0.0), (across, 0.0)]
+    return g.area([*left, (g.cx, (g.cx - across) / lean), *[(g.w - x, y) for x, y in reversed(left)]])
+
+
+def _four(g: Glyph) -> Glyph:
+    stem, foot = g.w - g.s * 1.15, 0.72 - g.s / 2
+    lean = (stem - g.s / 2) / foot
+    across = g.s * math.hypot(1.0, lean)
+    g.bar(stem, 0, stem, 1).bar(0, 0.72, g.w, 0.72)
+    return g.area(
+        [(stem - g.s / 2, 0.0), (stem, 0.0), (stem, foot - (stem - across) / lean), (across, foot), (0.0, foot)]
+    )
+
+
+def _seven(g: Glyph) -> Glyph:
+    foot, across = g.w * 0.2, g.s * 1.1
+    leg = [(g.w - across, g.s / 2), (g.w, g.s / 2), (g.w, g.s), (foot + across, 1.0), (foot, 1.0)]
+    return g.bar(0, g.t, g.w, g.t).area(leg)
 
 
 GLYPHS: dict[str, Callable[[Glyph], Glyph]] = {
     "A": _a,
-    "B": _b,
     "C": _c,
     "D": lambda g: _bowl(_stem(g, g.l), g.t, g.b, g.r),
     "E": lambda g: _stem(g, g.l).bar(0, g.t, g.w, g.t).bar(0, 0.49, g.w * 0.92, 0.49).bar(0, g.b, g.w, g.b),
@@ -308,7 +301,6 @@ GLYPHS: dict[str, Callable[[Glyph], Glyph]] = {
     "G": _g,
     "H": lambda g: _stem(_stem(g, g.l), g.r).bar(0, 0.49, g.w, 0.49),
     "I": lambda g: _stem(g, g.cx),
-    "K": _k,
     "L": lambda g: _stem(g, g.l).bar(0, g.b, g.w, g.b),
     "M": _m,
     "N": _n,
@@ -317,10 +309,7 @@ GLYPHS: dict[str, Callable[[Glyph], Glyph]] = {
     "R": _r,
     "S": _s,
     "T": lambda g: _stem(g, g.cx).bar(0, g.t, g.w, g.t),
-    "U": _u,
-    "V": _v,
     "W": _w,
-    "X": _x,
     "Y": _y,
     "0": _round,
     "1": _one,
@@ -331,21 +320,19 @@ GLYPHS: dict[str, Callable[[Glyph], Glyph]] = {
     "6": _six,
     "7": _seven,
     "8": _eight,
-    "9": _six,
 }
 
 
 def glyph(letter: str, style: Style) -> tuple[BaseGeometry, float]:
     """A letter one unit high, its top at y = 0 (down), its left edge at 0; and its width."""
     drawn = GLYPHS[letter](Glyph(letter, style))
-    shape = drawn.shape()
-    if letter == "9":
-        shape = affinity.rotate(shape, 180, origin=(drawn.cx, 0.5))
-    return shape, drawn.w
+    return drawn.shape(), drawn.w
 
 
-def word(text: str, style: Style, *, height: float, x: float = 0.0, y: float = 0.0, width: float | None = None) -> BaseGeometry:
-    """A line of text centred on ``(x, y)``, capitals ``height`` high; ``width`` squeezes or stretches the whole line."""
+def word(
+    text: str, style: Style, *, height: float, x: float = 0.0, y: float = 0.0, width: float | None = None
+) -> BaseGeometry:
+    """A line of text centred on ``(x, y)``, capitals ``height`` high; ``width`` stretches the line to fit."""
     parts: list[BaseGeometry] = []
     at, before = 0.0, ""
     for letter in text:

@@ -1,11 +1,12 @@
-"""Train the shipped victim `gtsrb-cnn` on the German Traffic Sign Recognition Benchmark (Stallkamp et al. 2012).
+"""Train the shipped victim ``gtsrb-cnn`` on the German Traffic Sign Recognition Benchmark (Stallkamp et al. 2012).
 
-    python scripts/train_gtsrb_cnn.py --data FOLDER [--extra-npz FILE] --out physadv/victims/weights/gtsrb-cnn.safetensors
+    python scripts/train_gtsrb_cnn.py --data FOLDER
 
-FOLDER holds GTSRB as torchvision lays it out (`gtsrb/GTSRB/Training/000cc/*.ppm` with `GT-*.csv`, `gtsrb/GTSRB/Final_Test`,
-`gtsrb/GT-final_test.csv`). Two stages: photographs alone, then photographs mixed with frames of the clean German signs in the
-simulated roadside. Stopped at any moment, the same command goes on from the last checkpoint. Writes the weights and the
-figures of the model card.
+FOLDER (or PHYSADV_DATA) holds GTSRB as torchvision lays it out: ``gtsrb/GTSRB/Training/000cc/*.ppm`` with ``GT-*.csv``,
+``gtsrb/GTSRB/Final_Test/Images`` and ``gtsrb/GT-final_test.csv``. Learns from photographs alone at first, then from
+photographs mixed with frames of the shipped signs, unpainted, in the simulated roadside. Stopped at any moment, the same
+command goes on from its last checkpoint. Writes the weights, and prints the tables of the model card; ``--measure``
+prints those of weights that exist. Half an hour on one core.
 """
 
 from __future__ import annotations
@@ -15,26 +16,38 @@ import csv
 import io
 import math
 import os
-import time
+import sys
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from physadv.core.color import illuminant_rgb
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, write_json
+from physadv.core.files import atomic_path
+from physadv.evaluation.statistics import wilson
+from physadv.scenes import PaintedSign, load_scene
+from physadv.signs import class_names, load_sign, sign_names
 from physadv.victims.architectures import GtsrbCnn
+from physadv.victims.library import SHIPPED
+from physadv.victims.parameters import fill, read_parameters
 
 CANVAS = 48
 SIZE = 32
 CLASSES = 43
+TEXTURE = 512
+WARM_UP = 200
+SAVE_EVERY = 200
+WEIGHTS = SHIPPED / "gtsrb-cnn.safetensors"
 SYMMETRIC = (11, 12, 13, 15, 17, 18, 22, 26, 30, 35)
 """Classes whose mirror image is the same sign."""
 MIRRORED = {19: 20, 33: 34, 36: 37, 38: 39}
@@ -43,11 +56,14 @@ MIRRORED = {19: 20, 33: 34, 36: 37, 38: 39}
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures squashed to ``[N, 3, CANVAS, CANVAS]`` uint8, where the sign is (``[N, 4]`` x1 y1 x2 y2 in 0..1), classes ``[N]``."""
+    """Training pictures, all of one size."""
 
     pixels: Tensor
+    """``[N, 3, CANVAS, CANVAS]`` uint8."""
     box: Tensor
+    """``[N, 4]``, where the sign is: x1, y1, x2, y2 as shares of the picture."""
     label: Tensor
+    """``[N]``, GTSRB's class numbers."""
 
     def __len__(self) -> int:
         return len(self.label)
@@ -99,12 +115,17 @@ def read_packed(path: Path) -> Pictures:
     packed = np.load(path)
     jpeg, offset, roi = packed["jpeg"], packed["offset"], packed["roi_xyxy"].astype(np.float32)
     pixels = []
-    for first, last in zip(offset[:-1], offset[1:], strict=True):
+    for first, last in pairwise(offset):
         with Image.open(io.BytesIO(jpeg[first:last].tobytes())) as picture:
             pixels.append(squash(picture, CANVAS))
     size = np.stack([roi[:, 0] + roi[:, 2], roi[:, 1] + roi[:, 3]], axis=1)
     box = torch.from_numpy(roi / np.concatenate([size, size], axis=1))
     return Pictures(torch.from_numpy(np.stack(pixels)), box, torch.from_numpy(packed["label"].astype(np.int64)))
+
+
+def joined(first: Pictures, second: Pictures) -> Pictures:
+    parts = ((getattr(first, name), getattr(second, name)) for name in ("pixels", "box", "label"))
+    return Pictures(*(torch.cat(pair) for pair in parts))
 
 
 # ---- augmentation: every step on the whole batch -------------------------------------------------------------------
@@ -163,7 +184,7 @@ def mirror_table() -> Tensor:
 
 
 def place(pictures: Tensor, box: Tensor, mirrored: Tensor, side: int, draw: Draw) -> Tensor:
-    """Pictures ``[N, 3, C, C]`` re-seen from elsewhere as ``[N, 3, side, side]``; what lies outside is mirrored or a backdrop."""
+    """Pictures re-seen from elsewhere as ``[N, 3, side, side]``; what lies outside is mirrored or a backdrop."""
     strong = draw.chance(0.4)
     yaw = torch.where(strong, draw.uniform(-62, 62), draw.normal(10)).deg2rad()
     pitch = torch.where(strong, draw.normal(14), draw.normal(5)).clamp(-40, 40).deg2rad()
@@ -216,8 +237,12 @@ def relight(linear: Tensor, draw: Draw) -> Tensor:
 
 
 def blur(images: Tensor, sharp: bool, draw: Draw) -> Tensor:
-    """An oriented Gaussian for each picture (defocus its short axis, motion its long one), or the sharpening of a camera."""
-    short = draw.uniform(0.05, 0.6) if sharp else torch.where(draw.chance(0.5), draw.uniform(0.1, 0.6), draw.uniform(0.4, 2))
+    """An oriented Gaussian each (defocus its short axis, motion its long one), or the sharpening of a camera."""
+    short = (
+        draw.uniform(0.05, 0.6)
+        if sharp
+        else torch.where(draw.chance(0.5), draw.uniform(0.1, 0.6), draw.uniform(0.4, 2))
+    )
     long = short + draw.uniform(0, 1.5 if sharp else 2.5) * draw.chance(0.2)
     angle = draw.uniform(0, math.pi)
     ticks = torch.arange(-4.0, 5.0)
@@ -240,7 +265,10 @@ def sense(linear: Tensor, side: int, draw: Draw) -> Tensor:
     if side != linear.shape[-1]:
         coarse = F.interpolate(linear, size=(side, side), mode="bilinear", antialias=True)
     noise = torch.randn(coarse.shape, generator=draw.generator)
-    shot, read = column(draw.uniform(0, 0.05) ** 2 * draw.chance(0.7)), column(draw.uniform(0, 0.008) * draw.chance(0.6))
+    shot, read = (
+        column(draw.uniform(0, 0.05) ** 2 * draw.chance(0.7)),
+        column(draw.uniform(0, 0.008) * draw.chance(0.6)),
+    )
     coarse = (coarse + noise * (shot * coarse.clamp(min=0) + read**2).sqrt()).clamp(0, 1)
     encoded = coarse.clamp(min=1e-6) ** (1 / 2.2)
     contrast, pivot = column(draw.normal(0.25).exp().clamp(0.5, 1.8)), encoded.mean((1, 2, 3), keepdim=True)
@@ -260,7 +288,7 @@ def dct_matrix() -> Tensor:
 
 
 def compress(images: Tensor, draw: Draw) -> Tensor:
-    """Coarser DCT coefficients in blocks of 8, coarser still at high frequency: what JPEG does, on some of the batch."""
+    """Coarser DCT coefficients in blocks of 8, the coarser the higher their frequency, as JPEG has them, on some."""
     basis = dct_matrix()
     blocks = images.unfold(2, 8, 8).unfold(3, 8, 8)
     coefficients = basis @ blocks @ basis.T
@@ -301,7 +329,72 @@ def augment(pictures: Pictures, picked: Tensor, generator: torch.Generator) -> t
     return cut_out(compress(torch.cat(frames), draw), draw), torch.where(mirrored, mirror, pictures.label[picked])
 
 
+# ---- roadside frames -----------------------------------------------------------------------------------------------
+
+
+@cache
+def bare(name: str) -> PaintedSign:
+    """A shipped sign without paint."""
+    sign = load_sign(name)
+    return PaintedSign(sign, sign.texture(TEXTURE), torch.ones(1, TEXTURE, TEXTURE))
+
+
+def known_signs() -> dict[str, int]:
+    """Names of the shipped signs that GTSRB has, and its numbers for them."""
+    names = class_names("gtsrb")
+    classes = {name: load_sign(name).classes for name in sign_names()}
+    return {name: names.index(known["gtsrb"]) for name, known in classes.items() if "gtsrb" in known}
+
+
+class RoadsideFrames:
+    """Frames of those signs, unpainted, through a scene."""
+
+    def __init__(self, scene: str, *, seed: int) -> None:
+        self.signs = list(known_signs().items())
+        self.scene, self.seed = load_scene(scene), seed
+
+    def draw(self, count: int, call: int, *, kinds: int = 4) -> tuple[Tensor, Tensor]:
+        """``count`` frames of ``kinds`` signs and their classes; new ones for each ``call``, always the same."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + call)
+        chosen = torch.randperm(len(self.signs), generator=generator)[:kinds].tolist()
+        images, labels = [], []
+        for number, part in zip(chosen, torch.arange(count).tensor_split(len(chosen)), strict=True):
+            name, label = self.signs[number]
+            start = call * count + int(part[0])
+            images.append(self.scene.view(bare(name), len(part), seed=self.seed, start=start, size=(SIZE, SIZE)))
+            labels.append(torch.full((len(part),), label))
+        return torch.cat(images), torch.cat(labels)
+
+
 # ---- training ------------------------------------------------------------------------------------------------------
+
+
+class Training:
+    """The network, its running average and its optimiser, as they stand after so many steps."""
+
+    def __init__(self, seed: int, *, start: Path | None = None) -> None:
+        torch.manual_seed(seed)
+        self.network: nn.Module = GtsrbCnn(CLASSES)
+        if start:
+            fill(self.network, read_parameters(start), source=start, what="gtsrb-cnn")
+        self.averaged = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=1.0, weight_decay=0.05)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.step = 0
+
+    def save(self, path: Path) -> None:
+        parts = {name: getattr(self, name).state_dict() for name in ("network", "averaged", "optimiser")}
+        random = {"generator": self.generator.get_state(), "torch": torch.get_rng_state()}
+        with atomic_path(path) as temporary:
+            torch.save({**parts, **random, "step": self.step}, temporary)
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, weights_only=True)
+        for name in ("network", "averaged", "optimiser"):
+            getattr(self, name).load_state_dict(state[name])
+        self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["torch"])
+        self.step = state["step"]
 
 
 def class_balanced(label: Tensor) -> Tensor:
@@ -309,65 +402,123 @@ def class_balanced(label: Tensor) -> Tensor:
     return torch.bincount(label, minlength=CLASSES).float().rsqrt()[label]
 
 
-def accuracy(network: nn.Module, images: Tensor, label: Tensor) -> tuple[float, float]:
-    """Share read rightly, over pictures and averaged over classes."""
+def learn(training: Training, pictures: Pictures, args: argparse.Namespace, checkpoint: Path) -> None:
+    """Goes on to the last step; the learning rate rises for ``WARM_UP`` steps and falls as a cosine."""
+    weight = class_balanced(pictures.label)
+    roadside = RoadsideFrames("wide", seed=args.seed + 1)
+    columns = TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}")
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bars:
+        bar = bars.add_task("", total=args.steps, completed=training.step, loss=math.nan)
+        while training.step < args.steps:
+            simulated = round(args.batch * args.roadside_share) if training.step >= args.roadside_from else 0
+            picked = torch.multinomial(weight, args.batch - simulated, replacement=True, generator=training.generator)
+            images, label = augment(pictures, picked, training.generator)
+            if simulated:
+                frames, classes = roadside.draw(simulated, training.step)
+                images, label = torch.cat([images, frames]), torch.cat([label, classes])
+            rate = args.rate * min(1.0, (training.step + 1) / WARM_UP)
+            for group in training.optimiser.param_groups:
+                group["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * training.step / args.steps))
+            training.network.train()
+            with torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16):
+                logits = training.network(images)
+            loss = F.cross_entropy(logits.float(), label, label_smoothing=0.05)
+            training.optimiser.zero_grad()
+            loss.backward()
+            training.optimiser.step()
+            training.averaged.update_parameters(training.network)
+            training.step += 1
+            bars.update(bar, completed=training.step, loss=loss.item())
+            if training.step % SAVE_EVERY == 0:
+                training.save(checkpoint)
+
+
+# ---- measuring -----------------------------------------------------------------------------------------------------
+
+
+def answers(network: nn.Module, images: Tensor) -> Tensor:
     network.eval()
     with torch.no_grad():
-        answer = torch.cat([network(part).argmax(1) for part in images.split(512)])
-    right = (answer == label).float()
-    per_class = torch.zeros(CLASSES).index_add_(0, label, right) / torch.bincount(label, minlength=CLASSES)
-    return right.mean().item(), per_class.nanmean().item()
+        return torch.cat([network(part).argmax(1) for part in images.split(256)])
+
+
+def measure_photographs(network: nn.Module, data: Path) -> None:
+    """Prints the accuracy on the test pictures, over all of them and by class."""
+    images, label = read_test(data)
+    right = answers(network, images) == label
+    hits = [(int(right[label == c].sum()), int((label == c).sum())) for c in range(CLASSES)]
+    low, high = wilson(float(right.sum()), len(right))
+    mean = sum(hit / count for hit, count in hits if count) / sum(count > 0 for _, count in hits)
+    total = f"{int(right.sum())}/{len(right)} = {right.float().mean():.2%}"
+    print(f"\n{total} (95 %: {low:.2%} to {high:.2%}); mean over classes {mean:.2%}")
+    print("\n| id | class | right | of | accuracy |\n| ---: | --- | ---: | ---: | ---: |")
+    for c, (name, (hit, count)) in enumerate(zip(class_names("gtsrb"), hits, strict=True)):
+        print(f"| {c} | {name} | {hit} | {count} | {hit / max(count, 1):.1%} |")
+
+
+def measure_roadside(network: nn.Module, *, frames: int, seed: int) -> None:
+    """Prints the accuracy on unpainted shipped signs, on frames that training never saw."""
+    scenes = ("stationary-15", "drive-by", "wide")
+    print(f"\n| sign | {' | '.join(scenes)} |\n| --- | {' | '.join('---:' for _ in scenes)} |")
+    for name, label in known_signs().items():
+        shares = []
+        for scene in scenes:
+            images = load_scene(scene).view(bare(name), frames, seed=seed, start=0, size=(SIZE, SIZE))
+            shares.append((answers(network, images) == label).float().mean().item())
+        print(f"| {name} | {' | '.join(f'{share:.1%}' for share in shares)} |", flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=os.environ.get("PHYSADV_DATA"), help="data folder [PHYSADV_DATA]")
+    parser.add_argument("--extra-npz", type=Path, help="further training pictures, packed; see read_packed")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="weights to write [those that are shipped]")
+    parser.add_argument("--steps", type=int, default=3500)
+    parser.add_argument("--roadside-from", type=int, default=1800, help="the step at which roadside frames join in")
+    parser.add_argument(
+        "--roadside-share", type=float, default=0.2, help="of a batch, from then on; 0: photographs alone"
+    )
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--bfloat16", action="store_true", help="faster on processors with AVX512-BF16 or AMX")
+    parser.add_argument("--start", type=Path, help="weights to start from")
+    parser.add_argument("--measure", action="store_true", help="train nothing, measure the weights --out")
+    parser.add_argument("--frames", type=int, default=450, help="roadside frames a sign and scene to measure on")
+    args = parser.parse_args()
+    if args.data is None:
+        parser.error("no data folder: give --data or set PHYSADV_DATA")
+    return args
+
+
+def train(args: argparse.Namespace) -> None:
+    """Trains, going on from the checkpoint if there is one, and writes the weights."""
+    checkpoint = args.out.with_suffix(".checkpoint.pt")
+    pictures = read_training(args.data)
+    if args.extra_npz:
+        pictures = joined(pictures, read_packed(args.extra_npz))
+    training = Training(args.seed, start=args.start)
+    if checkpoint.exists():
+        training.load(checkpoint)
+    learn(training, pictures, args, checkpoint)
+    with atomic_path(args.out) as temporary:
+        save_file(training.averaged.module.state_dict(), temporary)
+    checkpoint.unlink(missing_ok=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("PHYSADV_DATA"))
-    parser.add_argument("--extra-npz", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    args = arguments()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    torch.manual_seed(args.seed)
-    pictures = read_training(args.data)
-    if args.extra_npz:
-        extra = read_packed(args.extra_npz)
-        pictures = Pictures(*(torch.cat([getattr(pictures, k), getattr(extra, k)]) for k in ("pixels", "box", "label")))
-    test = read_test(args.data)
-    print(len(pictures), "training pictures", flush=True)
-    weight = class_balanced(pictures.label)
-    network = GtsrbCnn(CLASSES).to(memory_format=torch.channels_last)
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=args.rate, weight_decay=0.05)
-    generator = torch.Generator().manual_seed(args.seed)
-    start = 0
-    state_path = args.out.with_suffix(".state.pt")
-    if state_path.exists():
-        state = torch.load(state_path, weights_only=True)
-        network.load_state_dict(state["network"]); averaged.load_state_dict(state["averaged"])
-        optimiser.load_state_dict(state["optimiser"]); start = state["step"]
-        generator.set_state(state["generator"]); torch.set_rng_state(state["torch"])
-    begun = time.time()
-    for step in range(start, args.steps):
-        warm = min(1.0, (step + 1) / 200)
-        for group in optimiser.param_groups:
-            group["lr"] = args.rate * warm * (0.5 + 0.5 * math.cos(math.pi * step / args.steps))
-        picked = torch.multinomial(weight, args.batch, replacement=True, generator=generator)
-        network.train()
-        images, label = augment(pictures, picked, generator)
-        loss = F.cross_entropy(network(images), label, label_smoothing=0.05)
-        optimiser.zero_grad(); loss.backward(); optimiser.step()
-        averaged.update_parameters(network)
-        if (step + 1) % 50 == 0:
-            print(step + 1, f"{loss.item():.3f} {(time.time()-begun)/(step+1-start):.3f}s/step", flush=True)
-        if (step + 1) % 250 == 0 or step + 1 == args.steps:
-            print(step + 1, "test", accuracy(averaged, *test), flush=True)
-            with atomic_path(state_path) as p:
-                torch.save(dict(network=network.state_dict(), averaged=averaged.state_dict(), optimiser=optimiser.state_dict(),
-                    step=step + 1, generator=generator.get_state(), torch=torch.get_rng_state()), p)
+    if not args.measure:
+        train(args)
+    network = GtsrbCnn(CLASSES)
+    fill(network, read_parameters(args.out), source=args.out, what="gtsrb-cnn")
+    measure_photographs(network, args.data)
+    measure_roadside(network, frames=args.frames, seed=args.seed + 1001)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except PhysadvError as error:
+        sys.exit(f"error: {error}")

@@ -1,6 +1,6 @@
 """Attacks: perturbation x view x goal x search, and the recipes under the names that the literature gives them."""
 
-from physadv.attacks.design import DesignConfig, design, true_class_of
+from physadv.attacks.rp2 import DesignConfig, design, true_class_of
 from physadv.attacks.discover import Discover
 from physadv.attacks.engine import Listener, Progress
 from physadv.attacks.goals import GOALS, Goal, Targeted, Untargeted, build_goal

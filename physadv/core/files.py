@@ -15,13 +15,12 @@ from typing import Any, cast
 
 import yaml
 
-import physadv
 from physadv.core.errors import PhysadvError
 
 
 def bundled(folder: str) -> Path:
     """The folder ``sign_data`` or ``patches``: inside the installed package, or beside it in a checkout."""
-    package = Path(physadv.__file__).parent
+    package = Path(__file__).resolve().parents[1]
     inside = package / "_bundled" / folder
     return inside if inside.is_dir() else package.parent / folder
 

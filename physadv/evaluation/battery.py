@@ -171,13 +171,7 @@ def entry_scene(entry: Entry) -> Scene:
 
 
 def frame_counts(battery: Battery, scenes: Sequence[Scene], *, frames: int | None = None) -> list[int]:
-    """Frames of each entry; ``frames`` overrides the battery's own number, rounded up to whole drives.
-
-    Raises:
-        PhysadvError: ``frames`` is not positive.
-    """
-    if frames is not None and frames < 1:
-        raise PhysadvError(f"frames = {frames}: at least one frame an entry is needed")
+    """Frames of each entry; ``frames`` overrides the battery's own number, rounded up to whole drives."""
     return [
         _count(entry, scene.frames_per_approach, frames) for entry, scene in zip(battery.entries, scenes, strict=True)
     ]

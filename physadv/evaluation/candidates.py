@@ -16,6 +16,7 @@ from physadv.evaluation.frames import SUBJECTS
 from physadv.evaluation.made import Making, making_of
 from physadv.evaluation.summary import Subject
 from physadv.patches import Patch, control_patch, load_patch
+from physadv.patches.bundle import find_bundle
 from physadv.scenes import PaintedSign
 from physadv.signs import Sign
 
@@ -64,7 +65,7 @@ def load_candidates(patches: Sequence[Path | Patch], *, px: int, device: torch.d
     clean: dict[str, PaintedSign] = {}
     candidates: list[Candidate] = []
     for spec in patches:
-        patch, folder = (spec, None) if isinstance(spec, Patch) else (load_patch(Path(spec)), Path(spec))
+        patch, folder = (spec, None) if isinstance(spec, Patch) else (load_patch(spec), find_bundle(spec))
         candidates.append(_candidate(patch, folder, clean, px, device))
         names = [candidate.name for candidate in candidates]
         if names.count(names[-1]) > 1:

@@ -115,7 +115,7 @@ def evaluate(
         PhysadvError: something that the user gave is wrong; nothing half-written stays behind.
     """
     started, clock = datetime.now(timezone.utc), time.monotonic()
-    _check_options(batch=batch, max_asr=max_asr)
+    _check_options(batch=batch, frames=frames, max_asr=max_asr)
     place = _device(device)
     courses = [Course(load_battery(spec), frames) for spec in batteries]
     _check_unique("battery", [course.battery.name for course in courses])
@@ -157,9 +157,11 @@ def evaluate(
     return summary
 
 
-def _check_options(*, batch: int, max_asr: float | None) -> None:
+def _check_options(*, batch: int, frames: int | None, max_asr: float | None) -> None:
     if batch < 1:
         raise PhysadvError(f"batch = {batch}: at least one frame at once is needed")
+    if frames is not None and frames < 1:
+        raise PhysadvError(f"frames = {frames}: at least one frame an entry is needed")
     if max_asr is not None and not 0.0 <= max_asr <= 1.0:
         raise PhysadvError(f"max-asr = {max_asr:g}: a share from 0 to 1 is expected")
 

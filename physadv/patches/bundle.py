@@ -12,23 +12,28 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
-from torch.nn import functional as F
 
 import physadv
 from physadv.core.color import from_uint8, linear_to_srgb, srgb_to_linear, to_uint8
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_folder, read_json, write_json
+from physadv.core.files import atomic_folder, bundled, read_json, write_json
 from physadv.core.images import read_image, write_png
+from physadv.patches.compose import compose
 from physadv.patches.mask import Mask, build_mask, parse_mask
+from physadv.patches.resample import resample
 from physadv.signs import Sign, load_sign
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 BUNDLE_PX = 1024
+"""Side of a bundle's pictures; the sign's longer side (flat to flat, for the octagon) fills it."""
 NOTICE = "test artefact, not for public roads"
+
+_MASK_TOLERANCE = 0.002
 
 
 class VictimNote(Config):
@@ -44,14 +49,16 @@ class PatchRecord(Config):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     notice: str = NOTICE
-    name: str
+    name: str = Field(min_length=1)
     sign: str
-    sign_width_mm: float = Field(gt=0)
-    sign_height_mm: float = Field(gt=0)
+    sign_width_mm: float = Field(gt=0, allow_inf_nan=False)
+    sign_height_mm: float = Field(gt=0, allow_inf_nan=False)
     area_fraction: float = Field(ge=0, le=1)
     """Painted area over the sign's area."""
     mask: dict[str, Any]
+    """The mask's configuration, from which it is built again."""
     paint: dict[str, Any] | None = None
+    """The paint's configuration; None where the paint was not designed (a picture, a control)."""
     attack: str | None = None
     config: dict[str, Any] = Field(default_factory=dict)
     """The attack's whole configuration: it can be run again from it."""
@@ -61,14 +68,22 @@ class PatchRecord(Config):
     victim: VictimNote | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     created: str = ""
+    """ISO 8601, or empty."""
     measured: dict[str, Any] = Field(default_factory=dict)
     """What the design saw on its held-out frames, and its flags."""
+
+    @field_validator("created")
+    @classmethod
+    def _is_a_time(cls, created: str) -> str:
+        if created:
+            datetime.datetime.fromisoformat(created)
+        return created
 
 
 @lru_cache(maxsize=1)
 def package_versions() -> dict[str, str]:
     """Versions of what a result depends on."""
-    names = ("torch", "torchvision", "kornia", "numpy", "opencv-python-headless", "albumentations")
+    names = ("torch", "torchvision", "kornia", "numpy", "opencv-python-headless", "albumentations", "shapely")
     found = {"physadv": physadv.__version__, "python": platform.python_version()}
     for name in names:
         try:
@@ -78,11 +93,6 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def compose(sign_rgba: Tensor, mask: Tensor, paint: Tensor) -> Tensor:
-    """Opaque ink over a sign, in linear light: ``[4, P, P]`` of ``[4, P, P]``, ``[1, P, P]`` and ``[3, P, P]`` linear."""
-    return torch.cat([sign_rgba[:3] + (paint - sign_rgba[:3]) * mask, sign_rgba[3:]])
-
-
 @dataclass(frozen=True, eq=False)
 class Patch:
     """Paint on a sign.
@@ -90,7 +100,8 @@ class Patch:
     Attributes:
         sign: what is painted on.
         mask: where.
-        paint: ``[3, P, P]`` sRGB-encoded in [0,1]; only what the mask covers matters.
+        paint: ``[3, P, P]`` sRGB-encoded in [0,1], on the square of the sign's longer side; only what the mask covers
+            matters.
         record: how it came to be.
     """
 
@@ -99,125 +110,156 @@ class Patch:
     paint: Tensor
     record: PatchRecord
 
+    @property
+    def name(self) -> str:
+        """How tables and reports call it."""
+        return self.record.name
+
+    def paint_at(self, px: int) -> Tensor:
+        """The paint ``[3, px, px]`` sRGB-encoded (see :func:`~physadv.patches.resample.resample`)."""
+        size = self.paint.shape[-1]
+        weight = self.mask.at(size).alpha.to(self.paint) if px < size else self.paint.new_ones(1, size, size)
+        return resample(self.paint, weight, px)
+
     def painted(self, px: int) -> Tensor:
-        """The painted sign ``[4, px, px]``, linear RGB and coverage."""
-        return compose(self.sign.texture(px), self.mask.at(px).alpha, srgb_to_linear(_resized(self.paint, px)))
+        """The painted sign ``[4, px, px]``, linear RGB and straight alpha, which is the sign's outline."""
+        paint = srgb_to_linear(self.paint_at(px))
+        return compose(self.sign.texture(px).to(paint), self.mask.at(px).alpha.to(paint), paint)
 
     def sheeting(self, px: int) -> Tensor:
         """How much of the retroreflective sheeting is bare, ``[1, px, px]``."""
         return 1.0 - self.mask.at(px).alpha
 
 
-def _resized(paint: Tensor, px: int) -> Tensor:
-    """A paint at another resolution; texels stay blocks when enlarged, as they were when the paint was designed."""
-    size = paint.shape[-1]
-    if px == size:
-        return paint
-    if px % size == 0:
-        return paint.repeat_interleave(px // size, -1).repeat_interleave(px // size, -2)
-    return F.interpolate(paint[None], size=(px, px), mode="bilinear", antialias=True, align_corners=False)[0].clamp(
-        0, 1
-    )
-
-
 def new_patch(sign: Sign, mask: Mask, paint: Tensor, *, name: str, made: Mapping[str, Any] | None = None) -> Patch:
-    """A patch with the record that its parts imply; ``made`` holds the other fields of :class:`PatchRecord`."""
-    created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    return Patch(
-        sign,
-        mask,
-        paint,
-        PatchRecord(
-            name=name,
-            sign=sign.name,
-            sign_width_mm=sign.width_mm,
-            sign_height_mm=sign.height_mm,
-            area_fraction=mask.area_fraction,
-            mask=mask.config.model_dump(mode="json"),
-            versions=package_versions(),
-            created=created,
-            **(made or {}),
-        ),
-    )
+    """A patch with the record that its parts imply.
 
-
-def patch_from_picture(sign: Sign, mask: Mask, picture: Path, *, name: str) -> Patch:
-    """A patch from a ready-made square picture of the paint; its width is the sign's longer side.
+    Args:
+        sign: what is painted on.
+        mask: where.
+        paint: ``[3, P, P]`` sRGB-encoded in [0,1].
+        name: of the patch.
+        made: the other fields of :class:`PatchRecord`: attack, config, goal, seed, victim, paint, measured.
 
     Raises:
-        PhysadvError: not a readable picture, or not square.
+        PhysadvError: ``paint`` has another shape or values outside of [0,1].
     """
-    pixels = read_image(picture)
-    if pixels.shape[0] != pixels.shape[1]:
-        raise PhysadvError(f"{picture}: is {pixels.shape[1]} x {pixels.shape[0]} pixels; a paint should be square")
-    return new_patch(sign, mask, from_uint8(pixels), name=name)
+    if paint.ndim != 3 or paint.shape[0] != 3 or paint.shape[1] != paint.shape[2]:
+        raise PhysadvError(f"patch {name!r}: its paint has shape {list(paint.shape)}; it should be [3, P, P]")
+    if not bool(((paint >= 0.0) & (paint <= 1.0)).all()):
+        raise PhysadvError(f"patch {name!r}: its paint has values outside of 0 to 1; they should be sRGB colours")
+    created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    fields = {
+        "name": name,
+        "sign": sign.name,
+        "sign_width_mm": sign.width_mm,
+        "sign_height_mm": sign.height_mm,
+        "area_fraction": mask.area_fraction,
+        "mask": mask.config.model_dump(mode="json"),
+        "versions": package_versions(),
+        "created": created,
+    }
+    return Patch(sign, mask, paint, validate(PatchRecord, {**fields, **(made or {})}, f"patch {name!r}"))
 
 
-def _encoded(rgba_linear: Tensor) -> Tensor:
-    return torch.cat([linear_to_srgb(rgba_linear[:3].clamp(0.0, 1.0)), rgba_linear[3:]])
+def save_patch(patch: Patch, folder: str | Path, *, replace: bool = False) -> None:
+    """Writes a bundle, whole or not at all.
 
-
-def save_patch(patch: Patch, folder: Path, *, replace: bool = False) -> None:
-    """Writes ``painted.png``, ``mask.png``, ``paint.png`` (1024 px; the sign's longer side fills them) and ``patch.json``.
+    ``painted.png`` is the picture to look at and to compare with: the sign with its paint (RGBA, alpha is the outline).
+    ``mask.png`` (grey) and ``paint.png`` (RGBA, clear beside the mask) with ``patch.json`` are what :func:`load_patch`
+    rebuilds it from, exact to 8 bits. All pictures are 1024 px, sRGB-encoded.
 
     Raises:
         PhysadvError: the folder exists and ``replace`` is false, or it cannot be written.
     """
     mask = patch.mask.at(BUNDLE_PX)
-    whole = Patch(patch.sign, mask, from_uint8(to_uint8(_resized(patch.paint, BUNDLE_PX))), patch.record)
-    with atomic_folder(folder, replace=replace) as new:
-        write_png(new / "painted.png", to_uint8(_encoded(whole.painted(BUNDLE_PX))))
-        write_png(new / "mask.png", to_uint8(mask.alpha)[..., 0])
-        write_png(new / "paint.png", to_uint8(torch.cat([whole.paint, (mask.alpha > 0).float()])))
+    shown = (mask.alpha > 0.0).to(patch.paint)
+    stored = Patch(patch.sign, mask, from_uint8(to_uint8(patch.paint_at(BUNDLE_PX).cpu() * shown.cpu())), patch.record)
+    painted = stored.painted(BUNDLE_PX)
+    pictures = {
+        "painted.png": to_uint8(torch.cat([linear_to_srgb(painted[:3]), painted[3:]])),
+        "mask.png": to_uint8(mask.alpha)[..., 0],
+        "paint.png": to_uint8(torch.cat([stored.paint, mask.alpha])),
+    }
+    with atomic_folder(Path(folder), replace=replace) as new:
+        for name, pixels in pictures.items():
+            write_png(new / name, pixels)
         write_json(new / "patch.json", patch.record.model_dump(mode="json"))
+
+
+def find_bundle(folder: str | Path) -> Path:
+    """The folder of a patch: as given, or the shipped patch of that name.
+
+    Raises:
+        PhysadvError: there is none.
+    """
+    given, shipped = Path(folder), bundled("patches") / str(folder)
+    for candidate in (given, shipped):
+        if (candidate / "patch.json").is_file():
+            return candidate
+    shipped_names = ", ".join(sorted(path.parent.name for path in bundled("patches").glob("*/patch.json"))) or "none"
+    raise PhysadvError(
+        f"{folder}: no patch there (no patch.json); give a folder that physadv design wrote, "
+        f"or one of the patches that come with physadv: {shipped_names}"
+    )
 
 
 def load_patch(folder: str | Path) -> Patch:
     """Reads a bundle.
 
+    Args:
+        folder: of the bundle, or the name of a patch that comes with physadv.
+
     Raises:
-        PhysadvError: a file is missing, truncated, of the wrong size, or says something else than the others.
+        PhysadvError: a file is missing, truncated, of the wrong size or version, or two of them disagree.
     """
-    folder = Path(folder)
-    if not (folder / "patch.json").is_file():
-        raise PhysadvError(
-            f"{folder}: holds no patch.json; give the folder of a patch, such as physadv design --out writes"
-        )
-    data = read_json(folder / "patch.json")
-    version = data.get("schema_version") if isinstance(data, Mapping) else None
-    if version != SCHEMA_VERSION:
-        raise PhysadvError(
-            f"{folder / 'patch.json'}: schema_version = {version!r}; this physadv reads {SCHEMA_VERSION}"
-        )
-    record = validate(PatchRecord, data, folder / "patch.json")
+    folder = find_bundle(folder)
+    source = folder / "patch.json"
+    record = _read_record(source)
     sign = load_sign(record.sign)
-    pictures = {
-        name: read_image(folder / f"{name}.png", mode=mode)
-        for name, mode in (("painted", "RGBA"), ("mask", "L"), ("paint", "RGBA"))
-    }
-    for name, pixels in pictures.items():
-        if pixels.shape[:2] != (BUNDLE_PX, BUNDLE_PX):
-            size = f"{pixels.shape[1]} x {pixels.shape[0]}"
-            raise PhysadvError(f"{folder / f'{name}.png'}: is {size} pixels; should be {BUNDLE_PX} x {BUNDLE_PX}")
+    if (record.sign_width_mm, record.sign_height_mm) != (sign.width_mm, sign.height_mm):
+        raise PhysadvError(
+            f"{source}: was made for a sign {sign.name} of {record.sign_width_mm:g} x {record.sign_height_mm:g} mm; "
+            f"the sign of that name is {sign.width_mm:g} x {sign.height_mm:g} mm"
+        )
+    _read_picture(folder / "painted.png", "RGBA")
+    paint = from_uint8(_read_picture(folder / "paint.png", "RGBA")[..., :3])
+    return Patch(sign, _read_mask(folder, record, sign), paint, record)
+
+
+def _read_record(source: Path) -> PatchRecord:
+    data = read_json(source)
+    if not isinstance(data, Mapping):
+        raise PhysadvError(f"{source}: holds {type(data).__name__}; a patch's record is an object of keys and values")
+    version = data.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise PhysadvError(f"{source}: schema_version = {version!r}; this physadv reads version {SCHEMA_VERSION}")
+    return validate(PatchRecord, data, source)
+
+
+def _read_picture(path: Path, mode: str) -> npt.NDArray[np.uint8]:
+    pixels = read_image(path, mode=mode)
+    if pixels.shape[:2] != (BUNDLE_PX, BUNDLE_PX):
+        raise PhysadvError(
+            f"{path}: is {pixels.shape[1]} x {pixels.shape[0]} pixels; "
+            f"a bundle's pictures are {BUNDLE_PX} x {BUNDLE_PX}"
+        )
+    return pixels
+
+
+def _read_mask(folder: Path, record: PatchRecord, sign: Sign) -> Mask:
+    """The mask that the record describes, which is the one in ``mask.png``."""
     mask = build_mask(parse_mask(record.mask), sign, px=BUNDLE_PX)
     if record.area_fraction == 0.0:
         mask = mask.emptied()
-    stored = from_uint8(pictures["mask"][..., None])
-    if float((stored - mask.alpha).abs().mean()) > 0.002:
-        raise PhysadvError(f"{folder / 'mask.png'}: is not the mask that patch.json describes; was one of them edited?")
-    return Patch(sign, mask, from_uint8(np.ascontiguousarray(pictures["paint"][..., :3])), record)
-
-
-__all__ = [
-    "BUNDLE_PX",
-    "NOTICE",
-    "Patch",
-    "PatchRecord",
-    "VictimNote",
-    "compose",
-    "load_patch",
-    "new_patch",
-    "package_versions",
-    "patch_from_picture",
-    "save_patch",
-]
+    stored = from_uint8(_read_picture(folder / "mask.png", "L")[..., None])
+    if float((stored - mask.alpha).abs().mean()) > _MASK_TOLERANCE:
+        raise PhysadvError(
+            f"{folder / 'mask.png'}: is not the mask that {folder / 'patch.json'} describes; was one of them edited?"
+        )
+    if abs(mask.area_fraction - record.area_fraction) > _MASK_TOLERANCE:
+        raise PhysadvError(
+            f"{folder / 'patch.json'}: area_fraction = {record.area_fraction:g}, but its mask covers "
+            f"{mask.area_fraction:.4f} of the sign; was it edited?"
+        )
+    return mask

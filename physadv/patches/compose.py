@@ -9,8 +9,8 @@ from torch import Tensor
 def compose(sign_rgba: Tensor, mask_alpha: Tensor, paint_linear: Tensor) -> Tensor:
     """A sign under opaque paint, as ``[4, P, P]`` linear RGB and straight alpha; differentiable, cheap.
 
-    A texel that is partly painted mixes in linear light, as areas do; a mask that covers as much of a texel as the sign does
-    covers all of the sign in it, so no rim of the sign shows at its outline.
+    A texel that is partly painted mixes in linear light, as areas do; a mask that covers as much of a texel as the sign
+    does covers all of the sign in it, so no rim of the sign shows at its outline.
 
     Args:
         sign_rgba: the sign's texture ``[4, P, P]``, linear, straight alpha.

@@ -1,8 +1,8 @@
 """Where stickers pay most: RP2's first stage, from a map of how much each place matters to a few rectangles.
 
-RP2 (Eykholt et al. 2018, section 3.2) first solves for a perturbation of the whole face under an L1 penalty, which leaves
-paint only where the classifier is vulnerable, and then draws stickers over what is left. Here the second half is an
-optimisation of its own: the rectangles that cover most of the map, under limits on number, side and area.
+RP2 (Eykholt et al. 2018, section 3.2) first solves for a perturbation of the whole face under an L1 penalty, which
+leaves paint only where the classifier is vulnerable, and then draws stickers over what is left. Here the second half
+is an optimisation of its own: the rectangles that cover most of the map, under limits on number, side and area.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from itertools import combinations, product
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 from scipy.ndimage import minimum_filter1d
+from shapely.geometry import Polygon
 from torch import Tensor
 
 from physadv.core.errors import PhysadvError
 from physadv.patches.mask import Mask, build_mask
-from physadv.patches.mask_kinds.poster import Poster
 from physadv.patches.mask_kinds.rectangles import Sticker, Stickers
 from physadv.signs.sign import Sign
 
@@ -28,6 +29,7 @@ Boxes = npt.NDArray[np.int64]
 COARSE_PX = 64
 PRICES = 12
 REFINED = 3
+ROUNDING_MM = 1e-6
 _MOVES: Boxes = np.array(list(product((-1, 0, 1), repeat=4)), dtype=np.int64)
 
 
@@ -36,7 +38,7 @@ class _Field:
     """The map and the limits on one grid, with sums over any rectangle in constant time (summed-area tables)."""
 
     value: Floats
-    """``[P, P]``, non-negative."""
+    """``[P, P]``, what a sticker on each texel is worth; negative where it would hinder."""
     forbidden: npt.NDArray[np.bool_]
     """``[P, P]``, where no sticker may lie."""
     min_side: int
@@ -53,9 +55,10 @@ class _Field:
         value = np.pad(self.value, (0, pad))
         forbidden = np.pad(self.forbidden, (0, pad), constant_values=True)
         side = len(value) // factor
+        blocked = np.asarray(forbidden.reshape(side, factor, side, factor).any((1, 3)), dtype=np.bool_)
         return _Field(
             value.reshape(side, factor, side, factor).sum((1, 3)),
-            forbidden.reshape(side, factor, side, factor).any((1, 3)),
+            blocked,
             -(-self.min_side // factor),
             self.max_area // factor**2,
         )
@@ -76,8 +79,8 @@ def discover_mask(
     sticker's edges, and those of every pair, are moved while that covers more.
 
     Args:
-        saliency: ``[P, P]`` or ``[1, P, P]``, non-negative: how much paint at a texel matters, such as the magnitude of
-            the L1-penalised perturbation. The square of the sign's longer side.
+        saliency: ``[P, P]`` or ``[1, P, P]``: how much paint at a texel matters, such as the magnitude of the
+            L1-penalised perturbation; negative where it hinders. The square of the sign's longer side.
         sign: where the stickers go; they lie within its outline and do not overlap.
         max_stickers: at most this many.
         min_side_mm: no side is shorter.
@@ -88,7 +91,7 @@ def discover_mask(
         A mask of kind ``stickers`` at the resolution of ``saliency``.
 
     Raises:
-        PhysadvError: the map is not square, negative, not finite or zero everywhere allowed, or no sticker fits.
+        PhysadvError: the map is not square or not finite, nothing in it is worth a sticker, or none fits.
     """
     value = _square(saliency, "saliency")
     px = len(value)
@@ -98,7 +101,7 @@ def discover_mask(
     if not len(boxes):
         raise PhysadvError(
             f"no sticker of min_side_mm = {min_side_mm:g} and max_area_fraction = {max_area_fraction:g} fits on sign "
-            f"{sign.name} where the saliency is not zero; allow more area, smaller stickers or more of the sign"
+            f"{sign.name} where the saliency is positive; allow more area, smaller stickers or more of the sign"
         )
     half = sign.extent_mm / 2.0
     stickers = tuple(
@@ -114,11 +117,12 @@ def discover_mask(
 
 
 def _square(values: Tensor, name: str) -> Floats:
-    grid = values.detach().reshape(values.shape[-2:]).cpu().numpy().astype(np.float64) if values.ndim >= 2 else None
-    if grid is None or grid.shape[0] != grid.shape[1] or grid.size != values.numel():
+    shape = values.shape[1:] if values.ndim == 3 and len(values) == 1 else values.shape
+    if len(shape) != 2 or shape[0] != shape[1]:
         raise PhysadvError(f"{name} has shape {list(values.shape)}; it should be [P, P] or [1, P, P]")
-    if not np.isfinite(grid).all() or (grid < 0.0).any():
-        raise PhysadvError(f"{name} has values that are negative or not finite; it should be a magnitude")
+    grid = values.detach().reshape(shape).double().cpu().numpy()
+    if not np.isfinite(grid).all():
+        raise PhysadvError(f"{name} has values that are not finite")
     return grid
 
 
@@ -132,8 +136,7 @@ def _limits(
     if not 0.0 < min_side_mm <= sign.extent_mm:
         raise PhysadvError(f"min_side_mm = {min_side_mm:g}: it should be above 0 and at most {sign.extent_mm:g}")
     px = len(value)
-    inside = build_mask(Poster(), sign, px=px).alpha[0]
-    forbidden = (inside < 1.0 - 1e-5).numpy()
+    forbidden = ~_wholly_inside(sign, px)
     if exclude is not None:
         kept = _square(exclude, "exclude")
         if kept.shape != value.shape:
@@ -145,9 +148,19 @@ def _limits(
     return _Field(np.where(forbidden, 0.0, value), forbidden, min_side, max_area)
 
 
+def _wholly_inside(sign: Sign, px: int) -> npt.NDArray[np.bool_]:
+    """``[px, px]``, the texels with no part outside of the outline."""
+    edges = (np.arange(px + 1) / px - 0.5) * sign.extent_mm
+    left, top = np.meshgrid(edges[:-1], edges[:-1])
+    right, bottom = np.meshgrid(edges[1:], edges[1:])
+    outline = Polygon(sign.outline_mm).buffer(ROUNDING_MM)
+    shapely.prepare(outline)
+    return np.asarray(shapely.covers(outline, shapely.box(left, top, right, bottom)), dtype=np.bool_)
+
+
 def _best_boxes(field: _Field, max_stickers: int) -> Boxes:
     """The best stickers ``[k, 4]``, k from 0 to ``max_stickers``."""
-    if field.value.sum() <= 0.0:
+    if not (field.value > 0.0).any():
         return np.empty((0, 4), dtype=np.int64)
     factor = -(-len(field.value) // COARSE_PX)
     starts: list[Boxes] = []
@@ -156,6 +169,7 @@ def _best_boxes(field: _Field, max_stickers: int) -> Boxes:
     starts = starts or _starts(field, max_stickers)
     starts.sort(key=lambda boxes: -field.covered(boxes).sum())
     refined = [_refine(field, boxes) for boxes in starts[:REFINED]]
+    refined = [boxes[field.covered(boxes) > 0.0] for boxes in refined]
     return max(refined, key=lambda boxes: float(field.covered(boxes).sum()), default=np.empty((0, 4), dtype=np.int64))
 
 
@@ -164,8 +178,8 @@ def _starts(field: _Field, max_stickers: int) -> list[Boxes]:
 
     The price is the Lagrange multiplier of the limit on area: at price p a rectangle is worth its sum of (value - p).
     """
-    allowed = field.value[~field.forbidden]
-    prices = [0.0, *np.quantile(allowed, np.linspace(0.05, 0.995, PRICES))] if allowed.size else []
+    worthwhile = field.value[field.value > 0.0]
+    prices = [0.0, *np.quantile(worthwhile, np.linspace(0.05, 0.995, PRICES))] if worthwhile.size else []
     choices = [_greedy(field, max_stickers, price) for price in dict.fromkeys(prices)]
     shares = [_greedy(field, max_stickers, 0.0, share=1.0 / count) for count in range(2, max_stickers + 1)]
     return [boxes for boxes in choices + shares if len(boxes)]
@@ -249,7 +263,7 @@ def _improve(field: _Field, table: Floats, walls: Floats, boxes: Boxes, members:
         allowed = (areas[0][:, None] + areas[1][None] <= room) & apart
     now = float(_box_sums(table, boxes[list(members)]).sum())
     best = np.unravel_index(int(np.argmax(np.where(allowed, total, -np.inf))), total.shape)
-    if not total[best] > now + 1e-12 * table[-1, -1] or not allowed[best]:
+    if not total[best] > now + 1e-12 * float(np.abs(field.value).sum()) or not allowed[best]:
         return False
     for member, choice, which in zip(members, choices, best, strict=True):
         boxes[member] = choice[which]

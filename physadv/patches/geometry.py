@@ -86,8 +86,9 @@ def _crossings(
     column = np.minimum(np.floor(x), px - 1).astype(np.int64)
     right = (x - column) * height
     cell = (band // BANDS_PER_PIXEL).clip(max=px - 1) * (px + 1) + column
-    total = np.bincount(cell, height - right, px * (px + 1)) + np.bincount(cell + 1, right, px * (px + 1))
-    return total.reshape(px, px + 1)
+    cells = px * (px + 1)
+    total = np.bincount(cell, height - right, cells) + np.bincount(cell + 1, right, cells)
+    return np.asarray(total, dtype=np.float64).reshape(px, px + 1)
 
 
 def farthest_outside_mm(geometry: BaseGeometry, outline: BaseGeometry) -> float:

@@ -160,7 +160,9 @@ def build_mask(spec: str | Path | Mapping[str, Any] | MaskConfig, sign: Sign, *,
     drawn = config.geometry(sign)
     source = f"mask {config.kind!r} on sign {sign.name}"
     if drawn.area < MIN_AREA_MM2:
-        raise PhysadvError(f"{source}: its area is {drawn.area:.3g} mm²; it should cover at least {MIN_AREA_MM2:.0f} mm²")
+        raise PhysadvError(
+            f"{source}: its area is {drawn.area:.3g} mm²; it should cover at least {MIN_AREA_MM2:.0f} mm²"
+        )
     outside = drawn.difference(outline).area / drawn.area
     if outside > MAX_OUTSIDE:
         raise PhysadvError(

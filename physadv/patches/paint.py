@@ -9,13 +9,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 import torch
 from pydantic import BeforeValidator, Field, SerializeAsAny
 from torch import Tensor
-from torch.nn import functional as F
 
 from physadv.core.color import linear_to_srgb, srgb_to_linear
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.registry import Registry
-from physadv.patches.resample import resample
 
 Level = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Rgb = tuple[Level, Level, Level]
@@ -64,13 +62,14 @@ class PaintKind(Config):
         with torch.no_grad():
             return self.decode(theta)
 
-    def resample(self, srgb: Tensor, weight: Tensor, px: int) -> Tensor:
-        """Printed colours at another resolution, as far as ``weight [1, P, P]`` says that they are painted."""
-        return linear_to_srgb(resample(srgb_to_linear(srgb), weight, px).clamp(0.0, 1.0))
-
 
 def _noise(generator: torch.Generator, channels: int, px: int) -> Tensor:
     return torch.rand(channels, px, px, generator=generator) * 2.0 - 1.0
+
+
+def _clipped(theta: Tensor) -> Tensor:
+    """``theta`` in [0,1] with a whole gradient: PyTorch's clamp has none at its limits, where projected texels stay."""
+    return theta + (theta.clamp(0.0, 1.0) - theta).detach()
 
 
 PAINTS: Registry[type[PaintKind]] = Registry("paint")
@@ -81,8 +80,8 @@ PAINTS: Registry[type[PaintKind]] = Registry("paint")
 class Free(PaintKind):
     """Any colour.
 
-    A parameter is the sRGB value itself, clipped: a step moves dark and light colours about as much as the eye sees, and
-    at black and white the gradient back is whole, where a sigmoid's has faded.
+    A parameter is the sRGB value itself, clipped: a step moves dark and light colours about as much as the eye sees,
+    and at black and white the gradient back is whole, where a sigmoid's has faded and a clamp's is cut off.
     """
 
     kind: Literal["free"] = "free"
@@ -94,7 +93,7 @@ class Free(PaintKind):
 
     def decode(self, theta: Tensor) -> Tensor:
         """The parameters, clipped."""
-        return theta.clamp(0.0, 1.0)
+        return _clipped(theta)
 
     def project(self, theta: Tensor) -> Tensor:
         """Into [0,1]."""
@@ -118,7 +117,7 @@ class Grey(PaintKind):
 
     def decode(self, theta: Tensor) -> Tensor:
         """The same level in all three channels."""
-        return theta.clamp(0.0, 1.0).expand(3, -1, -1)
+        return _clipped(theta).expand(3, -1, -1)
 
     def project(self, theta: Tensor) -> Tensor:
         """Into [0,1]."""
@@ -132,9 +131,10 @@ class Grey(PaintKind):
 class _Chosen(PaintKind):
     """Base of paints whose texels each take one of a few colours, exactly.
 
-    The forward pass shows the colour of the greatest score, the backward pass is that of a soft choice (a straight-through
-    estimator: Bengio, Léonard and Courville 2013, arXiv 1308.3432), so that what is optimised is what is printed. The
-    soft choice mixes in linear light, so that a black texel's way to white is as steep as a white one's to black.
+    The forward pass shows the colour of the greatest score, the backward pass is that of a soft choice (a
+    straight-through estimator: Bengio, Léonard and Courville 2013, arXiv 1308.3432), so that what is optimised is what
+    is printed. The soft choice mixes in linear light, so that a black texel's way to white is as steep as a white
+    one's to black.
     """
 
     temperature: Annotated[float, Field(gt=0.0, le=100.0, allow_inf_nan=False)] = 0.3
@@ -165,19 +165,12 @@ class _Chosen(PaintKind):
         return self._table(theta)[theta.argmax(0)].movedim(-1, 0)
 
     def project(self, theta: Tensor) -> Tensor:
-        """Centred scores (a common offset changes nothing) within [-1,1]: what is left of the soft choice stays alive."""
+        """Centred scores (a common offset changes nothing) within [-1,1], where the soft choice has a gradient."""
         return (theta - theta.mean(0, keepdim=True)).clamp(-1.0, 1.0)
 
     def init(self, generator: torch.Generator, px: int) -> Tensor:
         """Scores near 0: every colour is about as likely."""
         return _START_SPREAD * _noise(generator, self.channels, px)
-
-    def resample(self, srgb: Tensor, weight: Tensor, px: int) -> Tensor:
-        """Each texel takes the colour that has the most of its area: no colour beside the palette's arises."""
-        table = self._table(srgb)
-        nearest = ((srgb[None] - table[..., None, None]) ** 2).sum(1).argmin(0)
-        shares = F.one_hot(nearest, len(table)).movedim(-1, 0).to(srgb.dtype)
-        return table[resample(shares, weight, px).argmax(0)].movedim(-1, 0)
 
 
 @PAINTS.register("palette")

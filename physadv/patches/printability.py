@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +22,8 @@ MAX_PALETTE = 100_000
 _PAPER = (0.93, 0.93, 0.92)
 _INKS = {"cyan": (0.00, 0.42, 0.62), "magenta": (0.66, 0.02, 0.26), "yellow": (0.92, 0.78, 0.02), "black": (0.02,) * 3}
 """Linear reflectance of the solid inks on paper: round values of the order that coated paper has, not measured."""
+_SURFACE = 0.01
+"""What the surface of the darkest overprint still reflects."""
 _LEVELS = 4
 _YULE_NIELSEN = 2.0
 _SOFTNESS = 0.02
@@ -31,18 +34,18 @@ _REFERENCE_PX = 128
 def generic_palette() -> Palette:
     """A generic four-colour printer's palette ``[M, 3]``, computed, not measured; treat as read-only.
 
-    Dots of cyan, magenta, yellow and black at 0, 1/3, 2/3 and full coverage on white paper: Neugebauer's equations (1937)
-    with Demichel's coverages and a Yule-Nielsen factor of 2; inks over each other multiply their transmittances.
+    Dots of cyan, magenta, yellow and black at 0, 1/3, 2/3 and full coverage on white paper: Neugebauer's equations
+    (1937) with Demichel's coverages and a Yule-Nielsen factor of 2; overprinted inks multiply their transmittances.
     """
     paper = torch.tensor(_PAPER, dtype=torch.float64)
     transmittance = torch.tensor(list(_INKS.values()), dtype=torch.float64) / paper
     overprints = torch.tensor(list(product((0.0, 1.0), repeat=4)), dtype=torch.float64)
-    solids = paper * torch.where(overprints[..., None] > 0, transmittance, 1.0).prod(1)
+    solids = (paper * torch.where(overprints[..., None] > 0, transmittance, 1.0).prod(1)).clamp(min=_SURFACE)
     dots = torch.tensor(list(product(torch.linspace(0, 1, _LEVELS).tolist(), repeat=4)), dtype=torch.float64)
     shares = torch.where(overprints > 0, dots[:, None], 1.0 - dots[:, None]).prod(-1)
     linear = (shares @ solids ** (1.0 / _YULE_NIELSEN)) ** _YULE_NIELSEN
     encoded = (linear_to_srgb(linear.clamp(0.0, 1.0)) * 255.0).round() / 255.0
-    return encoded.unique(dim=0).float()
+    return torch.from_numpy(np.unique(encoded.numpy(), axis=0)).float()
 
 
 def load_palette(path: Path | None = None) -> Palette:
@@ -78,11 +81,11 @@ def _colour(path: Path, number: int, line: str) -> tuple[float, ...]:
 def non_printability(srgb: Tensor, palette: Palette, mask: Tensor) -> Tensor:
     """Mean distance of the painted texels' colours from the nearest printable ones, a scalar from 0 to 1.73.
 
-    The score of Sharif et al. 2016 (section 4.3), which RP2 adds to its loss (Eykholt et al. 2018, eq. 2 and 3), sums over
-    texels the *product* of the distances to all M printable colours. With M = 30 a product of distances of about 0.5 is
-    1e-9, so its gradient vanishes long before a colour is printable, its scale changes with every colour added to the
-    palette, and it was applied to the noise, not to what is printed. The distance to the nearest colour is zero at
-    the same places and has a gradient of one everywhere else. It is taken as an average over the palette under a
+    The score of Sharif et al. 2016 (section 4.3), which RP2 adds to its loss (Eykholt et al. 2018, eq. 2 and 3), sums
+    over texels the *product* of the distances to all M printable colours. With M = 30 a product of distances of about
+    0.5 is 1e-9, so its gradient vanishes long before a colour is printable, its scale changes with every colour added
+    to the palette, and it was applied to the noise, not to what is printed. The distance to the nearest colour is zero
+    at the same places and has a gradient of one everywhere else. It is taken as an average over the palette under a
     sharp softmin (0.02), so that the gradient is smooth where two colours are equally near.
 
     Args:
@@ -104,8 +107,8 @@ def non_printability(srgb: Tensor, palette: Palette, mask: Tensor) -> Tensor:
 def total_variation(srgb: Tensor, mask: Tensor, *, isotropic: bool = False) -> Tensor:
     """Mean change of the painted colours over a 128th of the sign's width, a scalar (Rudin, Osher and Fatemi 1992).
 
-    The same at any resolution: the integral of the gradient's magnitude over the painted area, by that area. Pairs of texels
-    count as far as both are painted, so that the mask's own edge costs nothing.
+    The same at any resolution: the integral of the gradient's magnitude over the painted area, by that area. Pairs of
+    texels count as far as both are painted, so that the mask's own edge costs nothing.
 
     Args:
         srgb: ``[3, P, P]``.

@@ -6,25 +6,31 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from physadv.core.color import linear_to_srgb, srgb_to_linear
+
 _FAINT = 1e-4
 
 
-def resample(values: Tensor, weight: Tensor, px: int) -> Tensor:
-    """``values [C, P, P]`` at ``px`` texels a side; each texel counts by its ``weight [1, P, P]``.
+def resample(srgb: Tensor, weight: Tensor, px: int) -> Tensor:
+    """A paint ``[3, P, P]`` (sRGB) at ``px`` texels a side.
 
-    Finer by bilinear interpolation, coarser by the mean over the area (normalised convolution, Knutsson and Westin 1993).
-    Texels with no weight near them get the plain resampled value.
+    Finer: every texel stays a block, as it was designed, and a palette stays the palette. Coarser: the mean over the
+    area in linear light, each texel counting by its ``weight [1, P, P]`` (its share that is painted).
     """
-    if values.shape[-1] == px:
-        return values
-    weighted = _resized(values * weight, px)
-    total = _resized(weight, px)
-    return torch.where(total > _FAINT, weighted / total.clamp(min=_FAINT), _resized(values, px))
+    size = srgb.shape[-1]
+    if px == size:
+        return srgb
+    if px > size:
+        which = torch.div(torch.arange(px, device=srgb.device) * size, px, rounding_mode="floor")
+        return srgb[:, which][:, :, which]
+    linear = srgb_to_linear(srgb)
+    total = _reduced(weight, px)
+    mean = torch.where(total > _FAINT, _reduced(linear * weight, px) / total.clamp(min=_FAINT), _reduced(linear, px))
+    return linear_to_srgb(mean.clamp(0.0, 1.0))
 
 
-def _resized(values: Tensor, px: int) -> Tensor:
-    # Whole factors shrink by block means, which are exact; others by the tent filter that antialias uses.
-    source = values.shape[-1]
-    if source % px == 0:
-        return F.avg_pool2d(values[None], source // px)[0]
-    return F.interpolate(values[None], (px, px), mode="bilinear", align_corners=False, antialias=px < source)[0]
+def _reduced(values: Tensor, px: int) -> Tensor:
+    size = values.shape[-1]
+    if size % px == 0:
+        return F.avg_pool2d(values[None], size // px)[0]
+    return F.interpolate(values[None], (px, px), mode="bilinear", align_corners=False, antialias=True)[0]

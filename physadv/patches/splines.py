@@ -14,7 +14,7 @@ def catmull_rom(points: Points) -> Points:
     """A smooth curve through ``points`` ``[n, 2]``, densely sampled: the centripetal Catmull-Rom spline, which makes
     no loops and cusps between points (Yuksel, Schaefer and Keyser 2011; evaluated after Barry and Goldman 1988).
     """
-    distinct = points[np.concatenate([[True], np.any(np.diff(points, axis=0) != 0.0, axis=1)])]
+    distinct: Points = points[np.concatenate([[True], np.any(np.diff(points, axis=0) != 0.0, axis=1)])]
     if len(distinct) < 3:
         return distinct
     ends = np.stack([2.0 * distinct[0] - distinct[1], 2.0 * distinct[-1] - distinct[-2]])

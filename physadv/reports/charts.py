@@ -19,6 +19,8 @@ from physadv.reports.words import confusion_note, count, full, metres, percent, 
 WIDTH = 360.0
 LEVELS = 10
 """Steps of the sequential palette, less one: classes ``h0`` to ``h10``."""
+FEW = 10
+"""A cell of a heat map with fewer frames is not coloured: its share says next to nothing."""
 STRIP = 15.0
 """Height of a strip with its gap."""
 TRACE_LIMIT = 24
@@ -145,16 +147,26 @@ def grid(
     cells: Mapping[tuple[int, int], tuple[Rate, str]],
     row_title: str,
     column_title: str,
+    column_edges: Sequence[str] = (),
 ) -> Markup:
-    """A heat map: ``cells`` maps ``(row, column)`` to the rate and a remark for the tooltip; absent ones stay blank."""
+    """A heat map: ``cells`` maps ``(row, column)`` to the rate and a remark for the tooltip; absent ones stay blank.
+
+    ``column_edges``, one more than ``columns``, are written at the borders in place of the columns' names.
+    """
     left, top, row_height = 74.0, 34.0, 38.0
     column_width = (WIDTH - left) / max(len(columns), 1)
     shapes = [
         tag("text", row_title, x=0, y=11, class_="muted"),
         tag("text", column_title, x=WIDTH, y=11, class_="muted end"),
     ]
-    for j, name in enumerate(columns):
-        shapes.append(tag("text", name, x=left + (j + 0.5) * column_width, y=top - 7, class_="label middle"))
+    heads = [(float(j), name) for j, name in enumerate(column_edges)] or [
+        (j + 0.5, name) for j, name in enumerate(columns)
+    ]
+    for at, name in heads:
+        anchor = "end" if at == len(columns) else "middle"
+        shapes.append(
+            tag("text", name, x=left + at * column_width - (1 if column_edges else 0), y=top - 7, class_=anchor)
+        )
     for i, name in enumerate(rows):
         y = top + i * row_height
         shapes.append(tag("text", elide(name, 12), x=left - 8, y=y + row_height / 2 + 4, class_="label end"))
@@ -164,7 +176,7 @@ def grid(
                 grid_cell(cells.get((i, j)), where, left + j * column_width, y, column_width - 2, row_height - 2)
             )
     height = top + row_height * len(rows) + 26
-    known = [(rate, f"{rows[i]}, {columns[j]}") for (i, j), (rate, _) in cells.items() if rate.value is not None]
+    known = [(rate, f"{rows[i]}, {columns[j]}") for (i, j), (rate, _) in cells.items() if rate.n >= FEW]
     best = max(known, key=lambda pair: pair[0].value or 0.0, default=None)
     worst = min(known, key=lambda pair: pair[0].value or 0.0, default=None)
     summary = ""
@@ -190,7 +202,7 @@ def grid_cell(cell: tuple[Rate, str] | None, where: str, x: float, y: float, wid
         tag("rect", x=x, y=y, width=width, height=height, rx=2),
         tag("text", percent(rate.value), x=x + width / 2, y=y + height / 2, class_="middle cell"),
         tag("text", f"n {count(rate.n)}", x=x + width / 2, y=y + height / 2 + 12, class_="middle small"),
-        class_=f"h{level(rate.value)}",
+        class_=f"h{level(rate.value)}" if rate.n >= FEW else "few",
     )
 
 
@@ -224,7 +236,8 @@ def heat_map(title: str, data: HeatMap, *, targeted: bool) -> Markup:
         return f"Any wrong class: {full(cell.untargeted)}. " if targeted else ""
 
     used_rows = sorted({last - cell.distance_bin for cell in data.cells})
-    used_columns = sorted({cell.angle_bin for cell in data.cells})
+    bins = [cell.angle_bin for cell in data.cells]
+    used_columns = list(range(min(bins, default=0), max(bins, default=-1) + 1))
     distances = list(reversed(edge_labels(data.distance_edges_m, " m")))
     angles = edge_labels(data.angle_edges_deg, "°")
     cells = {
@@ -241,6 +254,7 @@ def heat_map(title: str, data: HeatMap, *, targeted: bool) -> Markup:
         cells=cells,
         row_title="Distance",
         column_title="Angle to the sign's normal",
+        column_edges=[f"{edge:g}°" for edge in data.angle_edges_deg[used_columns[0] : used_columns[-1] + 2]],
     )
 
 

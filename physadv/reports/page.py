@@ -14,6 +14,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from physadv.core.errors import PhysadvError
 from physadv.core.files import write_text
 from physadv.evaluation.summary import PatchInfo, Rate, Record, Slice, Summary, read_summary
 from physadv.reports import charts, words
@@ -23,6 +24,7 @@ from physadv.reports.pictures import Gallery, data_url, embed
 T = TypeVar("T")
 
 FILE_NAME = "report.html"
+SUMMARY_NAME = "summary.json"
 HERO_PX, CARD_PX, THUMB_PX = 320, 160, 72
 CONFUSION_ROWS = 8
 CONFIG_CHARACTERS = 40_000
@@ -99,6 +101,8 @@ def report_from(folder: Path) -> Path:
     Raises:
         PhysadvError: the summary or one of its pictures cannot be read, or the page cannot be written.
     """
+    if not (folder / SUMMARY_NAME).is_file():
+        raise PhysadvError(f"{folder}: no {SUMMARY_NAME} here; give a folder that physadv evaluate or run has written")
     return write_report(read_summary(folder), folder)
 
 
@@ -173,6 +177,7 @@ def environment() -> Environment:
         "level": charts.level,
         "yaml": as_yaml,
         "slice_label": words.slice_label,
+        "sentence": words.sentence,
     }
     made.filters.update(filters)
     made.globals.update(subject_names=words.SUBJECTS, test_names=words.TESTS, at_goal=words.at_goal)
@@ -281,7 +286,7 @@ def record_charts(record: Record) -> list[Chart]:
         made.append(
             Chart(
                 "Distance and angle",
-                f"Share {goal}; n under each share. Blank: no frames.",
+                f"Share {goal}; n under each share. Dashed: fewer than {charts.FEW} frames, or none.",
                 charts.heat_map("Distance and angle", record.heat_map, targeted=record.goal == "targeted"),
             )
         )
@@ -363,7 +368,11 @@ def weather_chart(record: Record) -> Chart:
         row_title="Weather",
         column_title="Severity",
     )
-    return Chart("Weather and severity", f"Share {words.goal_phrase(record)}; n under each share.", picture)
+    return Chart(
+        "Weather and severity",
+        f"Share {words.goal_phrase(record)}; n under each share; dashed: fewer than {charts.FEW}.",
+        picture,
+    )
 
 
 def weather_name(part: Slice) -> str:

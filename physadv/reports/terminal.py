@@ -18,14 +18,14 @@ def print_summary(summary: Summary, console: Console) -> None:
     verdict = words.summary_verdict(summary)
     console.print(Text(verdict.headline, style="bold"))
     for line in verdict.sentences:
-        console.print(Padding(Text(line), (0, 0, 0, 2)))
+        console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
     if summary.records:
         console.print(table(summary))
     for failure, records in words.failures_of(summary):
-        console.print(Text(f"✗ {failure}{where(summary, records)}", style="red"))
+        console.print(Text(f"✗ {words.sentence(failure)}{where(summary, records)}", style="red"))
     for level, mark, style in (("warning", "⚠", "yellow"), ("info", "·", "dim")):
         for (code, message), records in words.flags_of(summary, level):
-            console.print(Text(f"{mark} {message} [{code}]{where(summary, records)}", style=style))
+            console.print(Text(f"{mark} {words.sentence(message)} [{code}]{where(summary, records)}", style=style))
 
 
 def where(summary: Summary, records: Sequence[Record]) -> str:
@@ -39,28 +39,29 @@ def where(summary: Summary, records: Sequence[Record]) -> str:
 
 
 def table(summary: Summary) -> Table:
-    """One row a record; a patch and a victim are named once."""
+    """One row a record, under its patch and victim where there are several of them."""
     made = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     drives = any(record.consecutive is not None for record in summary.records)
-    for name in ("patch", "victim", "battery"):
-        made.add_column(name, overflow="fold")
-    for name in ("n", "success", "best control", "gain", "clean", *(["run"] if drives else [])):
-        made.add_column(name, justify="right", no_wrap=True)
-    made.add_column("", no_wrap=True)
-    before = ("", "")
+    several = len(summary.patches) * len(summary.victims) > 1
+    made.add_column("", overflow="fold")
+    for name in ("n", "success", "best control", "gain", "clean", *(["run"] if drives else []), ""):
+        made.add_column(name, justify="right" if name else "left", no_wrap=True)
+    patch, victim = "", ""
     for record in summary.records:
-        pair = (record.patch, record.victim)
-        named = tuple(name if pair != before else "" for name in pair)
-        made.add_row(*(Text(cell) for cell in (*named, *cells(record, drives=drives))), outcome(summary, record))
-        before = pair
+        if several and record.patch != patch:
+            made.add_row(Text(record.patch, style="bold"))
+        if several and (record.patch, record.victim) != (patch, victim):
+            made.add_row(Text(f"  {record.victim}"))
+        patch, victim = record.patch, record.victim
+        battery = Text(f"{'    ' if several else ''}{record.battery}")
+        made.add_row(battery, *(Text(cell) for cell in cells(record, drives=drives)), outcome(summary, record))
     return made
 
 
 def cells(record: Record, *, drives: bool) -> list[str]:
-    """The row of a record between its names and its outcome."""
+    """The row of a record between its name and its outcome."""
     control = words.control_of(record, record.gain.control)
     row = [
-        record.battery,
         words.count(record.headline.n),
         words.share_interval(record.headline),
         f"{record.gain.control} {words.share(words.at_goal(record, control))}" if control else words.NONE,

@@ -245,34 +245,35 @@ def gain_words(difference: Difference) -> str:
 
 def where_sentence(record: Record) -> str:
     """Where it works most and least, as far as the intervals tell slices apart."""
-    found = contrasts(record)
+    found = where(record)
     if found:
-        return sentence("; ".join(found))
+        return sentence(found)
     several = len(record.by_distance) > 1
     return "These frames show no clear difference between distances, angles and lights." if several else ""
 
 
-def contrasts(record: Record) -> list[str]:
-    """The clear contrasts between distances, angles, lights and weathers."""
+def where(record: Record) -> str:
+    """``most at 10–25 m (96 %) and in overcast (90 %), least at 45–75 m (31 %) and in dusk (52 %)``, or nothing."""
     angles = () if record.timeline else record.by_angle  # along a drive the angle follows from the distance
     slices = ((record.by_distance, "at"), (angles, "at"), (record.by_light, "in"), (record.by_weather, "in"))
-    return [part for parts, preposition in slices if (part := contrast(record, parts, preposition))]
+    pairs = [pair for parts, preposition in slices if (pair := contrast(record, parts, preposition))]
+    if not pairs:
+        return ""
+    return f"most {listed([most for most, _ in pairs])}; least {listed([least for _, least in pairs])}"
 
 
-def contrast(record: Record, slices: Sequence[Slice], preposition: str) -> str:
-    """``most at 10–25 m (96 %), least at 45–75 m (31 %)`` where the two intervals do not meet, else nothing."""
+def contrast(record: Record, slices: Sequence[Slice], preposition: str) -> tuple[str, str] | None:
+    """``at 10–25 m (96 %)`` and ``at 45–75 m (31 %)``: the best and the worst slice, if their intervals do not meet."""
     known = [(at_goal(record, part), part) for part in slices]
     known = [(rate, part) for rate, part in known if rate.n >= MIN_FRAMES and rate.value is not None]
     if len(known) < 2:
-        return ""
+        return None
     best = max(known, key=lambda pair: pair[0].value or 0.0)
     worst = min(known, key=lambda pair: pair[0].value or 0.0)
     if (best[0].low or 0.0) <= (worst[0].high or 0.0):
-        return ""
-    return (
-        f"most {preposition} {slice_label(best[1])} ({share(best[0])}), "
-        f"least {preposition} {slice_label(worst[1])} ({share(worst[0])})"
-    )
+        return None
+    most, least = (f"{preposition} {slice_label(part)} ({share(rate)})" for rate, part in (best, worst))
+    return most, least
 
 
 def slice_label(part: Slice) -> str:
@@ -291,7 +292,7 @@ def drive_sentence(consecutive: Consecutive) -> str:
 
 def sentence(text: str) -> str:
     """With a capital and a full stop; nothing stays nothing."""
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    return f"{text[0].upper()}{text[1:].removesuffix('.')}." if text else ""
 
 
 def summary_verdict(summary: Summary) -> Verdict:
@@ -328,7 +329,8 @@ def brief(record: Record) -> str:
         parts.append(f"plain grey of the same shape {share_interval(at_goal(record, grey))}")
     if record.gain.difference.low is not None:
         parts.append(f"the pattern itself adds {gain_words(record.gain.difference)}")
-    parts += contrasts(record)
+    if where(record):
+        parts.append(where(record))
     if record.consecutive is not None:
         run = record.consecutive
         parts.append(f"longest run {plural(run.longest_run, 'frame')} ({run.longest_run_s:.1f} s)")

@@ -24,6 +24,10 @@ _LEAST_SHARE = 0.01
 _SAME_COLOUR = 0.12
 _BROAD, _FINE = 0.15, 0.03
 """Standard deviations of the windows in which shade and glare are constant, as shares of the sign's size."""
+_FIELD_PX = 96.0
+"""Pixels across the sign on which shade and glare are worked out."""
+_PRIOR_SHADE, _PRIOR_GLARE = 0.03, 0.1
+"""Weight of what the broader window says, in pixels; a white pixel weighs about 2."""
 _SHARPEST_PX, _SOFTEST_PX = 0.3, 6.0
 
 
@@ -50,8 +54,13 @@ def estimate(linear: Plane, to_photo: Matrix, sign: Sign) -> Appearance:
     Args:
         linear: ``[H, W, 3]``, the photograph in linear light.
         to_photo: ``[3, 3]``, mm on the sign to pixels.
+
+    Raises:
+        ValueError: the sign is too small for its colours to be told apart.
     """
     art = _Art(sign, to_photo, linear.shape[:2])
+    if len(art.palette) == 0:
+        raise ValueError("the sign is too small for its colours to be told apart")
     seen = np.array([np.median(linear[art.pure == k], axis=0) for k in range(len(art.palette))], np.float64)
     light, veil = _light(art.palette, seen)
     albedo = np.clip(seen / light - veil, 0.0, 1.5)
@@ -72,7 +81,7 @@ class _Art:
     def __init__(self, sign: Sign, to_photo: Matrix, shape: tuple[int, int]) -> None:
         corners = apply(to_photo, sign.outline_mm)
         self.width_px = float(math.sqrt(max(1.0, np.prod(corners.max(0) - corners.min(0)))))
-        px = 2 * int(np.clip(round(self.width_px), 16, 1024))
+        px = int(np.clip(2 ** math.ceil(math.log2(1.5 * self.width_px)), 64, 1024))
         texture = sign.texture(px).numpy()
         colours = _flat_colours(texture)
         distance = np.stack([np.abs(np.sqrt(texture[:3]) - np.sqrt(c)[:, None, None]).sum(0) for c in colours])
@@ -103,12 +112,12 @@ def _warped(plane: npt.NDArray[np.bool_], to_photo: Matrix, shape: tuple[int, in
 def _flat_colours(texture: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """The artwork's flat colours ``[K, 3]``, linear, largest area first; shades closer than the eye tells are one."""
     inside = texture[3] > 0.99
-    found = np.round(np.sqrt(texture[:3, inside].T) * 32.0).astype(np.int64)
-    colours, counts = np.unique(found, axis=0, return_counts=True)
+    levels = np.round(np.sqrt(texture[:3, inside]) * 32.0).astype(np.int64)
+    counts = np.bincount(levels[0] * 1089 + levels[1] * 33 + levels[2])
     kept: list[npt.NDArray[np.float64]] = []
-    for number in np.argsort(-counts):
-        colour = colours[number] / 32.0
-        if counts[number] < _LEAST_SHARE * len(found):
+    for code in np.argsort(-counts)[: math.ceil(1.0 / _LEAST_SHARE)]:
+        colour = np.array([code // 1089, code // 33 % 33, code % 33]) / 32.0
+        if counts[code] < _LEAST_SHARE * levels.shape[1]:
             break
         if all(np.abs(colour - other).sum() > _SAME_COLOUR for other in kept):
             kept.append(colour)
@@ -136,30 +145,26 @@ def _shading(
     linear: Plane, art: _Art, light: npt.NDArray[np.float64], albedo: Matrix, veil: float
 ) -> tuple[Plane, Plane]:
     """Shade and glare ``[H, W]``: least squares of the model over the colours' insides, in Gaussian windows."""
-    colour = np.tensordot(art.shares, albedo, axes=(0, 0)).transpose(1, 2, 0) if len(albedo) == 0 else (
-        np.tensordot(art.shares.transpose(1, 2, 0), albedo, axes=(2, 0))
-    )
+    colour = np.tensordot(art.shares.transpose(1, 2, 0), albedo, axes=(2, 0))
     signal = linear / light
-    weight = (art.pure >= 0).astype(np.float64)
     # a clipped channel says only that there was at least so much light
-    weighted = weight[..., None] * np.where(linear > 0.98, 0.2, 1.0)
-    moments = {
-        "aa": (weighted * colour * colour).sum(-1),
-        "ab": (weighted * colour).sum(-1),
-        "bb": weighted.sum(-1),
-        "as": (weighted * colour * signal).sum(-1),
-        "bs": (weighted * signal).sum(-1),
-    }
-    shade, glare = np.ones(weight.shape), np.full(weight.shape, veil)
+    weight = (art.pure >= 0)[..., None] * np.where(linear > 0.98, 0.2, 1.0)
+    terms = (weight * colour**2, weight * colour, weight, weight * colour * signal, weight * signal)
+    height, width = art.pure.shape
+    share = min(1.0, _FIELD_PX / art.width_px)
+    small = (max(1, round(width * share)), max(1, round(height * share)))
+    moments = [cv2.resize(term.sum(-1), small, interpolation=cv2.INTER_AREA) for term in terms]
+    shade, glare = np.ones(small[::-1]), np.full(small[::-1], veil)
     for window in (_BROAD, _FINE):
-        m = {name: cv2.GaussianBlur(plane, (0, 0), window * art.width_px) for name, plane in moments.items()}
-        # the broader window's answer is the prior of the finer one, as strong as a tenth of a window full of pixels
-        aa, bb = m["aa"] + 0.03, m["bb"] + 0.1
-        right_a, right_b = m["as"] + 0.03 * shade, m["bs"] + 0.1 * glare
-        determinant = np.maximum(aa * bb - m["ab"] ** 2, 1e-9)
-        glare = np.clip((aa * right_b - m["ab"] * right_a) / determinant, 0.0, 2.0)
-        shade = np.clip((right_a - m["ab"] * glare) / aa, 0.0, 4.0)
-    return np.asarray(shade, np.float32), np.asarray(glare, np.float32)
+        deviation = window * art.width_px * share
+        aa, ab, bb, a_signal, b_signal = (cv2.GaussianBlur(moment, (0, 0), deviation) for moment in moments)
+        # the broader window's answer is the prior of the finer one
+        aa, a_signal = aa + _PRIOR_SHADE, a_signal + _PRIOR_SHADE * shade
+        bb, b_signal = bb + _PRIOR_GLARE, b_signal + _PRIOR_GLARE * glare
+        glare = np.clip((aa * b_signal - ab * a_signal) / np.maximum(aa * bb - ab**2, 1e-9), 0.0, 2.0)
+        shade = np.clip((a_signal - ab * glare) / aa, 0.0, 4.0)
+    fields = cv2.resize(np.dstack([shade, glare]), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(fields[..., 0], np.float32), np.asarray(fields[..., 1], np.float32)
 
 
 def _blur_px(linear: Plane, art: _Art) -> float:

@@ -19,6 +19,7 @@ WIDTH, HEIGHT = 512, 384
 PX_PER_DEG = 8.0
 """A backdrop of 512 px covers 64 degrees."""
 _COUNT = 16
+_MOST = 100
 _LEVELS = 5
 _GAP = 2
 
@@ -122,14 +123,23 @@ def draw_backdrop(number: int) -> Picture:
     return np.clip(cv2.GaussianBlur(picture, (0, 0), 0.6) * grain, 0.0, 1.0).astype(np.float32)
 
 
-def _read_backdrops(folder: Path) -> list[Picture]:
+def backdrop_paths(folder: Path) -> list[Path]:
+    """The photographs in a folder, sorted by name.
+
+    Raises:
+        PhysadvError: no such folder, or none in it.
+    """
     if not folder.is_dir():
         raise PhysadvError(f"backdrops {str(folder)!r}: no such folder; give one that holds JPEG or PNG photographs")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
     if not paths:
         raise PhysadvError(f"backdrops {str(folder)!r}: holds no .jpg or .png picture")
+    return paths[:_MOST]
+
+
+def _read_backdrops(folder: Path) -> list[Picture]:
     pictures = []
-    for path in paths[:200]:
+    for path in backdrop_paths(folder):
         pixels = cv2.resize(read_image(path), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
         pictures.append(srgb_to_linear(from_uint8(pixels)).movedim(0, -1).numpy())
     return pictures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -133,7 +133,7 @@ class Conditions:
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Columns for a table: float64 for quantities (exact for what float32 holds), int64 for counts."""
         return {
-            name: cast("npt.NDArray[Any]", (value.double() if value.is_floating_point() else value).cpu().numpy())
+            name: (value.double() if value.is_floating_point() else value).cpu().numpy()
             for name, value in self.items()
         }
 

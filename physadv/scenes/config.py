@@ -15,7 +15,7 @@ from physadv.scenes.conditions import QUANTITIES
 from physadv.scenes.distributions import AnyDistribution, Distribution
 
 LIMITS: dict[str, tuple[float, float]] = {
-    "distance_m": (0.3, 500.0),
+    "distance_m": (1.0, 500.0),
     "lateral_m": (-50.0, 50.0),
     "height_m": (-20.0, 20.0),
     "yaw_deg": (-80.0, 80.0),
@@ -127,8 +127,8 @@ def _shared_lights() -> dict[str, Any]:
 class Drive(Config):
     """An approach in a straight line, beside the sign."""
 
-    from_m: float = Field(gt=0, le=500)
-    to_m: float = Field(gt=0, le=500)
+    from_m: float = Field(ge=1, le=500)
+    to_m: float = Field(ge=1, le=500)
     speed_kmh: float = Field(gt=0, le=300)
     frame_rate_hz: float = Field(gt=0, le=1000)
 
@@ -165,6 +165,7 @@ class RoadsideConfig(Config):
     stations: tuple[ConditionTable, ...] = ()
     drive: Drive | None = None
     backdrops: str = "drawn"
+    """``drawn``, or a folder of photographs (the first 100 by name; a relative path starts at the scene's file)."""
     max_viewing_angle_deg: float = Field(default=65.0, gt=0, lt=85)
     """Frames beyond it are turned back to it: nearly edge-on there is no face to read."""
     oversample: int = Field(default=1, ge=1, le=8)

@@ -49,7 +49,10 @@ def load_scene(spec: str | Path | Mapping[str, Any]) -> Scene:
     path = Path(spec)
     if path.suffix not in {".yaml", ".yml"}:
         raise unknown_name("scene", str(spec), [*scene_names(), "or the path of a .yaml file"])
-    return _from_mapping(read_yaml(path), str(path))
+    data = read_yaml(path)
+    if isinstance(data.get("backdrops"), str) and data["backdrops"] != "drawn":
+        data["backdrops"] = str(path.parent / data["backdrops"])
+    return _from_mapping(data, str(path))
 
 
 def _from_mapping(data: Mapping[str, Any], source: str) -> Scene:

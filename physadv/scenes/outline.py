@@ -27,7 +27,7 @@ TRUSTED = 0.75
 """Smallest correlation with the artwork at which a sign counts as found."""
 _TEMPLATE_PX = 192
 _JUDGE_PX = 64
-_WORK_PX = 320
+_WORK_PX = 256
 _MAX_ROLL_DEG = 50.0
 _MAX_CORNERS = 8
 _BLOBS = 3
@@ -85,8 +85,11 @@ def locate(photo: Pixels, template: Template) -> Located | None:
     guesses = sorted(_guesses(view, template), key=lambda guess: -guess.confidence)
     if not guesses:
         return None
-    refined = [_refine(guess, view, template) for guess in guesses[:_REFINED]]
-    best = max([*refined, guesses[0]], key=lambda found: found.confidence)
+    best = guesses[0]
+    for guess in guesses[:_REFINED]:
+        best = max(best, _refine(guess, view, template), key=lambda found: found.confidence)
+        if best.is_trusted:
+            break
     back = np.diag([photo.shape[1] / size[0], photo.shape[0] / size[1], 1.0])
     to_photo = back @ best.to_photo
     return Located(to_photo / to_photo[2, 2], best.confidence)
@@ -295,7 +298,7 @@ def _refine(guess: Located, view: _View, template: Template) -> Located:
 
 def _ecc(to_view: Matrix, plane: Plane, ideal: Plane, template: Template, *, blur_px: int) -> Matrix | None:
     start = centred(np.linalg.inv(to_view @ template.to_mm))
-    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-6)
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-5)
     try:
         _, found = cv2.findTransformECC(
             plane, ideal, np.asarray(start / start[2, 2], np.float32), cv2.MOTION_HOMOGRAPHY, criteria, template.mask, blur_px

@@ -77,7 +77,9 @@ def noise(seed: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Standard normal noise ``[N, C, H, W]``, each frame a stretch of one long sequence that ``seed`` picks."""
     length = math.prod(shape)
     bank = _noise_bank(seed.device)
-    start = seed % (len(bank) - length)
+    if 2 * length > len(bank):  # a large picture reads on from the beginning
+        bank = bank.repeat(2 + length // len(bank))
+    start = seed % (_NOISE_BANK - min(length, _NOISE_BANK // 2))
     return bank.unfold(0, length, 1)[start].reshape(len(seed), *shape)
 
 

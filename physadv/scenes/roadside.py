@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ _POLE_HALF_MM = 30.0
 _POLE_REFLECTANCE = 0.28
 _STREAK_TAPS = 3
 _SHARP_STREAK = 0.5
-"""Streaks shorter than this many samples are a Gaussian to the eye: one tap is enough."""
+"""Streaks of fewer samples are a Gaussian to the eye; where a batch has no longer one, one tap is enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,8 @@ class Roadside(Scene):
         self.description = config.description
         self.lights = tuple(config.lights) or ("plain",)
         self.frames_per_approach = config.drive.frames if config.drive else 1
+        if config.backdrops != "drawn":
+            backdrops.backdrop_paths(Path(config.backdrops))
         base = RoadsideConfig(name="defaults", conditions=DEFAULTS).conditions
         self._base: dict[str, Distribution] = {**base, **config.conditions}
 
@@ -76,11 +79,7 @@ class Roadside(Scene):
             chosen = integers(approach, seed=seed, stream="light") % len(self.lights)
         values: dict[str, Tensor] = {}
         for name in QUANTITIES:
-            key = index if name in _PER_FRAME else approach
-            if name == "noise_seed":
-                values[name] = integers(key, seed=seed, stream=name)
-                continue
-            uniform = uniforms(key, seed=seed, stream=name)
+            uniform = uniforms(index if name in _PER_FRAME else approach, seed=seed, stream=name)
             value = self._base[name].draw(uniform)
             for number, table in enumerate(config.lights.values()):
                 if name in table:
@@ -161,16 +160,20 @@ class Roadside(Scene):
         added = (1.0 - cover) * clear * behind * lit[:, :, None, None]
         added = added + light.airlight_rgb(conditions)[:, :, None, None]
 
-        streak_x, streak_y = _streak_px(conditions, crop)
-        longest = torch.maximum(streak_x.abs() / step_x, streak_y.abs() / step_y).max()
-        taps = _STREAK_TAPS if float(longest) > _SHARP_STREAK else 1
-        blur_x, blur_y = (record.pixel_blur(conditions.defocus_px, step.to(dtype)) for step in (step_x, step_y))
+        steps = torch.stack([step_x, step_y]).to(dtype)
+        streak = torch.stack(_streak_px(conditions, crop)).to(dtype) / steps
+        long = streak.abs().amax(0) > _SHARP_STREAK
+        taps = _STREAK_TAPS if bool(long.any()) else 1
+        # a short streak only widens the Gaussian, in a batch with more taps too: a frame is the same in any batch
+        spread = torch.where(long, 0.0, streak**2 / 12.0)
+        blur = torch.sqrt(record.pixel_blur(conditions.defocus_px, steps) ** 2 + spread)
+        streak = streak * long
         return Exposure(
             sampling=sampling,
             gain=reflect * clear,
             added=added,
-            rows=record.blur_matrices(height, blur_y, (streak_y / step_y).to(dtype), taps=taps),
-            columns=record.blur_matrices(width, blur_x, (streak_x / step_x).to(dtype), taps=taps),
+            rows=record.blur_matrices(height, blur[1], streak[1], taps=taps),
+            columns=record.blur_matrices(width, blur[0], streak[0], taps=taps),
             unit_noise=record.noise(conditions.noise_seed, (3, height, width)).to(dtype),
             pixels=(step_x * step_y).to(dtype),
             resize_rows=record.resize_matrix(samples_y.to(dtype), height, size[0]),

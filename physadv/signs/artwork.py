@@ -19,7 +19,7 @@ from physadv.core.errors import PhysadvError
 
 MAX_TEXTURE_PX = 8192
 RENDER_PX = 1024
-"""Smaller textures are averaged down from about this: resvg's own anti-aliasing has few levels and blends encoded colours."""
+"""Smaller textures are averaged from about this: resvg's anti-aliasing has few levels and mixes encoded colours."""
 LINES_PER_TEXEL = 16
 """Lines a row of texels on which the outline's coverage is measured."""
 LEAST_COVERED = 0.98
@@ -40,13 +40,14 @@ def rasterize(svg: str, outline_mm: tuple[tuple[float, float], ...], extent_mm: 
     """
     if not 1 <= px <= MAX_TEXTURE_PX:
         raise PhysadvError(f"sign {name!r}: a texture of {px} px is not possible; choose 1 to {MAX_TEXTURE_PX}")
-    finer = math.ceil(RENDER_PX / px) if px < RENDER_PX else 2 if px == RENDER_PX else 1
+    finer = math.ceil(RENDER_PX / px)
     alpha = coverage(outline_mm, extent_mm, px)
     artwork = _render(svg, px * finer, name)
     covered = _reduce(artwork[..., 3] * np.float32(1 / 255), px)
     _check_covered(covered, alpha, name)
     premultiplied = _LINEAR[artwork[..., :3]] * (artwork[..., 3:] * np.float32(1 / 255))
-    color = _bleed(_reduce(premultiplied, px) / np.maximum(covered, 1e-6)[..., None], covered > 0.25)
+    weight = np.maximum(covered, np.float32(1e-6))[..., None]
+    color = _bleed((_reduce(premultiplied, px) / weight).astype(np.float32), covered > 0.25)
     return torch.from_numpy(np.concatenate([color, alpha[..., None]], axis=2)).permute(2, 0, 1).clamp(0, 1).contiguous()
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +31,7 @@ class SignFile(Config):
     source: Name
     artwork: Name | None = None
     """SVG file beside the YAML; the YAML's own name with ``.svg`` where absent."""
-    classes: dict[Name, Name] = {}
+    classes: dict[Name, Name] = Field(default_factory=dict)
     aliases: tuple[Name, ...] = ()
 
     @field_validator("outline")
@@ -56,7 +55,7 @@ def load_sign(name_or_path: str | Path) -> Sign:
     return _shipped(text)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _names() -> tuple[str, ...]:
     folder = bundled("sign_data")
     return tuple(sorted(f"{path.parent.name}/{path.stem}" for path in folder.glob("*/*.yaml")))
@@ -67,7 +66,7 @@ def sign_names() -> list[str]:
     return list(_names())
 
 
-@lru_cache(maxsize=None)
+@cache
 def _shipped(name: str) -> Sign:
     return read_sign(bundled("sign_data") / f"{name}.yaml")
 
@@ -108,6 +107,7 @@ def _read_svg(path: Path) -> str:
         raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
 
 
+@cache
 def class_names(kind: str) -> tuple[str, ...]:
     """Readable class names of a data set (``gtsrb``: in order of its ids; ``lisa``: sorted).
 
@@ -120,27 +120,15 @@ def class_names(kind: str) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
-@dataclass(frozen=True)
-class SignRow:
-    """One line of the list of signs."""
-
-    name: str
-    title: str
-    width_mm: float
-    height_mm: float
-    classes: str
-
-
-def list_rows() -> list[SignRow]:
+def list_rows() -> list[dict[str, str]]:
     """The shipped signs, a row each, for tables."""
     signs = [load_sign(name) for name in sign_names()]
     return [
-        SignRow(
-            name=sign.name,
-            title=sign.title,
-            width_mm=sign.width_mm,
-            height_mm=sign.height_mm,
-            classes=", ".join(f"{data}: {label}" for data, label in sign.classes.items()),
-        )
+        {
+            "name": sign.name,
+            "title": sign.title,
+            "size": f"{sign.width_mm:.0f} x {sign.height_mm:.0f} mm",
+            "classes": ", ".join(f"{data}: {label}" for data, label in sign.classes.items()),
+        }
         for sign in signs
     ]

@@ -161,7 +161,7 @@ def _turns(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     outgoing = np.roll(points, -1, axis=0) - points
     cross = incoming[:, 0] * outgoing[:, 1] - incoming[:, 1] * outgoing[:, 0]
     dot = (incoming * outgoing).sum(axis=1)
-    return np.arctan2(cross, dot)
+    return np.asarray(np.arctan2(cross, dot), dtype=np.float64)
 
 
 def _arc_steps(radius_mm: float, angle_rad: float) -> int:

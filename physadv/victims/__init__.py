@@ -1,18 +1,18 @@
 """What looks at the sign: one protocol for every model, adapters for each kind, victims by name or by card."""
 
-from physadv.victims.adapters import adapters
-from physadv.victims.architectures import architectures
+from physadv.victims.adapters import ADAPTERS
+from physadv.victims.architectures import ARCHITECTURES
 from physadv.victims.card import VictimCard
 from physadv.victims.library import load_victim, victim_names, wrap_module
 from physadv.victims.preprocess import InputConfig
 from physadv.victims.victim import Victim, check_logits, plain, under_attack
 
 __all__ = [
+    "ADAPTERS",
+    "ARCHITECTURES",
     "InputConfig",
     "Victim",
     "VictimCard",
-    "adapters",
-    "architectures",
     "check_logits",
     "load_victim",
     "plain",

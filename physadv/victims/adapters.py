@@ -9,25 +9,25 @@ from torch import nn
 
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.registry import Registry
-from physadv.victims.architectures import architectures
+from physadv.victims.architectures import ARCHITECTURES
 from physadv.victims.card import VictimCard
 from physadv.victims.parameters import fill, read_parameters
 
 Adapter = Callable[[VictimCard, Path], nn.Module]
-adapters: Registry[Adapter] = Registry("adapter")
+ADAPTERS: Registry[Adapter] = Registry("adapter")
 """Names to functions of a card and the path of its weights.
 
 A network whose attribute ``differentiable`` is false gives no gradient.
 """
 
 
-@adapters.register("torch")
+@ADAPTERS.register("torch")
 def torch_network(card: VictimCard, weights: Path) -> nn.Module:
     """One of the named architectures, with weights from safetensors or a state dict."""
-    return _filled(architectures[_architecture(card)](len(card.classes)), card, weights)
+    return _filled(ARCHITECTURES[_architecture(card)](len(card.classes)), card, weights)
 
 
-@adapters.register("torchvision")
+@ADAPTERS.register("torchvision")
 def torchvision_network(card: VictimCard, weights: Path) -> nn.Module:
     """A classifier of torchvision, by its name there, with weights from safetensors or a state dict."""
     from torchvision import models
@@ -40,7 +40,7 @@ def torchvision_network(card: VictimCard, weights: Path) -> nn.Module:
     return _filled(models.get_model(name, weights=None, num_classes=len(card.classes), **extra), card, weights)
 
 
-@adapters.register("timm")
+@ADAPTERS.register("timm")
 def timm_network(card: VictimCard, weights: Path) -> nn.Module:
     """A classifier of timm, by its name there, with weights from safetensors or a state dict."""
     try:
@@ -58,7 +58,7 @@ def timm_network(card: VictimCard, weights: Path) -> nn.Module:
     return _filled(network, card, weights)
 
 
-@adapters.register("onnx")
+@ADAPTERS.register("onnx")
 def onnx_network(card: VictimCard, weights: Path) -> nn.Module:
     """An ONNX file, run by ONNX Runtime; without gradient."""
     from physadv.victims.onnx_network import OnnxNetwork

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from physadv.core.registry import Registry
 
 Architecture = Callable[[int], nn.Module]
-architectures: Registry[Architecture] = Registry("architecture")
+ARCHITECTURES: Registry[Architecture] = Registry("architecture")
 """Names to functions of the number of classes."""
 
 
-@architectures.register("lisa-cnn")
+@ARCHITECTURES.register("lisa-cnn")
 class LisaCnn(nn.Module):
     """LISA-CNN as RP2 attacked it: ``[N, 3, 32, 32]`` to logits ``[N, classes]``.
 
@@ -44,7 +44,7 @@ def _conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Seque
     )
 
 
-@architectures.register("gtsrb-cnn")
+@ARCHITECTURES.register("gtsrb-cnn")
 class GtsrbCnn(nn.Module):
     """The project's own classifier, of 0.94 M parameters at 43 classes: ``[N, 3, 32, 32]`` to ``[N, classes]``.
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from physadv.core.config import load_config, validate
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import sha256
-from physadv.victims.adapters import adapters
+from physadv.victims.adapters import ADAPTERS
 from physadv.victims.card import VictimCard
 from physadv.victims.parameters import digest
 from physadv.victims.preprocess import InputConfig, Preprocess
@@ -72,7 +72,7 @@ def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Vict
         raise unknown_name("victim", str(spec), [*victim_names(), "or the path of a victim card (.yaml)"])
     card = load_config(VictimCard, path)
     weights = card.weights_path(path.parent)
-    network = adapters[card.adapter](card, weights)
+    network = ADAPTERS[card.adapter](card, weights)
     victim = NetworkVictim(network, card=card, digest=sha256(weights), source=str(spec)).eval().to(device)
     _try_out(victim, torch.device(device))
     return victim

@@ -17,6 +17,10 @@ from physadv.core.errors import PhysadvError
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts file the parameters."""
+SAVED_BY_TORCH = (b"PK\x03\x04", b"\x80")
+"""How files of ``torch.save`` begin: a zip archive, or in the old format a pickle."""
+DAMAGED = (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError)
+"""What ``torch.load`` raises when a file breaks off or has been altered."""
 PARALLEL_PREFIX = "module."
 """Put before every name by ``DataParallel``."""
 
@@ -52,6 +56,10 @@ def _read_safetensors(path: Path) -> Mapping[str, Any]:
 
 
 def _read_state_dict(path: Path) -> Mapping[str, Any]:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if not start.startswith(SAVED_BY_TORCH):
+        raise PhysadvError(f"{path}: neither a state dict nor safetensors")
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -60,8 +68,8 @@ def _read_state_dict(path: Path) -> Mapping[str, Any]:
                 f"{path}: holds pickled Python objects, which are refused since unpickling runs code; "
                 "save the state dict of the model alone, best as .safetensors"
             ) from error
-        raise PhysadvError(f"{path}: neither a state dict nor safetensors") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise PhysadvError(f"{path}: not a readable state dict ({_first_line(error)}); is it complete?") from error
+    except DAMAGED as error:
         raise PhysadvError(f"{path}: not a readable state dict ({_first_line(error)}); is it complete?") from error
     if not isinstance(saved, Mapping):
         raise PhysadvError(f"{path}: holds a {type(saved).__name__}; expected a state dict")

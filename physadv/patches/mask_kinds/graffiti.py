@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import numpy as np
@@ -125,10 +126,10 @@ class Hand:
     def pressure(self, travelled: Points, width_mm: float) -> Points:
         """Relative width of the stroke along its way: full where it starts, uneven, thinner where it ends."""
         phases = [math.tau * self._chance.random() for _ in range(2)]
-        waves = sum(np.sin(travelled / (width_mm * length) + phase) for length, phase in zip((0.9, 2.3), phases, strict=True))
+        fast, slow = (np.sin(travelled / (width_mm * n) + phase) for n, phase in zip((0.9, 2.3), phases, strict=True))
         remaining = (travelled[-1] - travelled) / width_mm
         lift = 0.3 * np.exp(-remaining / 0.6)
-        return np.asarray(1.0 - self._unsteadiness * (0.05 + 0.035 * waves + lift).clip(-0.1, 0.45))
+        return np.asarray(1.0 - self._unsteadiness * (0.05 + 0.035 * (fast + slow) + lift).clip(-0.1, 0.45))
 
 
 def brush(path: Points, width_mm: float, hand: Hand) -> BaseGeometry:
@@ -160,9 +161,7 @@ def write(word: Word, hand: Hand) -> BaseGeometry:
         pen_mm += right - left + word.spacing * word.stroke_mm
     painted_word = affinity.skew(shapely.union_all(letters), xs=-word.slant_deg, origin=(0.0, 0.0))
     left, top, right, bottom = painted_word.bounds
-    middle = affinity.translate(
-        painted_word, word.x_mm - (left + right) / 2.0, word.y_mm - (top + bottom) / 2.0
-    )
+    middle = affinity.translate(painted_word, word.x_mm - (left + right) / 2.0, word.y_mm - (top + bottom) / 2.0)
     return affinity.rotate(middle, word.turn_deg, origin=(word.x_mm, word.y_mm))
 
 
@@ -179,7 +178,7 @@ def _bent(points: Points, smooth: bool, hand: Hand) -> Points:
     if smooth:
         return catmull_rom(moved)
     legs = []
-    for start, end in zip(moved[:-1], moved[1:], strict=True):
+    for start, end in pairwise(moved):
         across = np.array([start[1] - end[1], end[0] - start[0]])
         legs.append(catmull_rom(np.stack([start, (start + end) / 2.0 + across * hand.sway(0.045), end])))
     return np.concatenate(legs)

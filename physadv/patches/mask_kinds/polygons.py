@@ -27,7 +27,7 @@ class Polygons(InMillimetres):
     def _simple(cls, polygons: tuple[Corners, ...]) -> tuple[Corners, ...]:
         for number, corners in enumerate(polygons, start=1):
             if not Polygon(corners).is_valid:
-                raise ValueError(f"polygon {number} crosses or touches itself; its edges should meet at its corners only")
+                raise ValueError(f"polygon {number} crosses or touches itself; its edges should meet only at corners")
         return polygons
 
     def drawn(self, sign: Sign) -> BaseGeometry:

@@ -29,8 +29,8 @@ class Rectangle(Config):
     def geometry(self) -> BaseGeometry:
         """The rectangle as a polygon."""
         half_width, half_height = self.width_mm / 2.0, self.height_mm / 2.0
-        box = shapely.box(self.x_mm - half_width, self.y_mm - half_height, self.x_mm + half_width, self.y_mm + half_height)
-        return affinity.rotate(box, self.angle_deg, origin=(self.x_mm, self.y_mm))
+        upright = shapely.box(-half_width, -half_height, half_width, half_height)
+        return affinity.translate(affinity.rotate(upright, self.angle_deg, origin=(0.0, 0.0)), self.x_mm, self.y_mm)
 
 
 @MASKS.register("rectangles")

@@ -346,14 +346,13 @@ def prepare_step(config: DesignConfig, victim: Victim, *, goal: Goal, search: Se
     maker = _Design(config, parts, None, None)
     perturbation = maker.sticker(build_mask(config.mask, parts.sign, px=parts.px))
     run = maker.run("bench", perturbation, Budget(1, None), stop_at=2.0)
-    begun = run.begin(torch.Generator().manual_seed(0))
-    now = [begun.theta, begun.search, 0]
+    now = run.begin(torch.Generator().manual_seed(0))
 
     def step() -> None:
-        theta, state, number = now
-        _, gradient = run.gradient(theta, number)
-        theta, state = search.step(theta, gradient, state, progress=0.0)
-        now[:] = [run.perturbation.project(theta), state, number + 1]
+        nonlocal now
+        _, gradient = run.gradient(now.theta, now.step)
+        theta, state = search.step(now.theta, gradient, now.search, progress=0.0)
+        now = replace(now, theta=run.perturbation.project(theta), search=state, step=now.step + 1)
 
     return step
 

@@ -1,0 +1,439 @@
+"""The runner: one table from the same frames for all subjects, resumable, in bounded memory, with verdicts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from evaluation_kit import CLASSES, ColourVictim, QuickScene, coloured_patch, quick_battery
+from PIL import Image
+from torch import Tensor
+
+from physadv.core.errors import PhysadvError
+from physadv.evaluation import evaluate, exceeds, read_summary
+from physadv.evaluation.outcomes import (
+    OUTCOMES_VERSION,
+    ROWS_PER_GROUP,
+    SCHEMA,
+    VERSION_KEY,
+    check_version,
+    rows_of,
+)
+from physadv.evaluation.summary import Summary
+from physadv.patches import save_patch
+from physadv.scenes import Conditions, PaintedSign
+
+SUBJECTS = ("patch", "clean", "grey", "random")
+
+
+def run(out: Path, **changes: Any) -> Summary:
+    arguments = {
+        "patches": [coloured_patch()],
+        "victims": [ColourVictim()],
+        "batteries": [quick_battery(frames=300, drives=12)],
+        "out": out,
+        "progress": False,
+        **changes,
+    }
+    return evaluate(**arguments)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
+    out = tmp_path_factory.mktemp("run") / "out"
+    victims = [ColourVictim(), ColourVictim(name="other", classes=("yield", "stop"), size=24, differentiable=False)]
+    patches = [coloured_patch(), coloured_patch((0.4, 0.4, 0.4), name="dull", goal="untargeted")]
+    return out, run(out, patches=patches, victims=victims)
+
+
+def table(out: Path) -> pa.Table:
+    return pq.read_table(out / "outcomes.parquet")
+
+
+def test_what_a_run_leaves_behind(done: tuple[Path, Summary]) -> None:
+    out, summary = done
+    assert {path.name for path in out.iterdir()} == {
+        "run.json",
+        "outcomes.parquet",
+        "summary.json",
+        "junit.xml",
+        "pictures",
+    }
+    assert read_summary(out) == summary
+    assert check_version(out / "outcomes.parquet") == summary.provenance.rows == 540 * 4 * 2 * 2
+    assert pq.read_schema(out / "outcomes.parquet").metadata[VERSION_KEY] == str(OUTCOMES_VERSION).encode()
+    assert pq.read_schema(out / "outcomes.parquet").remove_metadata().equals(SCHEMA)
+    assert len(summary.records) == 4
+
+
+def test_all_subjects_are_seen_in_the_same_frames(done: tuple[Path, Summary]) -> None:
+    rows = table(done[0])
+    conditions = [field for field in SCHEMA.names if field in Conditions.__dataclass_fields__]
+    views = {}
+    for patch in ("blue", "dull"):
+        for victim in ("colour", "other"):
+            for subject in SUBJECTS:
+                mask = np.logical_and.reduce(
+                    [
+                        np.array(rows[column].to_pylist()) == value
+                        for column, value in (("patch", patch), ("victim", victim), ("subject", subject))
+                    ]
+                )
+                part = rows.filter(pa.array(mask))
+                assert len(part) == 540
+                views[patch, victim, subject] = part.select(["entry", "seed", *conditions])
+    first = next(iter(views.values()))
+    assert all(view.equals(first) for view in views.values())
+
+
+def test_flags_of_a_row_follow_from_its_classes(done: tuple[Path, Summary]) -> None:
+    for row in table(done[0]).to_pylist():
+        assert row["true_class"] == "stop"
+        assert row["correct"] == (row["predicted"] == "stop") == (not row["fooled_untargeted"])
+        assert row["predicted"] == row["top_classes"][0]
+        assert row["probability"] == row["top_probabilities"][0] == max(row["top_probabilities"])
+        known = row["patch"] == "blue" and row["victim"] == "colour"
+        assert row["target_class"] == ("speedLimit45" if known else None)
+        assert row["fooled_targeted"] == (row["predicted"] == "speedLimit45" if known else None)
+        assert (row["target_probability"] is None) is not known
+        assert row["light_name"] in ("day", "dusk")
+        assert row["weather"] is None
+
+
+def test_rows_replay_to_what_the_victim_saw(done: tuple[Path, Summary]) -> None:
+    rows = [row for row in table(done[0]).to_pylist() if row["patch"] == "blue" and row["victim"] == "colour"]
+    rows = [row for row in rows if row["subject"] == "patch" and row["entry"] == 0][:40]
+    conditions = Conditions.from_columns({name: [row[name] for row in rows] for name in rows[0]})
+    patch = coloured_patch()
+    painted = PaintedSign(patch.sign, patch.painted(256), patch.sheeting(256))
+    probability = ColourVictim()(QuickScene().render(painted, conditions, size=(16, 16))).softmax(1)
+    assert probability[:, 0].tolist() == pytest.approx([row["true_probability"] for row in rows], abs=1e-6)
+
+
+def test_the_summary_agrees_with_the_table(done: tuple[Path, Summary]) -> None:
+    out, summary = done
+    rows = [row for row in table(out).to_pylist() if row["patch"] == "blue" and row["victim"] == "colour"]
+    by = {subject: [row for row in rows if row["subject"] == subject] for subject in SUBJECTS}
+    record = summary.records[0]
+    read = [row["correct"] for row in by["clean"]]
+    assert 0 < sum(read) < len(read)
+    assert (record.clean_accuracy.hits, record.clean_accuracy.n) == (sum(read), 540)
+    for subject, success in [("patch", record.patch_success), *zip(("clean", "grey", "random"), record.controls, strict=True)]:
+        assert success.subject == subject
+        hits = [row["fooled_untargeted"] for row in by[subject]]
+        assert success.untargeted_raw.hits == sum(hits)
+        assert success.untargeted.hits == sum(h and r for h, r in zip(hits, read, strict=True))
+        assert success.untargeted.n == sum(read)
+        assert success.targeted.hits == sum(
+            row["fooled_targeted"] and r for row, r in zip(by[subject], read, strict=True)
+        )
+        assert success.mean_true_probability == pytest.approx(np.mean([row["true_probability"] for row in by[subject]]))
+    assert record.goal == "targeted"
+    assert record.headline == record.patch_success.targeted
+    assert sum(share.frames for share in record.confusion) == 540
+    assert record.approaches == 12
+    assert record.consecutive.rate.n == 12
+    assert sum(cell.frames for cell in record.heat_map.cells) == 540
+    for slices in (record.by_light, record.by_distance, record.by_angle, record.by_entry):
+        assert sum(part.untargeted.hits for part in slices) == record.patch_success.untargeted.hits
+    assert sum(part.frames for part in record.timeline) == 240
+
+
+def test_records_know_what_their_victim_lacks(done: tuple[Path, Summary]) -> None:
+    by = {(record.patch, record.victim): record for record in done[1].records}
+    codes = {flag.code for flag in by["blue", "other"].flags}
+    assert {"transfer", "no-target", "no-gradient"} <= codes
+    assert by["blue", "other"].target_class is None
+    assert by["blue", "other"].goal == "untargeted"
+    assert not {"transfer", "no-target", "no-gradient"} & {flag.code for flag in by["blue", "colour"].flags}
+    assert by["dull", "colour"].goal == "untargeted"
+
+
+def test_pictures_are_there_and_of_their_frames(done: tuple[Path, Summary]) -> None:
+    out, summary = done
+    for record in summary.records:
+        assert record.most_fooled
+        assert record.least_fooled
+        for picture in (*record.most_fooled, *record.least_fooled):
+            with Image.open(out / picture.seen) as seen, Image.open(out / picture.picture) as large:
+                side = 16 if record.victim == "colour" else 24
+                assert seen.size == (side, side)
+                assert large.size == (192, 192)
+        ranks = [picture.target_probability or 1 - picture.true_probability for picture in record.most_fooled]
+        assert ranks[0] >= max(
+            1 - p.true_probability if p.target_probability is None else p.target_probability
+            for p in record.least_fooled
+        )
+    for info in summary.patches:
+        assert set(info.pictures) == set(SUBJECTS)
+        with Image.open(out / info.picture) as image:
+            assert image.mode == "RGBA"
+
+
+class Killed(BaseException):
+    """Not an error that anything may catch."""
+
+
+class Dying(QuickScene):
+    """A scene in which the machine is switched off at the n-th render."""
+
+    left = 0
+
+    def render(self, *arguments: Any, **options: Any) -> Tensor:
+        Dying.left -= 1
+        if Dying.left < 0:
+            raise Killed
+        return super().render(*arguments, **options)
+
+
+@pytest.mark.parametrize("renders", [1, 23, 33])
+def test_a_killed_run_resumes_to_the_same_table(renders: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    battery = quick_battery(frames=700, drives=0)
+    whole = run(tmp_path / "whole", batteries=[battery])
+    Dying.left = renders
+    with monkeypatch.context() as patching:
+        patching.setattr("physadv.evaluation.runner.entry_scene", lambda entry: Dying())
+        with pytest.raises(Killed):
+            run(tmp_path / "killed", batteries=[battery])
+    out = tmp_path / "killed"
+    finished = sorted((out / "parts").glob("*.parquet")) if (out / "parts").exists() else []
+    assert not (out / "outcomes.parquet").exists()
+    assert len(finished) == renders // 16  # four subjects times four batches of 64 a part of 256
+    before = {path: path.stat().st_mtime_ns for path in finished}
+    resumed = run(out, batteries=[battery])
+    assert all(not path.exists() for path in before)
+    assert (tmp_path / "whole" / "outcomes.parquet").read_bytes() != b""
+    assert table(out).equals(table(tmp_path / "whole"))
+    assert resumed.records == whole.records
+
+
+def test_a_resumed_run_does_not_do_its_parts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    battery = quick_battery(frames=600)
+    Dying.left = 34
+    with monkeypatch.context() as patching:
+        patching.setattr("physadv.evaluation.runner.entry_scene", lambda entry: Dying())
+        with pytest.raises(Killed):
+            run(tmp_path, batteries=[battery])
+        Dying.left = 8 + 4  # the last part: four subjects, two batches; then two pictures a list
+        run(tmp_path, batteries=[battery])
+    assert Dying.left == 0
+
+
+def test_a_finished_run_is_only_summed_up_again(tmp_path: Path) -> None:
+    first = run(tmp_path)
+    stamp = (tmp_path / "outcomes.parquet").stat().st_mtime_ns
+    (tmp_path / "summary.json").unlink()
+    again = run(tmp_path, max_asr=0.0)
+    assert (tmp_path / "outcomes.parquet").stat().st_mtime_ns == stamp
+    assert again.records[0].patch_success == first.records[0].patch_success
+    assert not again.passed
+
+
+def test_batches_do_not_change_the_table(tmp_path: Path) -> None:
+    run(tmp_path / "a", batch=64)
+    run(tmp_path / "b", batch=37)
+    assert table(tmp_path / "a").equals(table(tmp_path / "b"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        ({"frames": 50}, "options.frames was None, now 50"),
+        ({"batteries": [quick_battery(frames=200)]}, "batteries"),
+        ({"victims": [ColourVictim(sha256="changed")]}, "victims.0.sha256"),
+        ({"patches": [coloured_patch((0.9, 0.1, 0.1))]}, "patches.0.sha256"),
+    ],
+)
+def test_a_folder_of_another_run_is_refused(changes: dict[str, Any], difference: str, tmp_path: Path) -> None:
+    run(tmp_path, batteries=[quick_battery(frames=60)])
+    before = (tmp_path / "summary.json").read_bytes()
+    with pytest.raises(PhysadvError, match="belongs to another run") as caught:
+        run(tmp_path, **{"batteries": [quick_battery(frames=60)], **changes})
+    assert difference in str(caught.value)
+    assert (tmp_path / "summary.json").read_bytes() == before
+
+
+def test_foreign_folders_and_repeats_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("x")
+    with pytest.raises(PhysadvError, match="not the folder of an evaluation"):
+        run(tmp_path / "mine")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(PhysadvError, match="is a file"):
+        run(tmp_path / "file")
+    run(tmp_path / "own", batteries=[quick_battery(frames=20)])
+    with pytest.raises(PhysadvError, match="holds this run already"):
+        run(tmp_path / "own", batteries=[quick_battery(frames=20)], resume=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"patches": []}, "no patch"),
+        ({"victims": []}, "no victim"),
+        ({"batteries": []}, "no battery"),
+        ({"victims": [ColourVictim(), ColourVictim()]}, "'colour' is given twice"),
+        ({"patches": [coloured_patch(), coloured_patch()]}, "two patches are named 'blue'"),
+        ({"batteries": [quick_battery(), quick_battery()]}, "'quick' is given twice"),
+        ({"victims": [ColourVictim(classes=("yield", "speedLimit45"))]}, "none of its classes"),
+        ({"true_class": "giveway"}, "unknown class"),
+        ({"batch": 0}, "batch = 0"),
+        ({"max_asr": 1.5}, "max-asr = 1.5"),
+        ({"device": "toaster"}, "device 'toaster'"),
+        ({"frames": 0}, "frames = 0"),
+    ],
+)
+def test_wrong_requests_leave_nothing_behind(changes: dict[str, Any], sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(PhysadvError) as caught:
+        run(tmp_path / "out", **changes)
+    assert sentence in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_victim_with_the_wrong_number_of_outputs_is_refused(tmp_path: Path) -> None:
+    class Short(ColourVictim):
+        def forward(self, images: Tensor) -> Tensor:
+            return super().forward(images)[:, :2]
+
+    with pytest.raises(PhysadvError, match="card lists"):
+        run(tmp_path / "out", victims=[Short()])
+    assert not (tmp_path / "out").exists()
+
+
+def test_victims_are_left_as_they_were_found(tmp_path: Path) -> None:
+    victim = ColourVictim()
+    victim.head = torch.nn.Linear(2, 2)
+    victim.train()
+    run(tmp_path, victims=[victim], batteries=[quick_battery(frames=20)])
+    assert victim.training
+    assert victim.head.training
+    assert all(parameter.requires_grad for parameter in victim.parameters())
+
+
+def test_a_disk_that_is_full_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: Any, **options: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_batch", full)
+    with pytest.raises(PhysadvError, match="No space left"):
+        run(tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.parquet"))
+
+
+def test_bundles_on_disk_are_named_by_their_folder(tmp_path: Path) -> None:
+    save_patch(coloured_patch(), tmp_path / "renamed")
+    summary = run(tmp_path / "out", patches=[tmp_path / "renamed"], batteries=[quick_battery(frames=20)])
+    info = summary.patches[0]
+    assert info.name == summary.records[0].patch == "renamed"
+    assert info.record["name"] == "blue"
+    assert info.area_fraction == pytest.approx(1.0)
+    assert info.folder == str(tmp_path / "renamed")
+
+
+def test_damaged_and_foreign_tables_are_refused(tmp_path: Path) -> None:
+    run(tmp_path, batteries=[quick_battery(frames=20)])
+    file = tmp_path / "outcomes.parquet"
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(PhysadvError, match="not a readable Parquet table"):
+        run(tmp_path, batteries=[quick_battery(frames=20)])
+    pq.write_table(pa.table({"x": [1]}), file)
+    with pytest.raises(PhysadvError, match="no version of the outcomes table"):
+        run(tmp_path, batteries=[quick_battery(frames=20)])
+
+
+def test_rows_must_be_of_the_schema() -> None:
+    with pytest.raises(ValueError, match="differ from the schema"):
+        rows_of({"patch": "x"}, 1)
+
+
+def test_junit_says_which_threshold_was_missed(tmp_path: Path) -> None:
+    limits = {"max_asr": 0.1, "max_targeted_asr": 0.1, "max_fooled_drives": 0.0, "min_clean_accuracy": 1.0}
+    limits["max_gain"] = -0.5
+    battery = quick_battery(frames=100, drives=10, thresholds=limits)
+    summary = run(tmp_path, patches=[coloured_patch((0.0, 0.1, 1.0), name="a<&>b")], batteries=[battery])
+    root = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    case = root.find("testsuite/testcase")
+    assert case is not None
+    assert case.get("name") == "a<&>b"
+    assert case.get("classname") == "physadv.quick.colour"
+    failures = [failure.get("message", "") for failure in case.iter("failure")]
+    assert tuple(failures) == summary.records[0].failures
+    for words in ("attack success", "targeted attack success", "adversarial gain", "drives fooled", "clean accuracy"):
+        assert any(words in failure for failure in failures), words
+    assert (root.get("tests"), root.get("failures")) == ("1", "1")
+    assert exceeds(summary)
+
+
+def test_exit_code_follows_max_asr(tmp_path: Path) -> None:
+    summary = run(tmp_path, batteries=[quick_battery(frames=100)])
+    success = summary.records[0].patch_success.untargeted.value
+    assert success is not None
+    assert 0.1 < success < 1.0
+    assert not exceeds(summary)
+    assert not exceeds(summary, success)
+    assert exceeds(summary, success - 0.01)
+    passing = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert passing.get("failures") == "0"
+    assert passing.find("testsuite/testcase/failure") is None
+
+
+def test_no_clean_frame_passes_no_threshold(tmp_path: Path) -> None:
+    blind = ColourVictim(classes=CLASSES)
+    blind.forward = lambda images: torch.tensor([[0.0, 1.0, 2.0]]).expand(len(images), 3)  # type: ignore[method-assign]
+    summary = run(tmp_path, victims=[blind], batteries=[quick_battery(frames=30, drives=3)], max_asr=0.9)
+    record = summary.records[0]
+    assert record.patch_success.untargeted.value is None
+    assert record.failures
+    assert "nothing-to-attack" in {flag.code for flag in record.flags}
+    assert exceeds(summary, 0.9)
+    json.loads((tmp_path / "summary.json").read_text())
+
+
+def test_a_seed_that_the_design_used_is_flagged(tmp_path: Path) -> None:
+    seen = coloured_patch(name="seen", seed=5, config={"scenes": [{"name": "quick"}]})
+    fresh = coloured_patch(name="fresh", seed=4, config={"scenes": [{"name": "quick"}]})
+    summary = run(tmp_path, patches=[seen, fresh], batteries=[quick_battery(frames=20)])
+    codes = {record.patch: {flag.code for flag in record.flags} for record in summary.records}
+    assert "seen-frames" in codes["seen"]
+    assert "seen-frames" not in codes["fresh"]
+    assert "seen-scenes" in codes["fresh"]
+
+
+MEASURE = """
+    import resource, sys
+    sys.path.insert(0, {tests!r})
+    from pathlib import Path
+    from evaluation_kit import ColourVictim, coloured_patch, quick_battery
+    from physadv.evaluation import evaluate
+    import pyarrow.parquet as pq
+    out = Path({out!r})
+    for number, frames in enumerate({frames!r}):
+        evaluate([coloured_patch()], [ColourVictim()], [quick_battery(frames=frames)], out / str(number), progress=False)
+        file = pq.ParquetFile(out / str(number) / "outcomes.parquet")
+        largest = max(file.metadata.row_group(i).num_rows for i in range(file.num_row_groups))
+        print(frames, largest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_frames(tmp_path: Path) -> None:
+    script = textwrap.dedent(MEASURE).format(
+        tests=str(Path(__file__).parent), out=str(tmp_path), frames=(1000, 4000, 40000)
+    )
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    peaks = [int(line.split()[2]) for line in finished.stdout.splitlines()]
+    groups = [int(line.split()[1]) for line in finished.stdout.splitlines()]
+    assert max(groups) <= ROWS_PER_GROUP
+    assert peaks[2] - peaks[1] < 40, peaks  # MiB: 36,000 frames more, 144,000 rows of about 600 bytes
+    shutil.rmtree(tmp_path)
