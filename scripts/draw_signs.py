@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from lettering import DIN, DIN_NARROW, SERIES_C, SERIES_D, SERIES_E, word
+from lettering import DIN, DIN_DIGITS, DIN_NARROW, SERIES_C, SERIES_D, SERIES_E, word
 from shapely import affinity
 from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
@@ -197,18 +197,18 @@ def us_signal_ahead(face: Polygon) -> list[Layer]:
 @drawing("us/merge")
 def us_merge(face: Polygon) -> list[Layer]:
     main = arrow([(-45, 300), (-45, -160)], 110, 210, 290)
-    joining = band([(150, 285), (150, 235), *arc((60, 235), 90, 0, -38), (-45, 10)], 100)
+    joining = band([(190, 260), (110, 120), (-45, -60)], 80)
     low = box(-300, -400, 300, 285)
     return [*us_warning(face), Layer(BLACK, main.union(joining).intersection(low))]
 
 
 @drawing("us/added-lane")
 def us_added_lane(face: Polygon) -> list[Layer]:
-    main = arrow([(-140, 275), (-140, -110)], 88, 180, 225)
-    path = [(220, 205), (165, 135), *arc((200, 20), 100, 132, 180), (100, -50)]
+    main = arrow([(-160, 255), (-160, -110)], 88, 180, 225)
+    path = [(240, 190), (185, 120), *arc((215, 20), 90, 132, 180), (125, -50)]
     dashes = [box(-18, y, 6, y + 70) for y in (-330, -215, -100)]
-    wedge = [band([(-6, 60), (-6, 20)], 22), band([(-6, 50), (60, 220)], 22), band([(-6, 50), (-6, 260)], 22)]
-    return [*us_warning(face), Layer(BLACK, unary_union([main, arrow(path, 84, 170, 215), *dashes, *wedge]))]
+    wedge = [band([(-6, 15), (-6, 330)], 26), band([(-6, 20), (45, 140), (120, 240)], 26)]
+    return [*us_warning(face), Layer(BLACK, unary_union([main, arrow(path, 84, 165, 205), *dashes, *wedge]))]
 
 
 @drawing("us/lane-ends")
@@ -262,7 +262,7 @@ def de_yield(face: Polygon) -> list[Layer]:
 def de_speed_limit(number: int) -> Drawing:
     def draw(face: Polygon) -> list[Layer]:
         digits = str(number)
-        style, height = (DIN, 262) if len(digits) == 2 else (DIN_NARROW, 240)
+        style, height = (DIN_DIGITS, 262) if len(digits) == 2 else (DIN_NARROW, 250)
         return [*de_ban(face), Layer(BLACK, word(digits, style, height=height))]
 
     return draw

@@ -30,6 +30,7 @@ class Style:
         squareness: exponent of the superellipse that turns the corners (2 is an ellipse).
         spacing: of the letters, relative to the default.
         overshoot: how far round letters reach beyond flat ones.
+        hooked_six: whether the stem of a 6 curls over its bowl; in DIN 1451 it is straight.
     """
 
     stroke: float = 0.14
@@ -38,13 +39,15 @@ class Style:
     squareness: float = 2.35
     spacing: float = 1.0
     overshoot: float = 0.012
+    hooked_six: bool = True
 
 
 SERIES_C = Style()
 SERIES_D = Style(stroke=0.155, stretch=1.19)
 SERIES_E = Style(stroke=0.17, stretch=1.36)
-DIN = Style(stroke=1 / 7, stretch=1.0, flat=0.34, squareness=2.0, overshoot=0.0)
-DIN_NARROW = Style(stroke=0.135, stretch=0.80, flat=0.44, squareness=2.0, spacing=0.8, overshoot=0.0)
+DIN = Style(stroke=1 / 7, flat=0.34, squareness=2.0, overshoot=0.0, hooked_six=False)
+DIN_DIGITS = replace(DIN, spacing=0.6)
+DIN_NARROW = replace(DIN, stroke=0.14, stretch=0.83, flat=0.44, spacing=0.65)
 
 WIDTHS = {
     **dict(zip("ACDEFGHI", (0.625, 0.53, 0.53, 0.484, 0.484, 0.53, 0.53, 0.14), strict=True)),
@@ -148,7 +151,8 @@ class Glyph:
         return (x0 + half, x1 - half) if x1 > x0 else (x0 - half, x1 + half)
 
     def shape(self) -> BaseGeometry:
-        return unary_union(self._parts).intersection(box(0, -1, self.w, 2))
+        beyond = self.style.overshoot
+        return unary_union(self._parts).intersection(box(0, -beyond, self.w, 1 + beyond))
 
 
 def _round(g: Glyph) -> Glyph:
@@ -230,10 +234,8 @@ def _one(g: Glyph) -> Glyph:
 
 def _two(g: Glyph) -> Glyph:
     pen = g.pen(g.l, 0.29).line(g.l, 0.27).turn(g.cx, g.ot, leaving="v").turn(g.r, 0.27, leaving="h")
-    pen.bend((g.r, 0.45), (g.r - 0.12 * g.w, 0.52), (g.cx, 0.68)).bend(
-        (g.l + 0.1 * g.w, 0.80), (g.l, 0.86), (g.l, g.b), steps=12
-    )
-    return g.stroke(pen).bar(0, g.b, g.w, g.b)
+    pen.bend((g.r, 0.42), (g.r - 0.06 * g.w, 0.47), (g.cx + 0.16 * g.w, 0.60)).line(g.l + 0.2 * g.s, 1 - 0.6 * g.s)
+    return g.stroke(pen.line(g.l - 0.2 * g.s, 1)).bar(0, g.b, g.w, g.b)
 
 
 def _three(g: Glyph) -> Glyph:
@@ -250,14 +252,15 @@ def _five(g: Glyph) -> Glyph:
 
 
 def _six(g: Glyph) -> Glyph:
-    middle = 0.68
-    loop = g.pen(g.cx, 0.405).turn(g.r, middle, leaving="h").turn(g.cx, g.ob, leaving="v")
-    loop.turn(g.l, middle, leaving="h").turn(g.cx, 0.405, leaving="v")
-    g.ring(loop)
-    half = g.style.flat / 2
-    return g.stroke(
-        g.pen(g.l, middle).line(g.l, 0.5 - half).turn(g.cx, g.ot, leaving="v").turn(g.r - 0.02, 0.27, leaving="h")
-    )
+    top, middle = (0.405, 0.68) if g.style.hooked_six else (0.44, 0.69)
+    loop = g.pen(g.cx, top).turn(g.r, middle, leaving="h").turn(g.cx, g.ob, leaving="v")
+    g.ring(loop.turn(g.l, middle, leaving="h").turn(g.cx, top, leaving="v"))
+    stem = g.pen(g.l, middle)
+    if g.style.hooked_six:
+        stem.line(g.l, 0.5 - g.style.flat / 2).turn(g.cx, g.ot, leaving="v").turn(g.r - 0.02, 0.27, leaving="h")
+    else:
+        stem.bend((g.l, 0.52), (g.l + 0.1 * g.w, 0.44), (g.l + 0.2 * g.w, 0.33)).line(g.cx + 0.2 * g.w, -0.1)
+    return g.stroke(stem)
 
 
 def _eight(g: Glyph) -> Glyph:

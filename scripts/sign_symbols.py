@@ -142,5 +142,4 @@ def car() -> BaseGeometry:
     cabin = Polygon([(-0.44, -0.04), (-0.33, -0.34), (0.33, -0.34), (0.44, -0.04)]).buffer(0.03)
     window = Polygon([(-0.34, -0.08), (-0.26, -0.28), (0.26, -0.28), (0.34, -0.08)])
     wheels = unary_union([rounded_box(side - 0.09, 0.2, side + 0.09, 0.40, 0.03) for side in (-0.36, 0.36)])
-    lights = unary_union([disc(side, 0.08, 0.06) for side in (-0.36, 0.36)])
-    return unary_union([body, cabin, wheels]).difference(window).difference(lights)
+    return unary_union([body, cabin, wheels]).difference(window)

@@ -4,8 +4,8 @@
 
 FOLDER (or PHYSADV_DATA) holds GTSRB as torchvision lays it out: ``gtsrb/GTSRB/Training/000cc/*.ppm`` with ``GT-*.csv``,
 ``gtsrb/GTSRB/Final_Test/Images`` and ``gtsrb/GT-final_test.csv``. Learns from photographs alone at first, then from
-photographs mixed with frames of the shipped signs, unpainted, in the simulated roadside. Stopped at any moment, the same
-command goes on from its last checkpoint. Writes the weights, and prints the tables of the model card; ``--measure``
+photographs mixed with frames of the shipped signs, unpainted, in the simulated roadside. Stopped at any moment, the
+same command goes on from its last checkpoint. Writes the weights, and prints the model card's tables; ``--measure``
 prints those of weights that exist. Half an hour on one core.
 """
 
@@ -46,7 +46,7 @@ SIZE = 32
 CLASSES = 43
 TEXTURE = 512
 WARM_UP = 200
-SAVE_EVERY = 200
+SAVE_EVERY = 100
 WEIGHTS = SHIPPED / "gtsrb-cnn.safetensors"
 SYMMETRIC = (11, 12, 13, 15, 17, 18, 22, 26, 30, 35)
 """Classes whose mirror image is the same sign."""
@@ -353,7 +353,7 @@ class RoadsideFrames:
         self.signs = list(known_signs().items())
         self.scene, self.seed = load_scene(scene), seed
 
-    def draw(self, count: int, call: int, *, kinds: int = 4) -> tuple[Tensor, Tensor]:
+    def draw(self, count: int, call: int, *, kinds: int = 2) -> tuple[Tensor, Tensor]:
         """``count`` frames of ``kinds`` signs and their classes; new ones for each ``call``, always the same."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + call)
         chosen = torch.randperm(len(self.signs), generator=generator)[:kinds].tolist()
@@ -473,7 +473,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=os.environ.get("PHYSADV_DATA"), help="data folder [PHYSADV_DATA]")
     parser.add_argument("--extra-npz", type=Path, help="further training pictures, packed; see read_packed")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="weights to write [those that are shipped]")
-    parser.add_argument("--steps", type=int, default=3500)
+    parser.add_argument("--steps", type=int, default=2800)
     parser.add_argument("--roadside-from", type=int, default=1800, help="the step at which roadside frames join in")
     parser.add_argument(
         "--roadside-share", type=float, default=0.2, help="of a batch, from then on; 0: photographs alone"

@@ -129,7 +129,10 @@ def test_the_summary_agrees_with_the_table(done: tuple[Path, Summary]) -> None:
     read = [row["correct"] for row in by["clean"]]
     assert 0 < sum(read) < len(read)
     assert (record.clean_accuracy.hits, record.clean_accuracy.n) == (sum(read), 540)
-    for subject, success in [("patch", record.patch_success), *zip(("clean", "grey", "random"), record.controls, strict=True)]:
+    for subject, success in [
+        ("patch", record.patch_success),
+        *zip(("clean", "grey", "random"), record.controls, strict=True),
+    ]:
         assert success.subject == subject
         hits = [row["fooled_untargeted"] for row in by[subject]]
         assert success.untargeted_raw.hits == sum(hits)
@@ -419,8 +422,9 @@ MEASURE = """
     import pyarrow.parquet as pq
     out = Path({out!r})
     for number, frames in enumerate({frames!r}):
-        evaluate([coloured_patch()], [ColourVictim()], [quick_battery(frames=frames)], out / str(number), progress=False)
-        file = pq.ParquetFile(out / str(number) / "outcomes.parquet")
+        folder, battery = out / str(number), quick_battery(frames=frames)
+        evaluate([coloured_patch()], [ColourVictim()], [battery], folder, progress=False)
+        file = pq.ParquetFile(folder / "outcomes.parquet")
         largest = max(file.metadata.row_group(i).num_rows for i in range(file.num_row_groups))
         print(frames, largest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

@@ -139,7 +139,8 @@ def test_difference_of_drives_counts_drives() -> None:
     first, second = np.ones(600, bool), np.zeros(600, bool)
     found = difference(first, second, drives)
     assert found.value == 1.0
-    assert found.low < 0.6  # six drives, not 600 frames
+    # Student's quantile with 5 degrees of freedom times the root of half a drive's variance: sqrt(0.5) / 6
+    assert found.low == pytest.approx(1 - 2.570582 * 0.5**0.5 / 6)
     assert found.p_value == pytest.approx(2 / 64)
     assert found.test == "sign-test-by-approach"
 
@@ -155,6 +156,16 @@ def test_difference_is_antisymmetric(rows: list[tuple[bool, bool]]) -> None:
     assert (forth.low, forth.high) == pytest.approx((-back.high, -back.low))
     assert -1 <= forth.low <= forth.value + 1e-12
     assert forth.value - 1e-12 <= forth.high <= 1
+
+
+def test_difference_of_drives_by_hand() -> None:
+    # drives' differences 1, 1/2, 1/2, 0: mean 1/2, squared deviations of the sums 1 + 0 + 0 + 1
+    drives = np.repeat(np.arange(4), 2)
+    found = difference(flags("###.##.#"), flags("...." + ".#.#"), drives)
+    assert found.value == 0.5
+    reach = 3.182446 * ((4 / 3 * 2 + 0.5 * 4) / 64) ** 0.5
+    assert (found.low, found.high) == pytest.approx((0.5 - reach, min(1.0, 0.5 + reach)), rel=1e-5)
+    assert found.p_value == pytest.approx(2 / 8)
 
 
 def test_difference_refuses_unpaired_frames() -> None:

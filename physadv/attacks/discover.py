@@ -45,8 +45,8 @@ def attribution(
 ) -> Tensor:
     """What each texel of a full-face paint contributes to the goal, ``[P, P]``; negative where it hinders.
 
-    Integrated gradients (Sundararajan et al. 2017, eq. 1) of the mean loss from the bare to the painted sign: the texels'
-    shares add up to what the whole paint gains. The rule is the midpoint rule, each midpoint on frames of its own.
+    Integrated gradients (Sundararajan et al. 2017, eq. 1) of the mean loss from the bare to the painted sign: the
+    texels' shares add up to what the whole paint gains. By the midpoint rule, each midpoint on frames of its own.
     """
     change = face.change(theta.detach())
     total = torch.zeros_like(change)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from physadv.attacks.goals import Goal
@@ -250,11 +250,8 @@ class Checkpoint:
         }
         meta = {"identity": self._identity, "stage": name, "snapshot": plain, "extra": extra}
         with atomic_path(self.path) as temporary:
-            save_file(
-                {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()},
-                str(temporary),
-                metadata={"physadv": json.dumps(meta)},
-            )
+            plain_tensors = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+            temporary.write_bytes(save(plain_tensors, metadata={"physadv": json.dumps(meta)}))
         self._written = time.perf_counter()
 
     def read(self, device: torch.device) -> tuple[str, Snapshot, dict[str, Any]] | None:
@@ -273,7 +270,7 @@ class Checkpoint:
             raise PhysadvError(f"{self.path}: not a readable checkpoint; remove it to start anew") from error
         if meta["identity"] != self._identity:
             raise PhysadvError(
-                f"{self.path.parent}: holds the checkpoint of another design; choose another --out, or remove that folder"
+                f"{self.path.parent}: holds the checkpoint of another design; choose another --out, or remove the folder"
             )
         plain = {**meta["snapshot"]}
         for key in ("losses", "successes"):

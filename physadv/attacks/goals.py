@@ -15,9 +15,18 @@ from physadv.victims import Victim
 
 
 def margin(logits: Tensor, wanted: Tensor) -> Tensor:
-    """Largest other logit minus the wanted one, ``[N]``: negative where the wanted class wins (Carlini & Wagner 2017)."""
+    """Largest other logit minus the wanted one, ``[N]``: negative where the wanted class wins (Carlini & Wagner)."""
     others = logits.scatter(1, wanted[:, None], -torch.inf)
     return others.amax(1) - logits.gather(1, wanted[:, None])[:, 0]
+
+
+def _robust(lead: Tensor) -> Tensor:
+    """Loss of the lead that is to be lost: flat once a frame is won, and slow to grow where a frame is hopeless.
+
+    Success is a share of frames, so the few that nothing can win (a face nearly edge-on, a blur) must not drive the
+    search, as they would under the cross-entropy; a logarithm still passes their gradient, where a sigmoid's would die.
+    """
+    return torch.log1p(F.softplus(lead))
 
 
 @dataclass(frozen=True)
@@ -49,9 +58,9 @@ class Untargeted(Goal):
     """Any class but the sign's own."""
 
     def loss(self, logits: Tensor) -> Tensor:
-        """Softplus of the true class's lead."""
+        """From the true class's lead."""
         true = torch.full((len(logits),), self.true_class, device=logits.device)
-        return F.softplus(-margin(logits, true))
+        return _robust(-margin(logits, true))
 
     def success(self, logits: Tensor) -> Tensor:
         """The prediction is wrong."""
@@ -65,8 +74,8 @@ class Targeted(Goal):
     target: int
 
     def loss(self, logits: Tensor) -> Tensor:
-        """Softplus of the strongest other class's lead over the target."""
-        return F.softplus(margin(logits, torch.full((len(logits),), self.target, device=logits.device)))
+        """From the strongest other class's lead over the target."""
+        return _robust(margin(logits, torch.full((len(logits),), self.target, device=logits.device)))
 
     def success(self, logits: Tensor) -> Tensor:
         """The prediction is the target."""

@@ -28,6 +28,10 @@ class Perturbation(ABC):
     def project(self, theta: Tensor) -> Tensor:
         """The nearest admissible parameters."""
 
+    @abstractmethod
+    def finish(self, theta: Tensor) -> tuple[Mask, Tensor]:
+        """Mask and sRGB colours ``[3, P, P]`` (on the CPU) of the patch that is made from ``theta``."""
+
     def penalty(self, theta: Tensor) -> Tensor:
         """What else is unwanted of the paint, a scalar; 0 if nothing is."""
         return theta.new_zeros(())
@@ -77,6 +81,10 @@ class Sticker(Perturbation):
         """Into the colours' range."""
         return self.paint.project(theta)
 
+    def finish(self, theta: Tensor) -> tuple[Mask, Tensor]:
+        """The mask, and the colours that are printed."""
+        return self.mask, self.paint.finalize(theta).cpu()
+
     def penalty(self, theta: Tensor) -> Tensor:
         """Weighted total variation and non-printability, of the printed colour."""
         total = theta.new_zeros(())
@@ -92,7 +100,8 @@ class Sticker(Perturbation):
 class FullFace(Sticker):
     """Colour over the whole face with an L1 penalty on what differs from the sign: RP2's first stage.
 
-    The penalty makes the change sparse, so that what is left says where paint matters (Eykholt et al. 2018, section 3.2.1).
+    The penalty makes the change sparse, so that what is left says where paint matters (Eykholt et al. 2018, section
+    3.2.1).
     """
 
     def __init__(

@@ -17,12 +17,13 @@ from torch.nn import functional as F
 from physadv.attacks.discover import Discover, attribution
 from physadv.attacks.engine import Budget, Checkpoint, FrameStream, Listener, Run, Snapshot, design_seed
 from physadv.attacks.goals import Goal, build_goal
-from physadv.attacks.perturbations import FullFace, Sticker
+from physadv.attacks.graffiti import Graffiti, Strokes
+from physadv.attacks.perturbations import FullFace, Perturbation, Sticker
 from physadv.attacks.searches import Adam, AnySearch, Search
 from physadv.core.config import Config
 from physadv.core.errors import PhysadvError
 from physadv.patches import (
-    Mask,
+    MaskConfig,
     MaskField,
     PaintConfig,
     Patch,
@@ -31,6 +32,7 @@ from physadv.patches import (
     discover_mask,
     load_palette,
     new_patch,
+    parse_mask,
     save_patch,
 )
 from physadv.scenes import PaintedSign, Scene, load_scene
@@ -167,7 +169,7 @@ class _Design:
         self.paint = config.paint
         self.palette = load_palette()
 
-    def run(self, stage: str, perturbation: Sticker, budget: Budget, *, stop_at: float) -> Run:
+    def run(self, stage: str, perturbation: Perturbation, budget: Budget, *, stop_at: float) -> Run:
         """A run with this design's parts."""
         return Run(
             stage=stage,
@@ -184,11 +186,13 @@ class _Design:
             listener=self.listener,
         )
 
-    def sticker(self, mask: Mask) -> Sticker:
-        """The perturbation for a mask."""
+    def perturbation(self, mask: MaskConfig) -> Perturbation:
+        """What may change, for a mask."""
+        if isinstance(mask, Strokes):
+            return Graffiti(self.parts.sign, mask, px=self.parts.px, device=self.parts.device)
         return Sticker(
             self.parts.sign,
-            mask,
+            build_mask(mask, self.parts.sign, px=self.parts.px),
             self.paint,
             px=self.parts.px,
             device=self.parts.device,
@@ -212,8 +216,8 @@ class _Design:
             raise
         return snapshot
 
-    def __call__(self) -> tuple[Mask, Snapshot, Run]:
-        """Mask, best snapshot and its run."""
+    def __call__(self) -> tuple[Snapshot, Run]:
+        """Best snapshot and its run."""
         saved = self.checkpoint.read(self.parts.device) if self.checkpoint else None
         name, snapshot, extra = saved or ("", None, {})
         seconds = self.config.seconds
@@ -224,11 +228,9 @@ class _Design:
                 start = snapshot if name == "discover" else None
                 extra["stickers"] = self._discover(mask_config, budget.share(mask_config.share), start)
                 name, snapshot = "", None
-            mask = build_mask(extra["stickers"], self.parts.sign, px=self.parts.px)
             budget = budget.share(1.0 - mask_config.share)
-        else:
-            mask = build_mask(mask_config, self.parts.sign, px=self.parts.px)
-        perturbation = self.sticker(mask)
+            mask_config = parse_mask(extra["stickers"])
+        perturbation = self.perturbation(mask_config)
         first = int(name.removeprefix("run ")) if name.startswith("run ") else 0
         best: Snapshot | None = None
         for number in range(first, self.config.restarts):
@@ -240,7 +242,7 @@ class _Design:
             if done.held >= 3:
                 break
         assert best is not None
-        return mask, best, run
+        return best, run
 
     def _discover(self, config: Discover, budget: Budget, start: Snapshot | None) -> dict[str, Any]:
         """RP2's first stage: a sparse change of the whole face, thresholded into stickers."""
@@ -304,7 +306,7 @@ def _flags(snapshot: Snapshot) -> list[str]:
     return flags
 
 
-def _bundle(config: DesignConfig, parts: _Parts, mask: Mask, best: Snapshot, run: Run, *, name: str) -> Patch:
+def _bundle(config: DesignConfig, parts: _Parts, best: Snapshot, run: Run, *, name: str) -> Patch:
     """The patch with its record."""
     assert best.best_theta is not None
     target = parts.goal.target_class
@@ -320,7 +322,7 @@ def _bundle(config: DesignConfig, parts: _Parts, mask: Mask, best: Snapshot, run
         "flags": _flags(best),
     }
     with torch.no_grad():
-        paint = config.paint.finalize(best.best_theta).cpu()
+        mask, paint = run.perturbation.finish(best.best_theta)
     victim = parts.victim
     return new_patch(
         parts.sign,
@@ -344,8 +346,7 @@ def prepare_step(config: DesignConfig, victim: Victim, *, goal: Goal, search: Se
     parts = _prepare(config, victim)
     parts = replace(parts, goal=goal)
     maker = _Design(config, parts, None, None)
-    perturbation = maker.sticker(build_mask(config.mask, parts.sign, px=parts.px))
-    run = maker.run("bench", perturbation, Budget(1, None), stop_at=2.0)
+    run = maker.run("bench", maker.perturbation(config.mask), Budget(1, None), stop_at=2.0)
     now = run.begin(torch.Generator().manual_seed(0))
 
     def step() -> None:
@@ -388,8 +389,8 @@ def design(
     parts = _prepare(config, victim)
     with under_attack(parts.victim):
         spent_s = time.perf_counter() - started
-        mask, best, run = _Design(config, parts, checkpoint, listener, spent_s)()
-    patch = _bundle(config, parts, mask, best, run, name=out.name if out else "patch")
+        best, run = _Design(config, parts, checkpoint, listener, spent_s)()
+    patch = _bundle(config, parts, best, run, name=out.name if out else "patch")
     if out is not None:
         save_patch(patch, out, replace=True)
     return patch

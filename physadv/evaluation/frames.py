@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -11,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from physadv.core.errors import PhysadvError
-from physadv.evaluation.outcomes import numpy_column
+from physadv.evaluation.outcomes import numpy_column, select
 from physadv.evaluation.statistics import Flags, Groups
 from physadv.evaluation.summary import GoalKind, Subject
 
 SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 _COUNTS = ("entry", "index", "seed", "approach", "frames_per_approach")
+_KEYS = ("entry", "index")
 _REALS = ("time_s", "distance_m", "angle_deg")
 _SCENERY = ("scene", "light_name", "weather")
 _NUMBERS = ("probability", "true_probability", "target_probability")
@@ -124,18 +123,21 @@ class Frames:
 
 
 class _Column:
-    """Batches of one subject's columns, gathered."""
+    """Batches of one subject's columns, gathered; what all subjects share is kept of the patch alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, subject: str) -> None:
+        whole = subject == "patch"
+        self._values = (*(_COUNTS if whole else _KEYS), *(_REALS if whole else ()), *_NUMBERS, *_FLAGS)
+        self._named = (*_SCENERY, "predicted", "true_class", "target_class") if whole else ("predicted",)
         self.parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in _COLUMNS}
         self.names: dict[str, dict[str, int]] = {}
 
     def add(self, batch: pa.RecordBatch) -> None:
-        for name in (*_COUNTS, *_REALS, *_NUMBERS, *_FLAGS):
+        for name in self._values:
             self.parts[name].append(numpy_column(batch, name).astype(_TYPES.get(name, np.float32)))
         severity = batch.column("severity").fill_null(0)
         self.parts["severity"].append(severity.to_numpy(zero_copy_only=False).astype(np.int16))
-        for name in (*_SCENERY, "predicted", "true_class", "target_class"):
+        for name in self._named:
             self.parts[name].append(self._codes(name, batch.column(name)))
 
     def _codes(self, name: str, column: pa.DictionaryArray) -> Codes:
@@ -162,13 +164,13 @@ _TYPES: dict[str, type[np.generic]] = {
 
 
 def read_frames(path: Path, *, patch: str, victim: str, battery: str) -> Frames:
-    """The frames of a record; about 150 bytes a frame are held, whatever else is in the table.
+    """The frames of a record; about 200 bytes a frame are held, whatever else is in the table.
 
     Raises:
         PhysadvError: the table has no such record, or its subjects were not seen in the same frames.
     """
-    columns: dict[str, _Column] = {subject: _Column() for subject in SUBJECTS}
-    for batch in _scan(path, patch=patch, victim=victim, battery=battery):
+    columns: dict[str, _Column] = {subject: _Column(subject) for subject in SUBJECTS}
+    for batch in select(path, _COLUMNS, patch=patch, victim=victim, battery=battery):
         subjects = batch.column("subject")
         for subject in pc.unique(subjects.dictionary_decode()).to_pylist():
             columns[subject].add(batch.filter(pc.equal(subjects, subject)))
@@ -181,14 +183,6 @@ def read_frames(path: Path, *, patch: str, victim: str, battery: str) -> Frames:
             raise PhysadvError(f"{path}: subject {subject!r} was not seen in the same frames as patch {patch!r}")
     seen = {subject: _seen(columns[subject], orders[subject]) for subject in SUBJECTS}
     return _assemble(columns["patch"], orders["patch"], seen)
-
-
-def _scan(path: Path, *, patch: str, victim: str, battery: str) -> Iterator[pa.RecordBatch]:
-    wanted = (ds.field("patch") == patch) & (ds.field("victim") == victim) & (ds.field("battery") == battery)
-    scanner = ds.dataset(path, format="parquet").scanner(
-        columns=list(_COLUMNS), filter=wanted, batch_size=8192, batch_readahead=1, use_threads=False
-    )
-    yield from (batch for batch in scanner.to_batches() if len(batch))
 
 
 def _keys(column: _Column) -> npt.NDArray[np.int64]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import pyarrow.dataset as ds
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from PIL import Image
 from torch import Tensor
@@ -14,6 +16,7 @@ from torch import Tensor
 from physadv.core.color import linear_to_srgb, to_uint8
 from physadv.core.files import atomic_path
 from physadv.evaluation.frames import SUBJECTS, Frames
+from physadv.evaluation.outcomes import select
 from physadv.evaluation.summary import Picture, Subject
 from physadv.scenes import Conditions, PaintedSign, Scene
 
@@ -65,17 +68,14 @@ class Album:
     def _conditions(self, entry: int, index: Sequence[int]) -> Conditions:
         """The conditions of these frames, from the table."""
         patch, victim, battery = self.keys
-        wanted = (
-            ds.field("index").isin(list(index))
-            & (ds.field("entry") == entry)
-            & (ds.field("subject") == "patch")
-            & (ds.field("patch") == patch)
-            & (ds.field("victim") == victim)
-            & (ds.field("battery") == battery)
-        )
         names = [field.name for field in fields(Conditions)]
-        found = ds.dataset(self.table, format="parquet").to_table(columns=names, filter=wanted)
-        columns = {name: found.column(name).to_numpy() for name in names}
+        rows = select(self.table, [*names, "entry"], patch=patch, victim=victim, battery=battery, subject="patch")
+        wanted = pa.array(index, pa.int64())
+        found = [
+            part.filter(pc.and_(pc.equal(part.column("entry"), entry), pc.is_in(part.column("index"), wanted)))
+            for part in rows
+        ]
+        columns = {name: np.concatenate([part.column(name).to_numpy() for part in found]) for name in names}
         row_of = {int(number): row for row, number in enumerate(columns["index"])}
         order = [row_of[number] for number in index]
         conditions = Conditions.from_columns({name: column[order] for name, column in columns.items()})

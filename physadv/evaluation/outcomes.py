@@ -6,6 +6,7 @@ so a killed run resumes at the first part that is missing. Nothing ever holds mo
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -15,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from physadv.core.errors import PhysadvError
@@ -137,12 +139,25 @@ def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[p
         PhysadvError: missing or damaged.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=list(columns) if columns else None)
     except FileNotFoundError as error:
         raise PhysadvError(f"{path}: no such table") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise PhysadvError(f"{path}: not a readable Parquet table ({error})") from error
+
+
+def select(path: Path, columns: Sequence[str], **keys: str) -> Iterator[pa.RecordBatch]:
+    """The rows whose name columns (``patch``, ``victim``, ``battery``, ``subject`` ...) are as ``keys`` say.
+
+    Raises:
+        PhysadvError: the table is missing or damaged.
+    """
+    for batch in read_batches(path, list(dict.fromkeys([*columns, *keys]))):
+        wanted = functools.reduce(pc.and_, (pc.equal(batch.column(name), value) for name, value in keys.items()))
+        found = batch.filter(wanted)
+        if len(found):
+            yield found.select(list(columns))
 
 
 def check_version(path: Path) -> int:

@@ -47,15 +47,6 @@ def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
-def residual_sums(hits: Flags, groups: Groups | None) -> npt.NDArray[np.float64]:
-    """Sum over each drive (or frame) of ``hit - share``: what the variance of the share is made of."""
-    residuals = np.asarray(hits.astype(np.float64) - hits.mean())
-    if groups is None:
-        return residuals
-    _, member = np.unique(groups, return_inverse=True)
-    return np.asarray(np.bincount(member, weights=residuals), dtype=np.float64)
-
-
 def effective_size(hits: Flags, groups: Groups | None, confidence: float = CONFIDENCE) -> float:
     """Effective sample size of ``hits`` in drives ``groups`` (see the module), at least 1 and at most n."""
     n = len(hits)
@@ -106,9 +97,10 @@ def rate(hits: Flags, groups: Groups | None = None) -> Rate:
 def difference(first: Flags, second: Flags, groups: Groups | None = None) -> Difference:
     """Share of ``first`` minus share of ``second`` on the same frames, with its interval and a paired test.
 
-    The interval squares and adds the limits of the two shares and their correlation: Newcombe (1998, Statistics in
-    Medicine 17:2635-2650, method 10, with his continuity correction of phi); with drives the same rule (MOVER, Zou &
-    Donner 2008, Statistics in Medicine 27:1693-1702) on the clustered limits and the correlation between drives' sums.
+    Over frames, the interval squares and adds the limits of the two shares and their correlation: Newcombe (1998,
+    Statistics in Medicine 17:2635-2650, method 10, with his continuity correction of phi). Over drives, it is Student's
+    on the drives' sums of the paired differences (Obuchowski 1998, Statistics in Medicine 17:1495-1507), whose variance
+    is given half a drive of maximal variance more, as in :func:`effective_size` and for the same reason.
     """
     if len(first) != len(second):
         raise ValueError(f"difference: {len(first)} and {len(second)} frames cannot be paired")
@@ -117,7 +109,7 @@ def difference(first: Flags, second: Flags, groups: Groups | None = None) -> Dif
     if len(first) == 0:
         return Difference(value=None, low=None, high=None, n=0, first_only=0, second_only=0, p_value=None, test=test)
     a, b = rate(first, groups), rate(second, groups)
-    low, high = _square_and_add(a, b, _correlation(first, second, groups))
+    low, high = _square_and_add(a, b, _phi(first, second)) if groups is None else _student(first, second, groups)
     wins, losses = (first_only, second_only) if groups is None else _won_drives(first, second, groups)
     return Difference(
         value=cast(float, a.value) - cast(float, b.value),
@@ -152,19 +144,30 @@ def _square_and_add(a: Rate, b: Rate, correlation: float) -> tuple[float, float]
     return max(-1.0, p - q - reach(p - pl, qu - q)), min(1.0, p - q + reach(pu - p, q - ql))
 
 
-def _correlation(first: Flags, second: Flags, groups: Groups | None) -> float:
-    """Of the two shares: phi over frames, corrected as Newcombe does, or between the residual sums of drives."""
-    if groups is None:
-        both, neither = int(np.sum(first & second)), int(np.sum(~first & ~second))
-        one, other = int(np.sum(first & ~second)), int(np.sum(second & ~first))
-        margins = float(both + one) * (other + neither) * (both + other) * (one + neither)
-        if margins == 0.0:
-            return 0.0
-        excess = both * neither - one * other
-        return (max(excess - len(first) / 2.0, 0.0) if excess > 0 else excess) / math.sqrt(margins)
-    x, y = residual_sums(first, groups), residual_sums(second, groups)
-    spread = math.sqrt(float((x * x).sum()) * float((y * y).sum()))
-    return float(np.clip((x * y).sum() / spread, -1.0, 1.0)) if spread > 1e-12 else 0.0
+def _phi(first: Flags, second: Flags) -> float:
+    """Correlation of the two shares over frames, corrected for continuity as Newcombe does."""
+    both, neither = int(np.sum(first & second)), int(np.sum(~first & ~second))
+    one, other = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+    margins = float(both + one) * (other + neither) * (both + other) * (one + neither)
+    if margins == 0.0:
+        return 0.0
+    excess = both * neither - one * other
+    return (max(excess - len(first) / 2.0, 0.0) if excess > 0 else excess) / math.sqrt(margins)
+
+
+def _student(first: Flags, second: Flags, groups: Groups) -> tuple[float, float]:
+    gap = first.astype(np.float64) - second.astype(np.float64)
+    n, mean = len(gap), float(gap.mean())
+    _, member = np.unique(groups, return_inverse=True)
+    sizes = np.bincount(member)
+    drives = len(sizes)
+    if drives == 1:
+        return -1.0, 1.0
+    sums = np.bincount(member, weights=gap - mean)
+    prior = PRIOR_DRIVES * (float((sizes**2).sum()) / n) ** 2
+    variance = (drives / (drives - 1) * float((sums**2).sum()) + prior) / n**2
+    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, drives - 1)) * math.sqrt(variance)
+    return max(-1.0, mean - reach), min(1.0, mean + reach)
 
 
 def longest_run(hits: npt.ArrayLike) -> tuple[int, int]:

@@ -210,8 +210,8 @@ def _best_box(
     was least within the widths allowed.
     """
     px = len(worth)
-    wall = float(np.abs(worth).sum()) + 1.0
-    table = _summed(np.where(forbidden, -wall, worth))
+    most = float(np.abs(worth).sum())
+    table = _summed(np.where(forbidden, -2.0 * most - 1.0, worth))
     best: tuple[tuple[int, int, int, int], float] | None = None
     for height in range(min_side, px + 1):
         widest = min(px, max_area // height)
@@ -224,7 +224,7 @@ def _best_box(
         sums = running[:, min_side:] - least[:, : px + 1 - min_side]
         top, column = np.unravel_index(int(np.argmax(sums)), sums.shape)
         total = float(sums[top, column])
-        if total > -wall / 2.0 - 0.5 and (best is None or total > best[1]):
+        if total > -most - 0.5 and (best is None or total > best[1]):
             right = int(column) + min_side
             first = max(0, right - widest)
             left = first + int(np.argmin(running[top, first : right - min_side + 1]))

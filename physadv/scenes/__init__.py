@@ -4,6 +4,7 @@ from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
 from physadv.scenes.config import RoadsideConfig
 from physadv.scenes.geometry import viewing_angle_deg
 from physadv.scenes.library import SCENE_KINDS, load_scene, scene_names
+from physadv.scenes.photographs import Photographs, PhotographsConfig
 from physadv.scenes.roadside import Roadside
 from physadv.scenes.scene import PaintedSign, Scene
 
@@ -13,6 +14,8 @@ __all__ = [
     "SCENE_KINDS",
     "Conditions",
     "PaintedSign",
+    "Photographs",
+    "PhotographsConfig",
     "Roadside",
     "RoadsideConfig",
     "Scene",

@@ -1,8 +1,9 @@
 """What light and lens made of a sign in a photograph: its light's colour, its shading and glare, and its blur.
 
-The model is linear: a pixel is ``light * (albedo * shade + glare)``, with one ``light`` a photograph, and ``shade`` (shadow,
-uneven light) and ``glare`` (what the surface or the air adds regardless of the paint) that vary slowly over the sign. The
-albedo of each of the artwork's colours is what this camera made of it, so that only a change across the sign is shading.
+The model is linear: a pixel is ``light * (albedo * shade + glare)``, with one ``light`` a photograph, and ``shade``
+(shadow, uneven light) and ``glare`` (what surface or air adds, whatever the paint) that vary slowly over the sign. The
+albedo of each of the artwork's colours is what this camera made of it, so that only what changes across the sign is taken
+for shading.
 """
 
 from __future__ import annotations
@@ -88,9 +89,7 @@ class _Art:
         inside = texture[3] > 0.5
         step = sign.extent_mm / px
         to_mm = np.array([[step, 0.0, -sign.extent_mm / 2], [0.0, step, -sign.extent_mm / 2], [0.0, 0.0, 1.0]])
-        shares = [
-            _warped((distance.argmin(0) == k) & inside, to_photo @ to_mm, shape) for k in range(len(colours))
-        ]
+        shares = [_warped((distance.argmin(0) == k) & inside, to_photo @ to_mm, shape) for k in range(len(colours))]
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, round(self.width_px / 80)) + 1,) * 2)
         pure = [cv2.erode(np.asarray(share > 0.98, np.uint8), kernel, borderValue=0) > 0 for share in shares]
         kept = [k for k in range(len(colours)) if pure[k].sum() >= 8]
@@ -170,8 +169,8 @@ def _shading(
 def _blur_px(linear: Plane, art: _Art) -> float:
     """Standard deviation of the edges between the artwork's colours.
 
-    Over two pixels the edge of a Gaussian blur climbs by the share ``P(|Z| < 1/sigma)`` of its height; the median over the
-    artwork's edges is taken, since some have more beside them than one edge.
+    Over two pixels an edge with Gaussian blur climbs by the share ``P(|Z| < 1/sigma)`` of its height; the median over
+    the artwork's edges is taken, since some have another edge beside them.
     """
     edge = (art.shares.max(0, initial=0.0) < 0.9) & (art.shares.sum(0) > 0.99)
     if edge.sum() < 20:

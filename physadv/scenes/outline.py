@@ -2,7 +2,7 @@
 
 The sign's own colour is told from the background by hue and saturation, which light changes little; the hull of what
 it covers is matched to the artwork's corner by corner; the best match is refined to a fraction of a pixel by maximising
-the enhanced correlation coefficient (Evangelidis & Psarakis 2008, IEEE TPAMI 30:1858-1865) between photograph and artwork.
+the enhanced correlation coefficient (Evangelidis & Psarakis 2008, IEEE TPAMI 30:1858-1865) of photograph and artwork.
 What remains is judged by the same correlation, so that a photograph without the sign is refused instead of guessed.
 """
 
@@ -30,9 +30,13 @@ _JUDGE_PX = 64
 _WORK_PX = 256
 _MAX_ROLL_DEG = 50.0
 _MAX_CORNERS = 8
+_ROUNDING = 0.06
+"""Rounding of an outline's corners that is not counted as further corners, as a share of the sign's size."""
 _BLOBS = 3
 _REFINED = 3
 _SMALLEST_SHARE = 0.01
+_LEAST_SEEN = 0.6
+"""Share of the sign that has to lie inside the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,23 +123,17 @@ class _View:
     def agreement(self, to_view: Matrix, template: Template) -> float:
         """Correlation of the planes with the artwork's, on the sign; the mean of both planes."""
         step = _TEMPLATE_PX / _JUDGE_PX
-        to_work = to_view @ template.to_mm @ np.diag([step, step, 1.0])
+        to_judge = centred(to_view @ template.to_mm @ np.diag([step, step, 1.0]))
+
+        def fetched(plane: Plane) -> Plane:
+            return np.asarray(cv2.warpPerspective(plane, to_judge, (_JUDGE_PX, _JUDGE_PX), flags=_INVERSE), np.float32)
+
         mask = _shrunk(template.mask) > 127
-        inside = cv2.warpPerspective(np.ones(self.size[::-1], np.float32), centred(to_work), (_JUDGE_PX,) * 2, flags=_INVERSE)
-        seen = mask & (inside > 0.99)
-        if seen.sum() < 0.6 * mask.sum():
+        seen = mask & (fetched(np.ones(self.size[::-1], np.float32)) > 0.99)
+        if seen.sum() < _LEAST_SEEN * mask.sum():
             return -1.0
-        return float(
-            np.mean(
-                [
-                    _correlation(
-                        cv2.warpPerspective(plane, centred(to_work), (_JUDGE_PX,) * 2, flags=_INVERSE)[seen],
-                        _shrunk(ideal)[seen],
-                    )
-                    for plane, ideal in ((self.score, template.score), (self.shade, template.shade))
-                ]
-            )
-        )
+        pairs = ((self.score, template.score), (self.shade, template.shade))
+        return float(np.mean([_correlation(fetched(plane)[seen], _shrunk(ideal)[seen]) for plane, ideal in pairs]))
 
 
 _HALF = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
@@ -157,7 +155,7 @@ def _correlation(a: Plane, b: Plane) -> float:
 
 
 def _score(pixels: Plane, hue_rad: float | None) -> Plane:
-    """How much a pixel has the sign's own colour, ``[H, W]``: saturation towards its hue, or lightness for a grey sign."""
+    """How much of the sign's own colour a pixel has, ``[H, W]``: saturation towards its hue; of a grey sign, lightness."""
     red, green, blue = (pixels[..., channel] for channel in range(3))
     if hue_rad is None:
         return np.asarray(0.299 * red + 0.587 * green + 0.114 * blue, np.float32)
@@ -190,9 +188,9 @@ def template_of(sign: Sign) -> Template:
     step = sign.extent_mm / _TEMPLATE_PX
     half = sign.extent_mm / 2.0
     to_mm = np.array([[step, 0.0, -half], [0.0, step, -half], [0.0, 0.0, 1.0]])
-    hull = _largest_hulls(np.asarray((score * alpha) > 0.4, np.uint8))[0]
+    hulls = _largest_hulls(np.asarray((score * alpha) > 0.4, np.uint8))
     outline = np.asarray(sign.outline_mm, np.float32)[:, None]
-    corners = cv2.approxPolyDP(outline, 0.02 * sign.extent_mm * 3.0, True)
+    corners = cv2.approxPolyDP(outline, _ROUNDING * sign.extent_mm, True)
     return Template(
         hue_rad=hue,
         score=score,
@@ -200,7 +198,7 @@ def template_of(sign: Sign) -> Template:
         shade=np.ascontiguousarray(pixels[..., channel]),
         mask=np.asarray(cv2.erode((alpha > 0.99).astype(np.uint8), np.ones((3, 3), np.uint8)) * 255, np.uint8),
         to_mm=to_mm,
-        hull_mm=apply(to_mm, hull),
+        hull_mm=apply(to_mm, hulls[0]) if hulls else np.asarray(sign.outline_mm, np.float64),
         corners=len(corners),
     )
 
@@ -297,11 +295,17 @@ def _refine(guess: Located, view: _View, template: Template) -> Located:
 
 
 def _ecc(to_view: Matrix, plane: Plane, ideal: Plane, template: Template, *, blur_px: int) -> Matrix | None:
-    start = centred(np.linalg.inv(to_view @ template.to_mm))
+    start = centred(np.asarray(np.linalg.inv(to_view @ template.to_mm)))
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-5)
     try:
         _, found = cv2.findTransformECC(
-            plane, ideal, np.asarray(start / start[2, 2], np.float32), cv2.MOTION_HOMOGRAPHY, criteria, template.mask, blur_px
+            plane,
+            ideal,
+            np.asarray(start / start[2, 2], np.float32),
+            cv2.MOTION_HOMOGRAPHY,
+            criteria,
+            template.mask,
+            blur_px,
         )
     except cv2.error:  # its way of saying that it did not converge
         return None

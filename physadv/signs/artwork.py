@@ -19,7 +19,7 @@ from physadv.core.errors import PhysadvError
 
 MAX_TEXTURE_PX = 8192
 RENDER_PX = 1024
-"""Smaller textures are averaged from about this: resvg's anti-aliasing has few levels and mixes encoded colours."""
+"""Smaller textures are drawn finer and averaged: resvg's anti-aliasing has few levels and mixes encoded colours."""
 LINES_PER_TEXEL = 16
 """Lines a row of texels on which the outline's coverage is measured."""
 LEAST_COVERED = 0.98
@@ -40,7 +40,7 @@ def rasterize(svg: str, outline_mm: tuple[tuple[float, float], ...], extent_mm: 
     """
     if not 1 <= px <= MAX_TEXTURE_PX:
         raise PhysadvError(f"sign {name!r}: a texture of {px} px is not possible; choose 1 to {MAX_TEXTURE_PX}")
-    finer = math.ceil(RENDER_PX / px)
+    finer = 1 if px >= RENDER_PX else max(2, math.ceil(RENDER_PX / 2 / px))
     alpha = coverage(outline_mm, extent_mm, px)
     artwork = _render(svg, px * finer, name)
     covered = _reduce(artwork[..., 3] * np.float32(1 / 255), px)

@@ -24,7 +24,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 class SignFile(Config):
     """A sign's YAML: what people and programs need to know beside its picture."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$", max_length=100)]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?$", max_length=100)]
     title: Name
     outline: Outline
     sheeting: Name

@@ -1,0 +1,238 @@
+"""A folder of photographs of a sign: where the sign is in each, what light fell on it, and which cannot be used."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from physadv.core.color import from_uint8, srgb_to_linear
+from physadv.core.errors import PhysadvError
+from physadv.core.images import read_image
+from physadv.scenes.appearance import Appearance, estimate
+from physadv.scenes.config import DEFAULTS
+from physadv.scenes.outline import Located, Matrix, Pixels, Template, apply, from_corners, locate, template_of
+from physadv.signs import Sign, load_sign
+from physadv.signs.datasets import DATA_VARIABLE, PICTURES
+
+LARGEST_PX = 1024
+"""Longer side to which larger pictures are shrunk."""
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """One picture of the set.
+
+    Attributes:
+        file: where it lies.
+        pixels: ``[H, W, 3]`` uint8, cropped as the scene asks.
+        to_photo: ``[3, 3]``, mm on the sign to continuous pixels.
+        confidence: agreement of picture and artwork on the sign, -1 to 1 (1 where the corners were given).
+        appearance: its light, shading, glare and blur.
+    """
+
+    file: Path
+    pixels: Pixels
+    to_photo: Matrix
+    confidence: float
+    appearance: Appearance
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A picture that the set does not use, and why."""
+
+    file: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """A folder's pictures with the sign found in them, and those in which it was not."""
+
+    photographs: tuple[Photograph, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@lru_cache(maxsize=8)
+def study_folder(
+    stamps: tuple[tuple[Path, int], ...], sign_name: str, corners: tuple[Path, int] | None, margin: float | None
+) -> Study:
+    """Studies the pictures of a folder; remembered as long as neither they nor the corners' file change.
+
+    Args:
+        stamps: the pictures, each with its time of change.
+        sign_name: of the sign that they show.
+        corners: CSV with homographies (see :func:`read_corners`) and its time of change; the rest is found.
+        margin: room around the sign's box to which a picture is cut, as a share of the box; None: not cut.
+
+    Raises:
+        PhysadvError: a file cannot be read, or the CSV names a picture that is not there.
+    """
+    sign = load_sign(sign_name)
+    template = template_of(sign)
+    given = {} if corners is None else read_corners(corners[0], sign)
+    unknown = set(given) - {file.name for file, _ in stamps}
+    if unknown and corners:
+        raise PhysadvError(f"{corners[0]}: names {sorted(unknown)[0]!r}, which is not in {stamps[0][0].parent}")
+    found: list[Photograph] = []
+    missed: list[LeftOut] = []
+    for file, _ in stamps:
+        result = _study_one(file, sign, template, given.get(file.name), margin)
+        if isinstance(result, Photograph):
+            found.append(result)
+        else:
+            missed.append(LeftOut(file, result))
+    return Study(tuple(found), tuple(missed))
+
+
+def _study_one(
+    file: Path, sign: Sign, template: Template, given: Matrix | None, margin: float | None
+) -> Photograph | str:
+    """The picture, or why it cannot be used."""
+    pixels = read_image(file)
+    located = locate(pixels, template) if given is None else Located(given, 1.0)
+    if located is None:
+        return "nothing in it has the sign's colour and shape"
+    if not located.is_trusted:
+        return f"what looks like the sign agrees with its artwork by only {located.confidence:.2f}"
+    pixels, to_photo = _cropped(pixels, located.to_photo, sign, margin)
+    linear = srgb_to_linear(from_uint8(pixels)).permute(1, 2, 0).contiguous().numpy()
+    try:
+        appearance = estimate(linear, to_photo, sign)
+    except ValueError as error:
+        return str(error)
+    return Photograph(file, pixels, to_photo, located.confidence, appearance)
+
+
+def _cropped(pixels: Pixels, to_photo: Matrix, sign: Sign, margin: float | None) -> tuple[Pixels, Matrix]:
+    """The picture cut to the sign's box with ``margin`` around it (None: not cut), shrunk where it is very large."""
+    if margin is not None:
+        corners = apply(to_photo, sign.outline_mm)
+        room = (corners.max(0) - corners.min(0)) * margin
+        sides = np.array(pixels.shape[1::-1])
+        left, top = np.clip(np.floor(corners.min(0) - room), 0, sides - 2).astype(int)
+        right, bottom = np.clip(np.ceil(corners.max(0) + room), [left + 2, top + 2], sides).astype(int)
+        pixels = np.ascontiguousarray(pixels[top:bottom, left:right])
+        to_photo = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top], [0.0, 0.0, 1.0]]) @ to_photo
+    height, width = pixels.shape[:2]
+    if max(height, width) <= LARGEST_PX:
+        return pixels, to_photo
+    share = LARGEST_PX / max(height, width)
+    size = (max(2, round(width * share)), max(2, round(height * share)))
+    smaller = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return smaller, np.diag([size[0] / width, size[1] / height, 1.0]) @ to_photo
+
+
+def read_corners(path: Path, sign: Sign) -> dict[str, Matrix]:
+    """Homographies ``[3, 3]`` by picture's name, from a CSV with a header.
+
+    Columns are ``file`` and either ``h11 ... h33`` (one row a picture: mm on the sign, x right, y down, centre at the
+    origin, to pixels), or ``x_px, y_px, x_mm, y_mm`` (a row a point, at least four points a picture), or ``x_px, y_px``
+    alone (the corners of the sign's outline in its order). Pixel i covers i to i + 1: its centre is at i + 0.5.
+
+    Raises:
+        PhysadvError: unreadable, other columns, too few points, or points that determine no homography.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            columns = set(reader.fieldnames or ())
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PhysadvError(f"{path}: cannot be read as CSV ({error})") from error
+    terms = tuple(f"h{i}{j}" for i in (1, 2, 3) for j in (1, 2, 3))
+    by_file: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        by_file.setdefault(str(row.get("file")), []).append(row)
+    for names in (terms, ("x_px", "y_px", "x_mm", "y_mm"), ("x_px", "y_px")):
+        if columns == {"file", *names}:
+            return {name: _homography(path, name, _numbers(path, part, names), sign) for name, part in by_file.items()}
+    raise PhysadvError(
+        f"{path}: its columns are {', '.join(sorted(columns)) or 'missing'}; they should be file and h11 ... h33, or "
+        "file, x_px, y_px and, where the points are not the outline's corners, x_mm, y_mm"
+    )
+
+
+def _numbers(path: Path, rows: Sequence[Mapping[str, str]], names: Sequence[str]) -> Matrix:
+    try:
+        values = np.array([[float(row[name]) for name in names] for row in rows], np.float64)
+    except (TypeError, ValueError) as error:
+        raise PhysadvError(f"{path}: {rows[0]['file']}: {error}; every value should be a number") from error
+    if not np.isfinite(values).all():
+        raise PhysadvError(f"{path}: {rows[0]['file']}: every value should be a finite number")
+    return values
+
+
+def _homography(path: Path, file: str, values: Matrix, sign: Sign) -> Matrix:
+    if values.shape[1] == 9:
+        matrix = values[0].reshape(3, 3)
+        if len(values) != 1 or abs(np.linalg.det(matrix)) < 1e-12 or matrix[2, 2] == 0.0:
+            raise PhysadvError(f"{path}: {file}: expected one row with a matrix that can be inverted")
+        return np.asarray(matrix / matrix[2, 2], np.float64)
+    points_mm = values[:, 2:] if values.shape[1] == 4 else np.array(sign.outline_mm)
+    least = 4 if values.shape[1] == 4 else len(sign.outline_mm)
+    if len(values) < least or (values.shape[1] == 2 and len(values) != least):
+        raise PhysadvError(
+            f"{path}: {file}: {len(values)} points; expected "
+            + ("at least 4" if values.shape[1] == 4 else f"the {least} corners of sign {sign.name}")
+        )
+    try:
+        return from_corners(values[:, :2], points_mm)
+    except ValueError as error:
+        raise PhysadvError(f"{path}: {file}: {error}") from error
+
+
+def find_path(name: str, bases: Sequence[Path | None], *, what: str) -> Path:
+    """A path of the configuration: absolute, in one of ``bases``, in the data folder, or here.
+
+    Raises:
+        PhysadvError: it is in none of these places.
+    """
+    wanted = Path(name).expanduser()
+    data = os.environ.get(DATA_VARIABLE)
+    places = [*bases, Path(data) if data else None, Path.cwd()]
+    candidates = [wanted] if wanted.is_absolute() else [place / wanted for place in places if place is not None]
+    for candidate in candidates:
+        if candidate.exists():
+            return candidate
+    hint = "" if data or wanted.is_absolute() else f"; {DATA_VARIABLE} is not set"
+    raise PhysadvError(f"{what} = {name}: does not exist (looked for {', '.join(map(str, candidates))}){hint}")
+
+
+def pictures_in(folder: Path) -> tuple[Path, ...]:
+    """The pictures of a folder, in the order of their names (2 before 10).
+
+    Raises:
+        PhysadvError: not a folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise PhysadvError(f"{folder}: is a file; 'folder' should be a folder of pictures")
+    files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURES]
+    if not files:
+        raise PhysadvError(f"{folder}: holds no picture ({', '.join(sorted(PICTURES))})")
+    return tuple(sorted(files, key=lambda file: (len(file.stem), file.stem)))
+
+
+def pose_of(to_photo: Matrix, sign: Sign) -> tuple[float, float, float]:
+    """Nominal distance in m, yaw and pitch in degrees, as the scene's conditions tell them.
+
+    Weak perspective: the homography's Jacobian at the sign's centre shrinks the foreshortened direction by the cosine
+    of the viewing angle; which side is the farther one is told by the perspective term.
+    """
+    w = to_photo[2, 2]
+    jacobian = (to_photo[:2, :2] * w - np.outer(to_photo[:2, 2], to_photo[2, :2])) / w**2
+    _, (large, small), axes = np.linalg.svd(jacobian)
+    slant = math.acos(min(1.0, small / large))
+    short = axes[1] if axes[1] @ to_photo[2, :2] * np.sign(w) >= 0 else -axes[1]
+    yaw = math.degrees(math.atan2(math.sin(slant) * short[0], math.cos(slant)))
+    pitch = math.degrees(math.asin(-math.sin(slant) * short[1]))
+    focal_px = DEFAULTS["image_width_px"] / 2.0 / math.tan(math.radians(DEFAULTS["hfov_deg"] / 2.0))
+    return focal_px / (large * 1000.0), yaw, pitch

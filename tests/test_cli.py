@@ -1,0 +1,269 @@
+"""The command line: what a user's mistakes and a first walk through the commands look like."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import save_file
+
+from physadv import cli
+from physadv.victims.architectures import LisaCnn
+
+CLASSES = ["stop", "yield", "speedLimit45"]
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def physadv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command in this process: exit code, standard output, standard error."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["physadv", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    """A victim card over a small untrained LISA-CNN."""
+    torch.manual_seed(0)
+    save_file(LisaCnn(len(CLASSES)).state_dict(), str(tmp_path / "weights.safetensors"))
+    return write_card(tmp_path / "card.yaml")
+
+
+def write_card(path: Path, **changes: object) -> Path:
+    content = {
+        "name": "toy",
+        "adapter": "torch",
+        "architecture": "lisa-cnn",
+        "weights": "weights.safetensors",
+        "classes": CLASSES,
+        "input": {"size": 32},
+        **changes,
+    }
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def refused(result: tuple[int, str, str], *words: str) -> None:
+    """Exit code 2 and one sentence that holds ``words``."""
+    code, _, error = result
+    assert code == 2, error
+    lines = [line for line in error.splitlines() if line.strip()]
+    assert len(lines) == 1, error
+    assert lines[0].startswith("error: ")
+    assert "Traceback" not in error
+    for word in words:
+        assert word in error, f"{word!r} is not in: {error}"
+
+
+def quick(card: Path, out: Path, **changes: object) -> list[object]:
+    options = {"victim": card, "steps": 2, "views": 4, "out": out, **changes}
+    return ["design", *(part for key, value in options.items() for part in (f"--{key}", value))]
+
+
+def test_help_is_quick_and_lists_the_commands() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.argv=['physadv','--help']; from physadv.cli import main\n"
+         "import atexit; atexit.register(lambda: print('torch' in sys.modules))\nmain()"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for command in ("run", "design", "evaluate", "preview", "signs", "list", "report"):
+        assert f"  {command}" in shown.stdout
+    assert shown.stdout.strip().endswith("False"), "physadv --help imports torch"
+
+
+def test_design_evaluate_and_report_work_together(physadv: Command, card: Path, tmp_path: Path) -> None:
+    patch, out = tmp_path / "patches" / "mine", tmp_path / "report"
+    code, said, error = physadv(*quick(card, patch))
+    assert code == 0, error
+    assert "untargeted" in said
+    assert sorted(p.name for p in patch.iterdir()) == ["mask.png", "paint.png", "painted.png", "patch.json"]
+    with Image.open(patch / "painted.png") as painted:
+        assert painted.size == (1024, 1024)
+        assert painted.mode == "RGBA"
+    refused(physadv(*quick(card, patch)), str(patch), "--replace")
+    assert physadv(*quick(card, patch), "--replace")[0] == 0
+
+    words = ["evaluate", patch, "--victim", card, "--battery", "stationary-15", "--frames", 15, "--out", out]
+    assert physadv(*words)[0] == 0
+    for name in ("outcomes.parquet", "summary.json", "report.html", "junit.xml"):
+        assert (out / name).stat().st_size > 0
+    assert physadv("report", out)[0] == 0
+    refused(physadv(*words[:-3], 30, "--out", out), str(out))
+
+
+def test_max_asr_fails_the_build(physadv: Command, tmp_path: Path) -> None:
+    """A victim that reads the clean sign right and anything painted wrong breaks any limit."""
+    torch.manual_seed(0)
+    network = LisaCnn(len(CLASSES))
+    with torch.no_grad():
+        network.fc1.weight.zero_()
+        network.fc1.bias.copy_(torch.tensor([1.0, 0.0, 0.0]))
+    save_file(network.state_dict(), str(tmp_path / "weights.safetensors"))
+    card = write_card(tmp_path / "card.yaml")
+    patch = tmp_path / "mine"
+    assert physadv(*quick(card, patch))[0] == 0
+    words = ["evaluate", patch, "--victim", card, "--battery", "stationary-15", "--frames", 15]
+    assert physadv(*words, "--out", tmp_path / "a", "--max-asr", 0.0)[0] == 0, "a victim that is never fooled passes"
+    refused(physadv(*words, "--out", tmp_path / "b", "--max-asr", 1.5), "max")
+
+
+@pytest.mark.parametrize("command", ["list", "signs"])
+def test_listings(physadv: Command, command: str) -> None:
+    code, said, error = physadv(command)
+    assert code == 0, error
+    assert "us/stop" in said
+
+
+def test_preview_draws_a_contact_sheet(physadv: Command, tmp_path: Path) -> None:
+    out = tmp_path / "sheet.png"
+    assert physadv("preview", "--scene", "dusk", "--out", out, "--frames", 4, "--px", 32)[0] == 0
+    with Image.open(out) as sheet:
+        assert sheet.width > 64
+    refused(physadv("preview", "--out", tmp_path / "sheet.jpg"), "sheet.jpg", ".png")
+
+
+def test_wrong_names(physadv: Command, card: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    refused(physadv(*quick(card, out, sign="us/stpo")), "us/stpo", "us/stop")
+    refused(physadv(*quick(Path("gtsrb-cn"), out)), "gtsrb-cn", "gtsrb-cnn")
+    refused(physadv(*quick(card, out, goal="targeted:speedLimit46")), "speedLimit46", "speedLimit45")
+    refused(physadv(*quick(card, out, goal="targeted:stop")), "stop", "own class")
+    refused(physadv(*quick(card, out, goal="targeted")), "targeted:CLASS")
+    refused(physadv(*quick(card, out, goal="hijack")), "hijack", "runner_up")
+    refused(physadv(*quick(card, out, mask="bar")), "bar", "bars")
+    refused(physadv(*quick(card, out, scene="wid")), "wid", "wide")
+    refused(physadv(*quick(card, out, paint="gold")), "gold", "free")
+    refused(physadv(*quick(card, out, search="adma")), "adma", "adam")
+    refused(physadv(*quick(card, out, steps=0)), "steps", "0")
+    refused(physadv(*quick(card, out, scene="weather")), "weather")
+    assert not out.exists()
+
+
+def test_a_sign_that_the_victim_does_not_know(physadv: Command, card: Path, tmp_path: Path) -> None:
+    write_card(card, classes=["addedLane", "merge", "school"])
+    refused(physadv(*quick(card, tmp_path / "out")), "toy", "--true-class", "addedLane")
+
+
+def test_weights(physadv: Command, card: Path, tmp_path: Path) -> None:
+    out, weights = tmp_path / "out", tmp_path / "weights.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    refused(physadv(*quick(card, out)), "weights.safetensors")
+    weights.write_bytes(b"not weights")
+    refused(physadv(*quick(card, out)), "weights.safetensors")
+    weights.unlink()
+    refused(physadv(*quick(card, out)), "weights.safetensors")
+    weights.write_bytes(whole)
+    refused(physadv(*quick(write_card(card, classes=[*CLASSES, "merge"]), out)), "4", "3")
+    refused(physadv(*quick(write_card(card, clases=CLASSES), out)), "clases")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"kind": "rectangles", "rectangles": [{"x_mm": 500, "y_mm": 0, "width_mm": 100, "height_mm": 50}]}, ["outside"]),
+        ({"kind": "polygons", "polygons": [[[0, 0], [10, 0], [20, 0]]]}, ["area"]),
+        ({"kind": "bars", "widht": 0.3}, ["widht"]),
+    ],
+)  # fmt: skip
+def test_masks(physadv: Command, card: Path, tmp_path: Path, content: dict[str, object], words: list[str]) -> None:
+    mask = tmp_path / "mask.yaml"
+    mask.write_text(yaml.safe_dump(content))
+    refused(physadv(*quick(card, tmp_path / "out", mask=mask)), *words)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"distanse_m": 3}, ["distanse_m", "distance_m"]),
+        ({"distance_m": [40, 3]}, ["wrong way round"]),
+        ({"distance_m": [-4, 3]}, ["distance_m"]),
+        ({"yaw_deg": "left"}, ["yaw_deg"]),
+    ],
+)
+def test_scenes(physadv: Command, card: Path, tmp_path: Path, change: dict[str, object], words: list[str]) -> None:
+    scene = tmp_path / "scene.yaml"
+    scene.write_text(yaml.safe_dump({"name": "mine", "conditions": change}))
+    refused(physadv(*quick(card, tmp_path / "out", scene=scene)), "scene.yaml", *words)
+
+
+def test_pictures(physadv: Command, card: Path, tmp_path: Path) -> None:
+    patch = tmp_path / "mine"
+    assert physadv(*quick(card, patch))[0] == 0
+    words = ["evaluate", patch, "--victim", card, "--frames", 15, "--out", tmp_path / "report"]
+    good = (patch / "paint.png").read_bytes()
+    (patch / "paint.png").write_bytes(good[: len(good) // 2])
+    refused(physadv(*words), "paint.png")
+    Image.fromarray(np.zeros((8, 8, 4), np.uint8)).save(patch / "paint.png")
+    refused(physadv(*words), "paint.png", "8 x 8", "1024")
+    Image.new("1", (20000, 20000)).save(patch / "paint.png")
+    refused(physadv(*words), "paint.png", "megapixels")
+    (patch / "paint.png").unlink()
+    refused(physadv(*words), "paint.png")
+    refused(physadv("evaluate", tmp_path / "none", "--victim", card, "--out", tmp_path / "report"), "patch.json")
+    assert not (tmp_path / "report").exists()
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """What a full disk does to a writer: a write fails half-way."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk(physadv: Command, card: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with files_no_larger_than(2000):
+        result = physadv(*quick(card, out))
+    refused(result, str(out), "cannot be written")
+    left = [path for path in out.rglob("*") if path.is_file()] if out.exists() else []
+    assert left == [], "half-written files stay behind"
+    patch = tmp_path / "mine"
+    assert physadv(*quick(card, patch))[0] == 0
+    report = tmp_path / "report"
+    words = ["evaluate", patch, "--victim", card, "--battery", "stationary-15", "--frames", 15, "--out", report]
+    with files_no_larger_than(2000):
+        refused(physadv(*words), str(report), "cannot be written")
+    assert not (report / "summary.json").exists()
+    assert physadv(*words)[0] == 0, "after room was made, the same command goes on"
+
+
+def test_an_output_that_belongs_to_something_else(physadv: Command, card: Path, tmp_path: Path) -> None:
+    experiment = tmp_path / "experiment.yaml"
+    design = {"victim": "card.yaml", "sign": "us/stop", "steps": 2, "views": 4, "mask": "bars"}
+    plan = {"name": "small", "design": design, "evaluate": {"batteries": ["stationary-15"], "frames": 15}}
+    experiment.write_text(yaml.safe_dump(plan))
+    out = tmp_path / "run"
+    assert physadv("run", experiment, "--out", out)[0] == 0
+    assert (out / "evaluation" / "report.html").exists()
+    assert physadv("run", experiment, "--out", out)[0] == 0, "a finished run is not run again"
+    experiment.write_text(yaml.safe_dump({**plan, "design": {**design, "seed": 1}}))
+    refused(physadv("run", experiment, "--out", out), str(out))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    refused(physadv("run", experiment, "--out", tmp_path / "full"), "full")
+    experiment.write_text(yaml.safe_dump({**plan, "desing": design}))
+    refused(physadv("run", experiment, "--out", tmp_path / "other"), "desing")
+    refused(physadv("run", tmp_path / "nowhere.yaml"), "nowhere.yaml")
