@@ -37,14 +37,14 @@ def run(
     device: DeviceOption = "cpu",
 ) -> None:
     """Design a patch, evaluate it, write the report. The same command resumes what was stopped."""
-    from physadv.evaluation.experiment import load_experiment, run_experiment
+    from physadv.evaluation.experiment import EVALUATION, load_experiment, run_experiment
     from physadv.progress import design_progress
 
     plan = load_experiment(experiment)
     folder = out or Path("runs") / plan.name
     with design_progress() as listener:
         summary = run_experiment(plan, folder, listener=listener, device=device)
-    _finish(summary, folder, max_asr=plan.max_asr)
+    _finish(summary, folder / EVALUATION, max_asr=plan.max_asr)
 
 
 @app.command()

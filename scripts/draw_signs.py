@@ -196,10 +196,10 @@ def us_signal_ahead(face: Polygon) -> list[Layer]:
 
 @drawing("us/merge")
 def us_merge(face: Polygon) -> list[Layer]:
-    main = arrow([(-45, 300), (-45, -160)], 110, 210, 290)
-    joining = band([(190, 260), (110, 120), (-45, -60)], 80)
-    low = box(-300, -400, 300, 285)
-    return [*us_warning(face), Layer(BLACK, main.union(joining).intersection(low))]
+    main = arrow([(-45, 250), (-45, -90)], 105, 185, 265)
+    joining = band([(260, 300), (140, 140), (-45, -20)], 78)
+    low = box(-300, -400, 300, 215)
+    return [*us_warning(face), Layer(BLACK, main.union(joining.intersection(low)))]
 
 
 @drawing("us/added-lane")
@@ -262,7 +262,7 @@ def de_yield(face: Polygon) -> list[Layer]:
 def de_speed_limit(number: int) -> Drawing:
     def draw(face: Polygon) -> list[Layer]:
         digits = str(number)
-        style, height = (DIN_DIGITS, 262) if len(digits) == 2 else (DIN_NARROW, 250)
+        style, height = (DIN_DIGITS, 262) if len(digits) == 2 else (DIN_NARROW, 244)
         return [*de_ban(face), Layer(BLACK, word(digits, style, height=height))]
 
     return draw

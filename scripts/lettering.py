@@ -47,7 +47,7 @@ SERIES_D = Style(stroke=0.155, stretch=1.19)
 SERIES_E = Style(stroke=0.17, stretch=1.36)
 DIN = Style(stroke=1 / 7, flat=0.34, squareness=2.0, overshoot=0.0, hooked_six=False)
 DIN_DIGITS = replace(DIN, spacing=0.6)
-DIN_NARROW = replace(DIN, stroke=0.14, stretch=0.83, flat=0.44, spacing=0.65)
+DIN_NARROW = replace(DIN, stroke=0.14, stretch=0.82, flat=0.44, spacing=0.75)
 
 WIDTHS = {
     **dict(zip("ACDEFGHI", (0.625, 0.53, 0.53, 0.484, 0.484, 0.53, 0.53, 0.14), strict=True)),

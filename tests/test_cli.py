@@ -108,18 +108,18 @@ def test_design_evaluate_and_report_work_together(physadv: Command, card: Path, 
 
 
 def test_max_asr_fails_the_build(physadv: Command, tmp_path: Path) -> None:
-    """A victim that reads the clean sign right and anything painted wrong breaks any limit."""
+    """A victim that is never fooled passes any limit; a limit beyond 0 to 1 is a mistake."""
     torch.manual_seed(0)
     network = LisaCnn(len(CLASSES))
     with torch.no_grad():
         network.fc1.weight.zero_()
-        network.fc1.bias.copy_(torch.tensor([1.0, 0.0, 0.0]))
+        network.fc1.bias.copy_(torch.tensor([3.0, 0.0, 0.0]))
     save_file(network.state_dict(), str(tmp_path / "weights.safetensors"))
     card = write_card(tmp_path / "card.yaml")
     patch = tmp_path / "mine"
     assert physadv(*quick(card, patch))[0] == 0
     words = ["evaluate", patch, "--victim", card, "--battery", "stationary-15", "--frames", 15]
-    assert physadv(*words, "--out", tmp_path / "a", "--max-asr", 0.0)[0] == 0, "a victim that is never fooled passes"
+    assert physadv(*words, "--out", tmp_path / "a", "--max-asr", 0.0)[0] == 0
     refused(physadv(*words, "--out", tmp_path / "b", "--max-asr", 1.5), "max")
 
 
@@ -179,7 +179,7 @@ def test_weights(physadv: Command, card: Path, tmp_path: Path) -> None:
     ("content", "words"),
     [
         ({"kind": "rectangles", "rectangles": [{"x_mm": 500, "y_mm": 0, "width_mm": 100, "height_mm": 50}]}, ["outside"]),
-        ({"kind": "polygons", "polygons": [[[0, 0], [10, 0], [20, 0]]]}, ["area"]),
+        ({"kind": "polygons", "polygons": [[[0, 0], [0.5, 0], [0.5, 0.5]]]}, ["area"]),
         ({"kind": "bars", "widht": 0.3}, ["widht"]),
     ],
 )  # fmt: skip

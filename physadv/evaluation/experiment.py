@@ -15,6 +15,8 @@ from physadv.evaluation.runner import evaluate
 from physadv.evaluation.summary import Summary
 
 SHIPPED = "stop-sign"
+EVALUATION = "evaluation"
+"""Folder of an experiment's results."""
 
 
 class Scoring(Config):
@@ -94,7 +96,7 @@ def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = N
         [patch],
         victims,
         list(plan.evaluate.batteries),
-        out / "evaluation",
+        out / EVALUATION,
         frames=plan.evaluate.frames,
         max_asr=plan.max_asr,
         true_class=plan.design.true_class,

@@ -2,8 +2,8 @@
 
 The model is linear: a pixel is ``light * (albedo * shade + glare)``, with one ``light`` a photograph, and ``shade``
 (shadow, uneven light) and ``glare`` (what surface or air adds, whatever the paint) that vary slowly over the sign. The
-albedo of each of the artwork's colours is what this camera made of it, so that only what changes across the sign is taken
-for shading.
+albedo of each of the artwork's colours is what this camera made of it, so that only what changes across the sign is
+taken for shading.
 """
 
 from __future__ import annotations

@@ -169,7 +169,8 @@ def backdrop_grid(
     """Grid ``[N, H, W, 2]`` for ``grid_sample`` on the atlas.
 
     Args:
-        x_deg, y_deg: ``[N, H, W]`` position in the backdrop, in degrees from its upper left corner; mirrored beyond it.
+        x_deg, y_deg: ``[N, 1, W]`` and ``[N, H, 1]``, position in the backdrop in degrees from its upper left corner;
+            mirrored beyond it.
         deg_per_px: ``[N]`` that a sample covers.
         number: ``[N]`` which backdrop, taken modulo ``count``.
     """
@@ -188,4 +189,5 @@ def backdrop_grid(
     )
     x = x + starts[level.long()][:, None, None]
     y = y + ((number % count) * (HEIGHT + 2 * _GAP) + _GAP)[:, None, None]
-    return torch.stack([x * (2.0 / atlas.shape[-1]) - 1.0, y * (2.0 / atlas.shape[-2]) - 1.0], dim=-1)
+    x, y = torch.broadcast_tensors(x * (2.0 / atlas.shape[-1]) - 1.0, y * (2.0 / atlas.shape[-2]) - 1.0)
+    return torch.stack([x, y], dim=-1)

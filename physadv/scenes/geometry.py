@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from kornia.geometry.conversions import axis_angle_to_rotation_matrix
 from kornia.geometry.linalg import transform_points
 from torch import Tensor
 
@@ -20,19 +19,15 @@ from physadv.signs import Sign
 Aim = Literal["sign", "road"]
 
 
-def _turn(degrees: Tensor, axis: int) -> Tensor:
-    vector = torch.zeros(len(degrees), 3, dtype=torch.float64, device=degrees.device)
-    vector[:, axis] = torch.deg2rad(degrees.double())
-    rotation: Tensor = axis_angle_to_rotation_matrix(vector)
-    return rotation
-
-
 def sign_rotation(conditions: Conditions) -> Tensor:
     """Rotation of the sign ``[N, 3, 3]``: roll in its plane, then pitch, then yaw about the vertical."""
-    yaw = _turn(conditions.yaw_deg, 1)
-    pitch = _turn(-conditions.pitch_deg, 0)
-    roll = _turn(-conditions.roll_deg, 2)
-    return yaw @ pitch @ roll
+    degrees = torch.stack([conditions.yaw_deg, -conditions.pitch_deg, -conditions.roll_deg]).double()
+    sines, cosines = torch.deg2rad(degrees).sin(), torch.deg2rad(degrees).cos()
+    (yaw_s, pitch_s, roll_s), (yaw_c, pitch_c, roll_c) = sines[..., None], cosines[..., None]
+    right = torch.cat([yaw_c, torch.zeros_like(yaw_c), -yaw_s], dim=-1)
+    up = torch.cat([yaw_s * pitch_s, pitch_c, yaw_c * pitch_s], dim=-1)
+    normal = torch.cat([yaw_s * pitch_c, -pitch_s, yaw_c * pitch_c], dim=-1)
+    return torch.stack([right * roll_c + up * roll_s, up * roll_c - right * roll_s, normal], dim=-1)
 
 
 def camera_position_m(conditions: Conditions) -> Tensor:

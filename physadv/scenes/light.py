@@ -47,6 +47,6 @@ def transmission(conditions: Conditions) -> Tensor:
     return torch.exp(-_KOSCHMIEDER * distance / conditions.visibility_m)
 
 
-def airlight_rgb(conditions: Conditions) -> Tensor:
-    """Light that the air adds, ``[N, 3]`` linear."""
-    return illumination_rgb(conditions) * (_AIRLIGHT * (1.0 - transmission(conditions)))[:, None]
+def airlight_rgb(illumination: Tensor, transmitted: Tensor) -> Tensor:
+    """Light that the air adds, ``[N, 3]`` linear, given :func:`illumination_rgb` and :func:`transmission`."""
+    return illumination * (_AIRLIGHT * (1.0 - transmitted))[:, None]

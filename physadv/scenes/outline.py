@@ -155,7 +155,7 @@ def _correlation(a: Plane, b: Plane) -> float:
 
 
 def _score(pixels: Plane, hue_rad: float | None) -> Plane:
-    """How much of the sign's own colour a pixel has, ``[H, W]``: saturation towards its hue; of a grey sign, lightness."""
+    """How much of the sign's own colour a pixel has, ``[H, W]``: saturation towards its hue; lightness if grey."""
     red, green, blue = (pixels[..., channel] for channel in range(3))
     if hue_rad is None:
         return np.asarray(0.299 * red + 0.587 * green + 0.114 * blue, np.float32)

@@ -1,8 +1,8 @@
 """Photographs: real pictures of a sign, with paint pasted onto it through each picture's homography, light and blur.
 
 RP2's view (Eykholt et al. 2018, arXiv:1707.08945, section 3.2): a batch of photographs of the sign and, on top,
-synthetic variation (crop, turn, exposure ...). What is not painted is left as it was photographed: a sign without paint,
-in a scene without variation, gives the photographs themselves, resized.
+synthetic variation (crop, turn, exposure ...). What is not painted is left as it was photographed: a sign without
+paint, in a scene without variation, gives the photographs themselves, resized.
 """
 
 from __future__ import annotations

@@ -116,6 +116,11 @@ def resize_matrix(size_in: Tensor, capacity: int, size_out: int) -> Tensor:
     return weight / weight.sum(-1, keepdim=True)
 
 
+def resize(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """``rows @ images @ columns^T`` for every channel: ``[N, C, h, w]`` to ``[N, C, H, W]``."""
+    return rows[:, None] @ (images @ columns[:, None].mT)
+
+
 @lru_cache(maxsize=16)
 def _dct(blocks: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Block-diagonal DCT-II of ``blocks`` blocks of 8 (ITU-T T.81, A.3.3), orthonormal."""

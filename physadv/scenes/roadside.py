@@ -24,7 +24,7 @@ _POLE_HALF_MM = 30.0
 _POLE_REFLECTANCE = 0.28
 _STREAK_TAPS = 3
 _SHARP_STREAK = 0.5
-"""Streaks of fewer samples are a Gaussian to the eye; where a batch has no longer one, one tap is enough."""
+"""Streaks of fewer samples are a Gaussian to the eye: one tap is enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +38,15 @@ class Exposure:
     """``[N, 3, h, w]``, what reaches the sensor from anywhere else."""
     rows: Tensor
     columns: Tensor
+    streaked: Tensor
+    """Numbers of the frames with a long motion streak, whose blur takes several moments of the shutter."""
+    streak_rows: Tensor
+    streak_columns: Tensor
     unit_noise: Tensor
     pixels: Tensor
     """``[N]`` camera pixels that a sample averages."""
+    resized: Tensor
+    """Numbers of the frames that have fewer, or more, samples than the picture has pixels."""
     resize_rows: Tensor
     resize_columns: Tensor
     conditions: Conditions
@@ -150,7 +156,8 @@ class Roadside(Scene):
 
         lit = light.illumination_rgb(conditions)
         shade = light.sun_shading(conditions)[:, None, None] * light.shadow_map(conditions, x_mm, y_mm)
-        clear = light.transmission(conditions)[:, None, None, None]
+        transmitted = light.transmission(conditions)
+        clear = transmitted[:, None, None, None]
         reflect = shade[:, None] * lit[:, :, None, None]
         if bool((conditions.headlight > 0).any()):
             # the exposure that suits the dusk applies to the headlights' return as well
@@ -158,26 +165,28 @@ class Roadside(Scene):
             reflect = reflect + returned[:, None, None, None] * sheeting
         behind = self._behind(conditions, crop, u, v, step_x, x_mm, y_mm, painted, footprint_x.to(dtype))
         added = (1.0 - cover) * clear * behind * lit[:, :, None, None]
-        added = added + light.airlight_rgb(conditions)[:, :, None, None]
+        added = added + light.airlight_rgb(lit, transmitted)[:, :, None, None]
 
         steps = torch.stack([step_x, step_y]).to(dtype)
+        blur = record.pixel_blur(conditions.defocus_px, steps)
         streak = torch.stack(_streak_px(conditions, crop)).to(dtype) / steps
-        long = streak.abs().amax(0) > _SHARP_STREAK
-        taps = _STREAK_TAPS if bool(long.any()) else 1
-        # a short streak only widens the Gaussian, in a batch with more taps too: a frame is the same in any batch
-        spread = torch.where(long, 0.0, streak**2 / 12.0)
-        blur = torch.sqrt(record.pixel_blur(conditions.defocus_px, steps) ** 2 + spread)
-        streak = streak * long
+        streaked = (streak.abs().amax(0) > _SHARP_STREAK).nonzero()[:, 0]
+        resized = (samples_x < width) | (samples_y < height) if (height, width) == size else samples_x > 0
+        resized = resized.nonzero()[:, 0]
         return Exposure(
             sampling=sampling,
             gain=reflect * clear,
             added=added,
-            rows=record.blur_matrices(height, blur[1], streak[1], taps=taps),
-            columns=record.blur_matrices(width, blur[0], streak[0], taps=taps),
+            rows=record.blur_matrices(height, blur[1], streak[1], taps=1),
+            columns=record.blur_matrices(width, blur[0], streak[0], taps=1),
+            streaked=streaked,
+            streak_rows=record.blur_matrices(height, blur[1, streaked], streak[1, streaked], taps=_STREAK_TAPS),
+            streak_columns=record.blur_matrices(width, blur[0, streaked], streak[0, streaked], taps=_STREAK_TAPS),
             unit_noise=record.noise(conditions.noise_seed, (3, height, width)).to(dtype),
             pixels=(step_x * step_y).to(dtype),
-            resize_rows=record.resize_matrix(samples_y.to(dtype), height, size[0]),
-            resize_columns=record.resize_matrix(samples_x.to(dtype), width, size[1]),
+            resized=resized,
+            resize_rows=record.resize_matrix(samples_y[resized].to(dtype), height, size[0]),
+            resize_columns=record.resize_matrix(samples_x[resized].to(dtype), width, size[1]),
             conditions=conditions,
         )
 
@@ -185,15 +194,25 @@ class Roadside(Scene):
         """The paint through the exposure: differentiable in ``painted.rgba``'s colour."""
         conditions = exposure.conditions
         atlas = texture.build_atlas(painted.rgba[:3] * painted.rgba[3:])
-        linear = torch.addcmul(exposure.added, exposure.sampling(atlas), exposure.gain)
-        linear = record.apply_lens(linear, exposure.rows, exposure.columns)
+        sharp = torch.addcmul(exposure.added, exposure.sampling(atlas), exposure.gain)
+        linear = record.apply_lens(sharp, exposure.rows, exposure.columns)
+        which = exposure.streaked
+        if len(which):
+            linear = linear.index_copy(
+                0, which, record.apply_lens(sharp[which], exposure.streak_rows, exposure.streak_columns)
+            )
         linear = linear + record.sensor_noise(
             linear, exposure.unit_noise, conditions.full_well_e, conditions.read_noise_e, exposure.pixels
         )
         encoded = record.tone(linear, conditions.contrast)
         encoded = record.jpeg(encoded, conditions.jpeg_quality, exposure.pixels)
-        rows, columns = exposure.resize_rows[:, None], exposure.resize_columns[:, None]
-        return (rows @ (encoded @ columns.mT)).clamp(0.0, 1.0)
+        which = exposure.resized
+        if len(which) == len(encoded):
+            encoded = record.resize(encoded, exposure.resize_rows, exposure.resize_columns)
+        elif len(which):
+            part = record.resize(encoded[which], exposure.resize_rows, exposure.resize_columns)
+            encoded = encoded.index_copy(0, which, part)
+        return encoded.clamp(0.0, 1.0)
 
     def _behind(
         self,
@@ -215,10 +234,9 @@ class Roadside(Scene):
         left = (conditions.backdrop_x * (backdrops.WIDTH / backdrops.PX_PER_DEG))[:, None, None]
         top = (conditions.backdrop_y * (backdrops.HEIGHT / backdrops.PX_PER_DEG))[:, None, None]
         scale = degrees[:, None, None]
-        shape = x_mm.shape
         grid = backdrops.backdrop_grid(
-            (left + (u - middle_u) * scale).expand(shape),
-            (top + (v - middle_v) * scale).expand(shape),
+            left + (u - middle_u) * scale,
+            top + (v - middle_v) * scale,
             degrees * step_x.to(u.dtype),
             conditions.background,
             atlas=atlas,

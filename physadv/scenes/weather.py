@@ -61,12 +61,15 @@ class Kind:
     Attributes:
         draw: parameters of a frame from its severity (1 to 5) and random numbers.
         paint: a frame ``[H, W, 3]`` uint8 under these parameters (and their ``seed``).
-        work_px: shorter side of the frame on which they are painted, before it is resized to the victim's input.
+        work_px: shorter side of the frame on which they are painted, at least, before it is resized to the victim's
+            input.
+        fixed: painted at exactly ``work_px``: that many pixels the camera has of the sign.
     """
 
     draw: Callable[[int, Draw], Parameters]
     paint: Callable[[Pixels, Parameters], Pixels]
     work_px: int
+    fixed: bool = False
 
 
 WEATHERS: Registry[Kind] = Registry("weather")
@@ -140,33 +143,15 @@ class Weather(Scene):
 
     def render(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
         weathers = self.annotate(conditions)
+        working = [_working_size(WEATHERS[weather.kind], size) for weather in weathers]
         frames = painted.rgba.new_empty((len(conditions), 3, *size))
-        for work_px in {WEATHERS[weather.kind].work_px for weather in weathers}:
-            which = [i for i, weather in enumerate(weathers) if WEATHERS[weather.kind].work_px == work_px]
-            some = self._render_at(painted, conditions, [weathers[i] for i in which], which, work_px=work_px, size=size)
-            frames[torch.tensor(which, device=frames.device)] = some
+        for shape in sorted(set(working)):
+            which = [number for number, wanted in enumerate(working) if wanted == shape]
+            rows = torch.tensor(which, device=conditions.index.device)
+            clear = to_uint8(self.base.render(painted, conditions[rows], size=shape))
+            made = np.stack([apply_weather(pixels, weathers[i]) for pixels, i in zip(clear, which, strict=True)])
+            frames[rows.to(frames.device)] = _resized(from_uint8(made), size).to(frames)
         return frames
-
-    def _render_at(
-        self,
-        painted: PaintedSign,
-        conditions: Conditions,
-        weathers: list[Annotation],
-        which: list[int],
-        *,
-        work_px: int,
-        size: tuple[int, int],
-    ) -> Tensor:
-        """The frames ``which``, painted at ``work_px`` (or at ``size`` where that is larger) and resized."""
-        scale = max(1.0, work_px / min(size))
-        working = (round(size[0] * scale), round(size[1] * scale))
-        rows = torch.tensor(which, device=conditions.index.device)
-        clear = to_uint8(self.base.render(painted, conditions[rows], size=working))
-        made = np.stack([apply_weather(pixels, weather) for pixels, weather in zip(clear, weathers, strict=True)])
-        frames = from_uint8(made).to(painted.rgba)
-        if working != size:
-            frames = F.interpolate(frames, size=size, mode="bilinear", antialias=True, align_corners=False)
-        return frames.clamp(0.0, 1.0)
 
     def annotate(self, conditions: Conditions) -> list[Annotation]:
         """The weather of each frame."""
@@ -176,6 +161,18 @@ class Weather(Scene):
             _annotation(*cells[turn % len(cells)], noise_seed=seed)
             for turn, seed in zip(turns, conditions.noise_seed.tolist(), strict=True)
         ]
+
+
+def _working_size(kind: Kind, size: tuple[int, int]) -> tuple[int, int]:
+    scale = kind.work_px / min(size)
+    scale = scale if kind.fixed else max(1.0, scale)
+    return round(size[0] * scale), round(size[1] * scale)
+
+
+def _resized(frames: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(frames.shape[-2:]) == size:
+        return frames
+    return F.interpolate(frames, size=size, mode="bilinear", antialias=True, align_corners=False).clamp(0.0, 1.0)
 
 
 def _annotation(kind: str, severity: int, *, noise_seed: int) -> Annotation:
@@ -200,20 +197,29 @@ def _step(severity: int, values: tuple[float, float, float, float, float]) -> fl
     return values[severity - 1]
 
 
+_LAYER_PX = 128
+
 # A severity is a row of numbers, chosen by eye on contact sheets of all kinds and severities: 1 is barely seen, 5 is
 # about the worst in which a person still tells the sign. What falls or floats is drawn by albumentations on a black (or
 # a white) layer and laid over the frame with an opacity, so that a drop hides what is behind it instead of adding to
 # it.
 
 
-def _layer(transforms: list[Any], shape: tuple[int, ...], *, fill: int, seed: int, blur_px: float) -> Field32:
-    """What the transforms draw on a plain layer, ``[H, W, 1]`` in [0,1], softened."""
+def _layer(
+    transforms: list[Any], shape: tuple[int, ...], *, fill: int, seed: int, blur_px: float, px: int = _LAYER_PX
+) -> Field32:
+    """What the transforms draw on a plain layer, ``[H, W, 3]`` in [0,1] at the frame's ``shape``, softened.
+
+    It is drawn with ``px`` on the shorter side, whatever the frame's size: the weather is the same at every resolution.
+    """
     import cv2
 
-    drawn = _transform(np.full(shape, fill, np.uint8), transforms, seed)
-    gray = drawn.astype(np.float32).mean(-1) / 255.0
-    soft = cv2.GaussianBlur(gray, (0, 0), blur_px) if blur_px > 0 else gray
-    return np.asarray(soft, np.float32)[..., None]
+    height, width = shape[:2]
+    scale = px / min(height, width)
+    drawn = _transform(np.full((round(height * scale), round(width * scale), 3), fill, np.uint8), transforms, seed)
+    field = drawn.astype(np.float32) / 255.0
+    soft = cv2.GaussianBlur(field, (0, 0), blur_px) if blur_px > 0 else field
+    return np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _transform(pixels: Pixels, transforms: list[Any], seed: int) -> Pixels:
@@ -276,15 +282,10 @@ def _draw_fog(severity: int, draw: Draw) -> Parameters:
 
 
 def _fog(pixels: Pixels, parameters: Parameters) -> Pixels:
-    import cv2
-
     A = _albumentations()
     fog = float(parameters["fog"])
     banks = A.RandomFog(fog_coef_range=(fog, fog), alpha_coef=0.05, p=1.0)
-    height, width = pixels.shape[:2]
-    small = (_FOG_PX, _FOG_PX, 3)
-    density = _layer([banks], small, fill=0, seed=int(parameters["seed"]), blur_px=_FOG_PX / 10)
-    density = cv2.resize(density, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
+    density = _layer([banks], pixels.shape, fill=0, seed=int(parameters["seed"]), blur_px=_FOG_PX / 10, px=_FOG_PX)
     low, high = float(density.min()), float(density.max())
     share = (density - low) / max(high - low, 1e-6)
     thin, thick = float(parameters["thinnest"]), float(parameters["thickest"])
@@ -355,8 +356,9 @@ def _sun_flare(pixels: Pixels, parameters: Parameters) -> Pixels:
         method="physics_based",
         p=1.0,
     )
-    veil = np.full((*pixels.shape[:2], 1), float(parameters["veil"]), np.float32)
-    return _transform(_lay_over(pixels, veil, 250.0), [flare], int(parameters["seed"]))
+    glare = _layer([flare], pixels.shape, fill=0, seed=int(parameters["seed"]), blur_px=0)
+    veiled = _lay_over(pixels, np.full_like(glare, float(parameters["veil"])), 250.0)
+    return _lay_over(veiled, glare, 255.0)
 
 
 WEATHERS.register("sun-flare")(Kind(_draw_sun_flare, _sun_flare, work_px=128))
@@ -422,7 +424,7 @@ def _compression(pixels: Pixels, parameters: Parameters) -> Pixels:
     return _transform(pixels, [jpeg], int(parameters["seed"]))
 
 
-WEATHERS.register("compression")(Kind(_draw_compression, _compression, work_px=64))
+WEATHERS.register("compression")(Kind(_draw_compression, _compression, work_px=64, fixed=True))
 
 
 def _draw_downscaling(severity: int, draw: Draw) -> Parameters:
@@ -440,7 +442,7 @@ def _downscaling(pixels: Pixels, parameters: Parameters) -> Pixels:
     return _transform(pixels, [small], int(parameters["seed"]))
 
 
-WEATHERS.register("downscaling")(Kind(_draw_downscaling, _downscaling, work_px=64))
+WEATHERS.register("downscaling")(Kind(_draw_downscaling, _downscaling, work_px=64, fixed=True))
 
 
 @SCENE_KINDS.register("weather")
