@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from evaluation_kit import ColourVictim, coloured_patch
+from torch.nn import functional as F
 
 from physadv.core.errors import PhysadvError
 from physadv.evaluation import evaluate
@@ -106,6 +107,16 @@ def test_weather_is_never_differentiable(painted: PaintedSign) -> None:
 def test_large_victims_get_frames_of_their_own_size(painted: PaintedSign) -> None:
     scene = weather(kinds=["rain", "compression"], severities=[3])
     assert scene.render(painted, scene.sample(2, seed=1), size=(160, 140)).shape == (2, 3, 160, 140)
+
+
+@pytest.mark.parametrize("kind", ["rain", "fog", "snow", "sun-flare", "shadow"])
+def test_the_weather_is_the_same_at_every_resolution(kind: str, painted: PaintedSign) -> None:
+    scene = weather(kinds=[kind], severities=[5])
+    conditions = scene.sample(6, seed=2)
+    small = scene.render(painted, conditions, size=SIZE)
+    large = F.interpolate(scene.render(painted, conditions, size=(192, 192)), size=SIZE, mode="area")
+    clear = scene.base.render(painted, conditions, size=SIZE)
+    assert float((small - large).abs().mean()) < 0.4 * float((small - clear).abs().mean())
 
 
 def test_a_weather_scene_from_yaml(tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ class PhotographsConfig(Config):
     """Room around the sign's box on every side, as a share of the box, where ``crop`` is ``sign``."""
     variation: ConditionTable = Field(default_factory=dict)
     """Distributions of the conditions that vary on top; see :data:`VARIABLE`. None: each picture as it is."""
-    oversample: int = Field(default=2, ge=1, le=8)
-    """Samples a pixel of the classifier's input, along each axis, where the photograph has them."""
+    oversample: int = Field(default=4, ge=1, le=8)
+    """Samples a pixel of the classifier's input, along each axis, where the photograph has them; 1 or 2 will do to design."""
 
     @field_validator("variation")
     @classmethod

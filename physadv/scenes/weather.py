@@ -131,10 +131,11 @@ class Weather(Scene):
     kind = "weather"
     differentiable = False
 
-    def __init__(self, base: Scene, grid: WeatherGrid | None = None, *, name: str = "") -> None:
+    def __init__(self, base: Scene, grid: WeatherGrid | None = None, *, name: str = "", description: str = "") -> None:
         self.base = base
         self.grid = grid or WeatherGrid()
         self.name = name or f"{base.name}+weather"
+        self.description = description or f"{base.name} in {', '.join(self.grid.kinds)}"
         self.lights = base.lights
         self.frames_per_approach = base.frames_per_approach
 
@@ -449,7 +450,7 @@ WEATHERS.register("downscaling")(Kind(_draw_downscaling, _downscaling, work_px=6
 def _from_yaml(data: Mapping[str, Any], source: str) -> Scene:
     config = validate(WeatherScene, data, source)
     base = load_scene(cast("str | Mapping[str, Any]", config.base))
-    return Weather(base, config.grid, name=config.name)
+    return Weather(base, config.grid, name=config.name, description=config.description)
 
 
 class WeatherScene(Config):
