@@ -178,7 +178,7 @@ def test_weights(physadv: Command, card: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({"kind": "rectangles", "rectangles": [{"x_mm": 500, "y_mm": 0, "width_mm": 100, "height_mm": 50}]}, ["outside"]),
+        ({"kind": "rectangles", "rectangles": [{"x_mm": 500, "y_mm": 0, "width_mm": 9, "height_mm": 5}]}, ["outside"]),
         ({"kind": "polygons", "polygons": [[[0, 0], [0.5, 0], [0.5, 0.5]]]}, ["area"]),
         ({"kind": "bars", "widht": 0.3}, ["widht"]),
     ],

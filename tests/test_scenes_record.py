@@ -158,7 +158,7 @@ def test_shake_is_a_streak_in_its_own_direction(angle: float, across: float) -> 
     still, moving = spreads_px(seen)
     streak = 960.0 / math.tan(math.radians(30)) * math.radians(20.0) * 0.01 * across
     measured = math.sqrt(max(0.0, 12 * (moving - still)))
-    assert measured == pytest.approx(streak, rel=0.05, abs=0.05)
+    assert measured == pytest.approx(streak, rel=0.05, abs=0.1)
 
 
 @given(

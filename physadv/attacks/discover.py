@@ -17,6 +17,8 @@ from physadv.patches import MASKS, MaskConfig
 from physadv.signs import Sign
 from physadv.victims import Victim
 
+_AREAS = (0.5, 0.33, 0.22)
+
 
 @MASKS.register("discover")
 class Discover(MaskConfig):
@@ -27,13 +29,25 @@ class Discover(MaskConfig):
     """
 
     kind: Literal["discover"] = "discover"
-    max_stickers: int = Field(default=3, ge=1, le=20)
-    min_side_mm: float = Field(default=60.0, gt=0)
+    max_stickers: int = Field(default=4, ge=1, le=20)
+    min_side_mm: float = Field(default=50.0, gt=0)
     max_area_fraction: float = Field(default=0.15, gt=0, le=1)
     sparsity: float = Field(default=1.0, ge=0)
     """Weight of the L1 penalty."""
-    share: float = Field(default=0.25, gt=0, lt=1)
+    share: float = Field(default=0.6, gt=0, lt=1)
     """Of the budget that the first stage gets."""
+
+    def rounds(self) -> list[tuple[float, int]]:
+        """Area and number of stickers that each round keeps: a half, then less by a third, down to the limits.
+
+        A paint that has the whole face spreads over it; only one that must do with less shows what it needs most.
+        """
+        areas = [area for area in _AREAS if area > 1.2 * self.max_area_fraction]
+        spare = range(len(areas), 0, -1)
+        return [
+            *((area, min(20, self.max_stickers + 2 * more)) for area, more in zip(areas, spare, strict=True)),
+            (self.max_area_fraction, self.max_stickers),
+        ]
 
     def geometry(self, sign: Sign) -> BaseGeometry:
         """There is none before the design has run."""

@@ -139,9 +139,9 @@ class Run:
     listener: Listener | None = None
     clock: Callable[[], float] = field(default=time.perf_counter)
 
-    def begin(self, generator: torch.Generator) -> Snapshot:
-        """The snapshot before the first step."""
-        theta = self.perturbation.begin(generator)
+    def begin(self, generator: torch.Generator, theta: Tensor | None = None) -> Snapshot:
+        """The snapshot before the first step, from a random start or from ``theta``."""
+        theta = self.perturbation.begin(generator) if theta is None else theta
         return Snapshot(theta=theta, search=self.search.begin(theta))
 
     def snapshots(self, snapshot: Snapshot) -> Iterator[Snapshot]:
@@ -270,7 +270,7 @@ class Checkpoint:
             raise PhysadvError(f"{self.path}: not a readable checkpoint; remove it to start anew") from error
         if meta["identity"] != self._identity:
             raise PhysadvError(
-                f"{self.path.parent}: holds the checkpoint of another design; choose another --out, or remove the folder"
+                f"{self.path.parent}: holds the checkpoint of another design; choose another --out, or remove it"
             )
         plain = {**meta["snapshot"]}
         for key in ("losses", "successes"):

@@ -18,8 +18,8 @@ from physadv.signs import Sign
 
 _SAMPLES = 12
 """Points along a stroke while searching."""
-_REACH = 0.42
-"""Control points stay within this share of the sign's extent from its centre: a stroke keeps clear of the edge."""
+_EDGE_MM = 8.0
+"""Strokes keep at least this far from the sign's edge."""
 
 
 @MASKS.register("strokes")
@@ -35,6 +35,19 @@ class Strokes(MaskConfig):
         raise PhysadvError("mask 'strokes': is found while designing; it has no shape of its own to draw")
 
 
+def _inner_edges(sign: Sign, width_mm: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Normals ``[E, 2]`` and distances ``[E]`` of the outline's edges, moved in by half a stroke; in extents."""
+    corners = torch.tensor(sign.outline_mm, dtype=torch.float32, device=device)
+    along = corners.roll(-1, 0) - corners
+    normals = torch.stack([along[:, 1], -along[:, 0]], 1) / along.norm(dim=1, keepdim=True)
+    distances = (normals * corners).sum(1)
+    normals, distances = normals * distances.sign()[:, None], distances.abs()
+    limits = distances - width_mm * 0.55 - _EDGE_MM
+    if float(limits.min()) <= 0.0:
+        raise PhysadvError(f"mask 'strokes': width_mm = {width_mm:g} is too wide for sign {sign.name}")
+    return normals, limits / sign.extent_mm
+
+
 class Graffiti(Perturbation):
     """Cubic Bezier strokes of one width, each of one colour, painted one over the other.
 
@@ -43,8 +56,7 @@ class Graffiti(Perturbation):
     """
 
     def __init__(self, sign: Sign, config: Strokes, *, px: int, device: torch.device) -> None:
-        if 2.0 * config.width_mm >= sign.extent_mm:
-            raise PhysadvError(f"mask 'strokes': width_mm = {config.width_mm:g} is too wide for sign {sign.name}")
+        self._normals, self._limits = _inner_edges(sign, config.width_mm, device)
         self.sign, self.config, self.px = sign, config, px
         self.base = sign.texture(px).to(device)
         centres = (torch.arange(px, device=device) + 0.5) / px - 0.5
@@ -54,13 +66,15 @@ class Graffiti(Perturbation):
 
     def begin(self, generator: torch.Generator) -> Tensor:
         """Strokes across the sign, of any colour."""
-        points = (torch.rand(self.config.count, 8, generator=generator) - 0.5) * 1.4 * _REACH
+        points = (torch.rand(self.config.count, 8, generator=generator) - 0.5) * 0.6
         colours = torch.rand(self.config.count, 3, generator=generator)
-        return torch.cat([points, colours], 1).to(self.base.device)
+        return self.project(torch.cat([points, colours], 1).to(self.base.device))
 
     def project(self, theta: Tensor) -> Tensor:
-        """Control points on the sign, colours in range."""
-        return torch.cat([theta[:, :8].clamp(-_REACH, _REACH), theta[:, 8:].clamp(0.0, 1.0)], 1)
+        """Control points on the sign, where the whole stroke then is, since outlines are convex; colours in range."""
+        points = theta[:, :8].reshape(-1, 4, 2)
+        beyond = (points @ self._normals.T / self._limits).amax(-1, keepdim=True).clamp(min=1.0)
+        return torch.cat([(points / beyond).flatten(1), theta[:, 8:].clamp(0.0, 1.0)], 1)
 
     def _cover(self, theta: Tensor) -> Tensor:
         """Coverage ``[count, P, P]`` of each stroke."""

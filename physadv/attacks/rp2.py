@@ -223,10 +223,13 @@ class _Design:
         seconds = self.config.seconds
         budget = Budget(self.config.steps, max(1.0, seconds - self.spent_s) if seconds else None)
         mask_config = self.config.mask
+        warm: Tensor | None = None
         if isinstance(mask_config, Discover):
             if "stickers" not in extra:
-                start = snapshot if name == "discover" else None
-                extra["stickers"] = self._discover(mask_config, budget.share(mask_config.share), start)
+                kept = extra.get("kept", {"kind": "poster"})
+                extra["stickers"], warm = self._discover(
+                    mask_config, budget.share(mask_config.share), name, snapshot, kept
+                )
                 name, snapshot = "", None
             budget = budget.share(1.0 - mask_config.share)
             mask_config = parse_mask(extra["stickers"])
@@ -236,45 +239,55 @@ class _Design:
         for number in range(first, self.config.restarts):
             stage = "design" if self.config.restarts == 1 else f"design {number + 1}/{self.config.restarts}"
             run = self.run(stage, perturbation, budget.share(1.0 / self.config.restarts), stop_at=self.config.stop_at)
-            start = snapshot if snapshot is not None and number == first else run.begin(self._generator(number))
+            start = snapshot if snapshot is not None and number == first else run.begin(self._generator(number), warm)
             done = self._follow(run, f"run {number}", _carry(start, best), extra)
-            best, snapshot = done, None
+            best, snapshot, warm = done, None, None
             if done.held >= 3:
                 break
         assert best is not None
         return best, run
 
-    def _discover(self, config: Discover, budget: Budget, start: Snapshot | None) -> dict[str, Any]:
-        """RP2's first stage: a sparse change of the whole face, thresholded into stickers."""
-        full = build_mask("poster", self.parts.sign, px=self.parts.px)
+    def _discover(
+        self, config: Discover, budget: Budget, name: str, saved: Snapshot | None, kept: dict[str, Any]
+    ) -> tuple[dict[str, Any], Tensor]:
+        """RP2's first stage, in rounds: paint what is kept of the face, keep what contributes most; stickers, paint."""
         parts = self.parts
-        face = FullFace(
-            parts.sign,
-            full,
-            self.paint,
-            px=parts.px,
-            device=parts.device,
-            palette=self.palette,
-            sparsity=config.sparsity,
-        )
-        run = self.run("where to paint", face, budget, stop_at=2.0)
-        start = start or run.begin(self._generator(-1))
-        done = self._follow(run, "discover", start, {})
-        saliency = attribution(face, done.theta, victim=parts.victim, goal=parts.goal, frames=parts.held_out)
-        found = discover_mask(
-            _smoothed(saliency).clamp(min=0.0).cpu(),
-            parts.sign,
-            max_stickers=config.max_stickers,
-            min_side_mm=config.min_side_mm,
-            max_area_fraction=config.max_area_fraction,
-        )
-        return found.config.model_dump(mode="json")
+        rounds = config.rounds()
+        first = int(name.removeprefix("discover ")) if name.startswith("discover ") else 0
+        theta: Tensor | None = None
+        for number in range(first, len(rounds)):
+            face = FullFace(
+                parts.sign,
+                build_mask(kept, parts.sign, px=parts.px),
+                self.paint,
+                px=parts.px,
+                device=parts.device,
+                palette=self.palette,
+                sparsity=config.sparsity,
+            )
+            stage = f"where {number + 1}/{len(rounds)}"
+            run = self.run(stage, face, budget.share(1.0 / len(rounds)), stop_at=2.0)
+            start = saved if number == first and saved else run.begin(self._generator(-1), theta)
+            done = self._follow(run, f"discover {number}", start, {"kept": kept})
+            theta = done.theta
+            area, stickers = rounds[number]
+            saliency = attribution(face, theta, victim=parts.victim, goal=parts.goal, frames=parts.held_out)
+            found = discover_mask(
+                _smoothed(saliency),
+                parts.sign,
+                max_stickers=stickers,
+                min_side_mm=config.min_side_mm,
+                max_area_fraction=area,
+            )
+            kept = found.config.model_dump(mode="json")
+        assert theta is not None
+        return kept, theta
 
 
 def _smoothed(saliency: Tensor) -> Tensor:
     """Averages ``[P, P]`` over a neighbourhood of 1/32 of the sign: neighbours' shares are noisy and of either sign."""
     width = max(1, saliency.shape[-1] // 64) * 2 + 1
-    return F.avg_pool2d(saliency[None, None], width, stride=1, padding=width // 2)[0, 0]
+    return F.avg_pool2d(saliency[None, None], width, stride=1, padding=width // 2)[0, 0].cpu()
 
 
 def _carry(start: Snapshot, best: Snapshot | None) -> Snapshot:

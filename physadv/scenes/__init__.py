@@ -1,5 +1,6 @@
 """How a sign is seen. Four steps that never mix: sample conditions, place the sign, light it, record the picture."""
 
+from physadv.scenes import weather as weather  # registers its kind
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
 from physadv.scenes.config import RoadsideConfig
 from physadv.scenes.geometry import viewing_angle_deg

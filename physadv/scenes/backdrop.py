@@ -38,7 +38,7 @@ def _cloud(rng: np.random.Generator, cells: int, octaves: int, *, stretch: float
 
 
 def _colour(low: tuple[float, float, float], high: tuple[float, float, float], rng: np.random.Generator) -> Picture:
-    return (np.array(low) + rng.uniform() * (np.array(high) - np.array(low))).astype(np.float32)
+    return np.asarray(np.array(low) + rng.uniform() * (np.array(high) - np.array(low)), np.float32)
 
 
 def _paste(picture: Picture, layer: Picture, cover: Picture) -> Picture:
@@ -120,7 +120,7 @@ def draw_backdrop(number: int) -> Picture:
         picture = _trees(rng, picture, horizon)
     picture = _poles(rng, _ground(rng, picture, horizon), horizon)
     grain = np.exp(0.05 * _cloud(rng, 190, 1))[..., None]
-    return np.clip(cv2.GaussianBlur(picture, (0, 0), 0.6) * grain, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(cv2.GaussianBlur(picture, (0, 0), 0.6) * grain, 0.0, 1.0), np.float32)
 
 
 def backdrop_paths(folder: Path) -> list[Path]:
@@ -189,5 +189,6 @@ def backdrop_grid(
     )
     x = x + starts[level.long()][:, None, None]
     y = y + ((number % count) * (HEIGHT + 2 * _GAP) + _GAP)[:, None, None]
-    x, y = torch.broadcast_tensors(x * (2.0 / atlas.shape[-1]) - 1.0, y * (2.0 / atlas.shape[-2]) - 1.0)
-    return torch.stack([x, y], dim=-1)
+    shape = (len(number), y.shape[1], x.shape[2])
+    x, y = x * (2.0 / atlas.shape[-1]) - 1.0, y * (2.0 / atlas.shape[-2]) - 1.0
+    return torch.stack([x.expand(shape), y.expand(shape)], dim=-1)

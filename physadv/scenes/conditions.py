@@ -133,8 +133,7 @@ class Conditions:
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Columns for a table: float64 for quantities (exact for what float32 holds), int64 for counts."""
         return {
-            name: (value.double() if value.is_floating_point() else value).cpu().numpy()
-            for name, value in self.items()
+            name: (value.double() if value.is_floating_point() else value).cpu().numpy() for name, value in self.items()
         }
 
     @classmethod

@@ -110,7 +110,8 @@ class Normal(Distribution):
         mean, deviation = self.normal
         edges = torch.tensor(self.bounds(), dtype=torch.float64)
         low, high = torch.special.ndtr((edges - mean) / deviation)
-        return (mean + deviation * torch.special.ndtri(low + (high - low) * uniform)).clamp(*self.bounds())
+        standard: Tensor = torch.special.ndtri(low + (high - low) * uniform)
+        return (mean + deviation * standard).clamp(*self.bounds())
 
     def bounds(self) -> tuple[float, float]:
         mean, deviation = self.normal

@@ -9,7 +9,7 @@ What remains is judged by the same correlation, so that a photograph without the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -23,8 +23,10 @@ Pixels = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
-TRUSTED = 0.75
-"""Smallest correlation with the artwork at which a sign counts as found."""
+TRUSTED, TRUSTED_QUARTER = 0.75, 0.5
+"""Smallest correlations with the artwork, on the sign and on each of its quarters, at which a sign counts as found."""
+_FEATURELESS = 0.1
+"""Standard deviation of the artwork below which a part of it has nothing to agree with."""
 _TEMPLATE_PX = 192
 _JUDGE_PX = 64
 _WORK_PX = 256
@@ -46,16 +48,18 @@ class Located:
     Attributes:
         to_photo: ``[3, 3]`` float64, mm on the sign (x right, y down, centre at the origin) to continuous pixels of the
             photograph (pixel i covers [i, i + 1)).
-        confidence: correlation of photograph and artwork on the sign, -1 to 1; below :data:`TRUSTED` it is a guess.
+        confidence: correlation of photograph and artwork on the sign, -1 to 1.
+        worst_quarter: the same for that quarter of the sign in which they agree least.
     """
 
     to_photo: Matrix
     confidence: float
+    worst_quarter: float
 
     @property
     def is_trusted(self) -> bool:
         """Whether photograph and artwork agree well enough to paste paint there."""
-        return self.confidence >= TRUSTED
+        return self.confidence >= TRUSTED and self.worst_quarter >= TRUSTED_QUARTER
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +100,7 @@ def locate(photo: Pixels, template: Template) -> Located | None:
             break
     back = np.diag([photo.shape[1] / size[0], photo.shape[0] / size[1], 1.0])
     to_photo = back @ best.to_photo
-    return Located(to_photo / to_photo[2, 2], best.confidence)
+    return Located(to_photo / to_photo[2, 2], best.confidence, best.worst_quarter)
 
 
 def from_corners(corners_px: npt.ArrayLike, corners_mm: npt.ArrayLike) -> Matrix:
@@ -120,8 +124,8 @@ class _View:
         self.shade = np.ascontiguousarray(pixels[..., template.channel])
         self.size = (pixels.shape[1], pixels.shape[0])
 
-    def agreement(self, to_view: Matrix, template: Template) -> float:
-        """Correlation of the planes with the artwork's, on the sign; the mean of both planes."""
+    def judged(self, to_view: Matrix, template: Template) -> Located:
+        """The homography with its correlations, each the mean of both planes'."""
         step = _TEMPLATE_PX / _JUDGE_PX
         to_judge = centred(to_view @ template.to_mm @ np.diag([step, step, 1.0]))
 
@@ -131,11 +135,22 @@ class _View:
         mask = _shrunk(template.mask) > 127
         seen = mask & (fetched(np.ones(self.size[::-1], np.float32)) > 0.99)
         if seen.sum() < _LEAST_SEEN * mask.sum():
-            return -1.0
-        pairs = ((self.score, template.score), (self.shade, template.shade))
-        return float(np.mean([_correlation(fetched(plane)[seen], _shrunk(ideal)[seen]) for plane, ideal in pairs]))
+            return Located(to_view, -1.0, -1.0)
+        pairs = [
+            (fetched(plane), _shrunk(ideal))
+            for plane, ideal in ((self.score, template.score), (self.shade, template.shade))
+        ]
+        quarters = [_agreement(pairs, seen & quarter, least=_FEATURELESS) for quarter in _QUARTERS]
+        worst = min((quarter for quarter in quarters if quarter is not None), default=-1.0)
+        return Located(to_view, _agreement(pairs, seen) or 0.0, worst)
 
 
+def _quarters() -> list[npt.NDArray[np.bool_]]:
+    low = np.arange(_JUDGE_PX) < _JUDGE_PX // 2
+    return [rows[:, None] & columns for rows in (low, ~low) for columns in (low, ~low)]
+
+
+_QUARTERS = _quarters()
 _HALF = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
 _INVERSE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
@@ -147,6 +162,16 @@ def centred(homography: Matrix) -> Matrix:
 
 def _shrunk(plane: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
     return np.asarray(cv2.resize(plane, (_JUDGE_PX, _JUDGE_PX), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _agreement(
+    pairs: Sequence[tuple[Plane, Plane]], where: npt.NDArray[np.bool_], *, least: float = 0.0
+) -> float | None:
+    """Mean correlation of planes with the artwork's, of those in which the artwork varies; None where none does."""
+    if where.sum() < 2:
+        return None
+    found = [_correlation(plane[where], ideal[where]) for plane, ideal in pairs if ideal[where].std() >= least]
+    return float(np.mean(found)) if found else None
 
 
 def _correlation(a: Plane, b: Plane) -> float:
@@ -221,7 +246,7 @@ def _guesses(view: _View, template: Template) -> Iterator[Located]:
         for hull in _largest_hulls(mask):
             for to_view in (*_by_corners(hull, template), *_by_moments(hull, template)):
                 if _is_upright(to_view, template):
-                    yield Located(to_view, view.agreement(to_view, template))
+                    yield view.judged(to_view, template)
 
 
 def _is_upright(to_view: Matrix, template: Template) -> bool:
@@ -289,8 +314,8 @@ def _refine(guess: Located, view: _View, template: Template) -> Located:
         for blur_px in (9, 5):
             found = _ecc(best.to_photo, plane, ideal, template, blur_px=blur_px)
             if found is not None and _is_upright(found, template):
-                agreement = view.agreement(found, template)
-                best = Located(found, agreement) if agreement >= best.confidence else best
+                better = view.judged(found, template)
+                best = better if better.confidence >= best.confidence else best
     return best
 
 

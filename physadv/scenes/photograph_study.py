@@ -18,7 +18,18 @@ from physadv.core.errors import PhysadvError
 from physadv.core.images import read_image
 from physadv.scenes.appearance import Appearance, estimate
 from physadv.scenes.config import DEFAULTS
-from physadv.scenes.outline import Located, Matrix, Pixels, Template, apply, from_corners, locate, template_of
+from physadv.scenes.outline import (
+    TRUSTED,
+    TRUSTED_QUARTER,
+    Located,
+    Matrix,
+    Pixels,
+    Template,
+    apply,
+    from_corners,
+    locate,
+    template_of,
+)
 from physadv.signs import Sign, load_sign
 from physadv.signs.datasets import DATA_VARIABLE, PICTURES
 
@@ -98,11 +109,14 @@ def _study_one(
 ) -> Photograph | str:
     """The picture, or why it cannot be used."""
     pixels = read_image(file)
-    located = locate(pixels, template) if given is None else Located(given, 1.0)
+    located = locate(pixels, template) if given is None else Located(given, 1.0, 1.0)
     if located is None:
         return "nothing in it has the sign's colour and shape"
     if not located.is_trusted:
-        return f"what looks like the sign agrees with its artwork by only {located.confidence:.2f}"
+        return (
+            f"what looks most like the sign agrees with its artwork by only {located.confidence:.2f} "
+            f"({located.worst_quarter:.2f} in the worst quarter; {TRUSTED} and {TRUSTED_QUARTER} are needed)"
+        )
     pixels, to_photo = _cropped(pixels, located.to_photo, sign, margin)
     linear = srgb_to_linear(from_uint8(pixels)).permute(1, 2, 0).contiguous().numpy()
     try:

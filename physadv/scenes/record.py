@@ -91,8 +91,8 @@ def sensor_noise(linear: Tensor, unit: Tensor, full_well_e: Tensor, read_noise_e
     the number of camera ``pixels [N]`` that a sample averages (EMVA 1288, eq. 12).
     """
     full, read = full_well_e[:, None, None, None], read_noise_e[:, None, None, None]
-    variance = (linear.detach().clamp(min=0.0) + read**2 / full) / (full * pixels[:, None, None, None])
-    return unit * variance.sqrt()
+    variance = linear.detach().clamp(min=0.0).add_(read**2 / full).div_(full * pixels[:, None, None, None])
+    return variance.sqrt_().mul_(unit)
 
 
 class _Tone(torch.autograd.Function):
@@ -102,13 +102,14 @@ class _Tone(torch.autograd.Function):
     def forward(ctx: Any, linear: Tensor, bend: Tensor) -> Tensor:
         clipped = linear.clamp(0.0, 1.0)
         encoded = linear_to_srgb(clipped)
-        rest = encoded - encoded * encoded
+        rest = torch.addcmul(encoded, encoded, encoded, value=-1.0)
         if ctx.needs_input_grad[0]:
             # the derivative of 1.055 x^(1/2.4) - 0.055 is (y + 0.055) / (2.4 x)
-            slope = torch.where(clipped <= 0.0031308, 12.92, (encoded + 0.055) / (2.4 * clipped.clamp(min=0.0031308)))
-            slope = slope * torch.addcmul(torch.ones_like(rest), bend, 6.0 * rest - 1.0) * (clipped == linear)
+            slope = (encoded + 0.055).div_(clipped.clamp(min=0.0031308)).mul_(1.0 / 2.4)
+            slope = torch.where(clipped <= 0.0031308, 12.92, slope)
+            slope.mul_((6.0 * rest).sub_(1.0).mul_(bend).add_(1.0)).mul_(clipped == linear)
             ctx.save_for_backward(slope)
-        return encoded + bend * rest * (2.0 * encoded - 1.0)
+        return rest.mul_(bend).mul_(2.0 * encoded - 1.0).add_(encoded)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
@@ -148,7 +149,7 @@ def _dct(blocks: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     k = torch.arange(8, dtype=torch.float64)
     basis = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / 16) * 0.5
     basis[0] /= math.sqrt(2.0)
-    return torch.block_diag(*[basis] * blocks).to(device=device, dtype=dtype)
+    return torch.kron(torch.eye(blocks, dtype=torch.float64), basis).to(device=device, dtype=dtype)
 
 
 @lru_cache(maxsize=4)
@@ -181,7 +182,7 @@ def _blockwise(planes: Tensor, *, inverse: bool) -> Tensor:
 def _quantise(planes: Tensor, steps: Tensor) -> Tensor:
     height, width = planes.shape[-2:]
     tiled = steps.repeat(1, 1, height // 8, width // 8)
-    return _blockwise((_blockwise(planes, inverse=False) / tiled).round() * tiled, inverse=True)
+    return _blockwise(_blockwise(planes, inverse=False).div_(tiled).round_().mul_(tiled), inverse=True)
 
 
 @torch.no_grad()
@@ -197,8 +198,7 @@ def _jpeg(images: Tensor, quality: Tensor, pixels: Tensor) -> Tensor:
     luma = _quantise(planes[:, :1] - 0.5, steps[:, :1]) + 0.5
     chroma = F.interpolate(_quantise(F.avg_pool2d(planes[:, 1:], 2), steps[:, 1:]), scale_factor=2.0, mode="nearest")
     decoded = (inverse @ torch.cat([luma, chroma], 1).reshape(count, 3, height * width)).reshape(images.shape)
-    kept = (quality > 100.0)[:, None, None, None]
-    return torch.where(kept, images, decoded.clamp(0.0, 1.0)) - images
+    return decoded.clamp_(0.0, 1.0).sub_(images).mul_((quality <= 100.0)[:, None, None, None])
 
 
 def jpeg(images: Tensor, quality: Tensor, pixels: Tensor) -> Tensor:
@@ -212,5 +212,7 @@ def jpeg(images: Tensor, quality: Tensor, pixels: Tensor) -> Tensor:
     if not bool((quality <= 100.0).any()):
         return images
     height, width = images.shape[-2:]
-    padded = F.pad(images.detach(), (0, -width % 16, 0, -height % 16), mode="replicate")
+    padded = images.detach()
+    if height % 16 or width % 16:
+        padded = F.pad(padded, (0, -width % 16, 0, -height % 16), mode="replicate")
     return images + _jpeg(padded, quality, pixels)[..., :height, :width]

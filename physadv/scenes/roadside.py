@@ -157,15 +157,15 @@ class Roadside(Scene):
         lit = light.illumination_rgb(conditions)
         shade = light.sun_shading(conditions)[:, None, None] * light.shadow_map(conditions, x_mm, y_mm)
         transmitted = light.transmission(conditions)
-        clear = transmitted[:, None, None, None]
-        reflect = shade[:, None] * lit[:, :, None, None]
+        arriving = (lit * transmitted[:, None])[:, :, None, None]
+        gain = shade[:, None] * arriving
         if bool((conditions.headlight > 0).any()):
             # the exposure that suits the dusk applies to the headlights' return as well
-            returned = torch.exp2(conditions.exposure_ev) * conditions.headlight
-            reflect = reflect + returned[:, None, None, None] * sheeting
+            returned = torch.exp2(conditions.exposure_ev) * conditions.headlight * transmitted
+            gain = gain + returned[:, None, None, None] * sheeting
         behind = self._behind(conditions, crop, u, v, step_x, x_mm, y_mm, painted, footprint_x.to(dtype))
-        added = (1.0 - cover) * clear * behind * lit[:, :, None, None]
-        added = added + light.airlight_rgb(lit, transmitted)[:, :, None, None]
+        air = light.airlight_rgb(lit, transmitted)[:, :, None, None]
+        added = torch.addcmul(air, behind * (1.0 - cover), arriving)
 
         steps = torch.stack([step_x, step_y]).to(dtype)
         blur = record.pixel_blur(conditions.defocus_px, steps)
@@ -175,7 +175,7 @@ class Roadside(Scene):
         resized = resized.nonzero()[:, 0]
         return Exposure(
             sampling=sampling,
-            gain=reflect * clear,
+            gain=gain,
             added=added,
             rows=record.blur_matrices(height, blur[1], streak[1], taps=1),
             columns=record.blur_matrices(width, blur[0], streak[0], taps=1),
@@ -247,7 +247,7 @@ class Roadside(Scene):
         post = ((_POLE_HALF_MM - x_mm.abs()) / ramp + 0.5).clamp(0.0, 1.0)
         post = post * ((y_mm + painted.sign.height_mm * 0.4) / ramp).clamp(0.0, 1.0)
         round_shade = _POLE_REFLECTANCE * (1.0 - 0.6 * (x_mm / _POLE_HALF_MM).clamp(-1.0, 1.0) ** 2)
-        return picture + (round_shade[:, None] - picture) * post[:, None]
+        return torch.lerp(picture, round_shade[:, None], post[:, None])
 
 
 def _footprint(to_camera: Tensor, step_x: Tensor, step_y: Tensor) -> tuple[Tensor, Tensor]:
