@@ -3,8 +3,8 @@
     python scripts/reproduce_rp2.py --data FOLDER [--out FOLDER] [--part published --part stickers ...]
 
 FOLDER (or PHYSADV_DATA) holds ``rp2/`` (``victim_32``, ``victim_256``, ``masks``, ``published_noise_32.npz``),
-``models/`` (``rp2_lisa_cnn.safetensors``, ``gtsrb_cnn30_dmitry.onnx``, ``models.json``) and GTSRB as torchvision lays it
-out. Parts:
+``models/`` (``rp2_lisa_cnn.safetensors``, ``gtsrb_cnn30_dmitry.onnx``, ``models.json``) and GTSRB as torchvision lays
+it out. Parts:
 
 - ``published``: the authors' noise on their 40 photographs, as they scored it: clip(x + noise * mask, 0, 1).
 - ``stickers``: a sticker designed in the roadside alone (or those of ``--patch``), beside the authors' noise as

@@ -9,7 +9,7 @@ from pydantic import Field
 from shapely.geometry.base import BaseGeometry
 from torch import Tensor
 
-from physadv.attacks.perturbations import Perturbation
+from physadv.attacks.perturbations import Perturbation, edges
 from physadv.core.color import srgb_to_linear
 from physadv.core.errors import PhysadvError
 from physadv.patches import MASKS, Mask, MaskConfig, build_mask
@@ -35,19 +35,6 @@ class Strokes(MaskConfig):
         raise PhysadvError("mask 'strokes': is found while designing; it has no shape of its own to draw")
 
 
-def _inner_edges(sign: Sign, width_mm: float, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Normals ``[E, 2]`` and distances ``[E]`` of the outline's edges, moved in by half a stroke; in extents."""
-    corners = torch.tensor(sign.outline_mm, dtype=torch.float32, device=device)
-    along = corners.roll(-1, 0) - corners
-    normals = torch.stack([along[:, 1], -along[:, 0]], 1) / along.norm(dim=1, keepdim=True)
-    distances = (normals * corners).sum(1)
-    normals, distances = normals * distances.sign()[:, None], distances.abs()
-    limits = distances - width_mm * 0.55 - _EDGE_MM
-    if float(limits.min()) <= 0.0:
-        raise PhysadvError(f"mask 'strokes': width_mm = {width_mm:g} is too wide for sign {sign.name}")
-    return normals, limits / sign.extent_mm
-
-
 class Graffiti(Perturbation):
     """Cubic Bezier strokes of one width, each of one colour, painted one over the other.
 
@@ -56,7 +43,10 @@ class Graffiti(Perturbation):
     """
 
     def __init__(self, sign: Sign, config: Strokes, *, px: int, device: torch.device) -> None:
-        self._normals, self._limits = _inner_edges(sign, config.width_mm, device)
+        self._normals, distances = edges(sign, device)
+        self._limits = distances - (config.width_mm * 0.55 + _EDGE_MM) / sign.extent_mm
+        if float(self._limits.min()) <= 0.0:
+            raise PhysadvError(f"mask 'strokes': width_mm = {config.width_mm:g} is too wide for sign {sign.name}")
         self.sign, self.config, self.px = sign, config, px
         self.base = sign.texture(px).to(device)
         centres = (torch.arange(px, device=device) + 0.5) / px - 0.5

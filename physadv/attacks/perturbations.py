@@ -13,6 +13,15 @@ from physadv.scenes import PaintedSign
 from physadv.signs import Sign
 
 
+def edges(sign: Sign, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Outward normals ``[E, 2]`` and distances ``[E]``, in extents, of a convex outline's edges from its centre."""
+    corners = torch.tensor(sign.outline_mm, dtype=torch.float32, device=device) / sign.extent_mm
+    along = corners.roll(-1, 0) - corners
+    normals = torch.stack([along[:, 1], -along[:, 0]], 1) / along.norm(dim=1, keepdim=True)
+    distances = (normals * corners).sum(1)
+    return normals * distances.sign()[:, None], distances.abs()
+
+
 class Perturbation(ABC):
     """A family of painted signs, indexed by parameters ``theta``."""
 

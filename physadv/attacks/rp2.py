@@ -18,6 +18,7 @@ from physadv.attacks.discover import Discover, attribution
 from physadv.attacks.engine import Budget, Checkpoint, FrameStream, Listener, Run, Snapshot, design_seed
 from physadv.attacks.goals import Goal, build_goal
 from physadv.attacks.graffiti import Graffiti, Strokes
+from physadv.attacks.moving import MovingStickers
 from physadv.attacks.perturbations import FullFace, Perturbation, Sticker
 from physadv.attacks.searches import Adam, AnySearch, Search
 from physadv.core.config import Config
@@ -35,11 +36,14 @@ from physadv.patches import (
     parse_mask,
     save_patch,
 )
+from physadv.patches.mask_kinds.rectangles import Stickers
 from physadv.scenes import PaintedSign, Scene, load_scene
 from physadv.signs import Sign, load_sign
 from physadv.victims import Victim, check_logits, load_victim, under_attack
 
 CHECKPOINT = "design.checkpoint"
+_MOVING = 0.6
+"""Share of the time to discover that goes to moving the stickers."""
 
 
 class DesignConfig(Config):
@@ -266,7 +270,7 @@ class _Design:
                 sparsity=config.sparsity,
             )
             stage = f"where {number + 1}/{len(rounds)}"
-            run = self.run(stage, face, budget.share(1.0 / len(rounds)), stop_at=2.0)
+            run = self.run(stage, face, budget.share((1.0 - _MOVING) / len(rounds)), stop_at=2.0)
             start = saved if number == first and saved else run.begin(self._generator(-1), theta)
             done = self._follow(run, f"discover {number}", start, {"kept": kept})
             theta = done.theta
@@ -281,7 +285,26 @@ class _Design:
             )
             kept = found.config.model_dump(mode="json")
         assert theta is not None
-        return kept, theta
+        return self._moved(config, kept, theta, budget)
+
+    def _moved(
+        self, config: Discover, kept: dict[str, Any], theta: Tensor, budget: Budget
+    ) -> tuple[dict[str, Any], Tensor]:
+        """The stickers after a run in which they move together with their paint."""
+        moving = MovingStickers(
+            self.parts.sign,
+            Stickers.model_validate(kept),
+            self.paint,
+            px=self.parts.px,
+            device=self.parts.device,
+            max_area_fraction=config.max_area_fraction * 0.999,
+            min_side_mm=config.min_side_mm,
+        )
+        run = self.run("moving", moving, budget.share(_MOVING), stop_at=2.0)
+        for done in run.snapshots(run.begin(self._generator(-2), moving.joined(theta))):
+            pass
+        best = done.best_theta if done.best_theta is not None else done.theta
+        return moving.stickers(best).model_dump(mode="json"), moving.paint_of(best)
 
 
 def _smoothed(saliency: Tensor) -> Tensor:

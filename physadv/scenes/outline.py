@@ -23,8 +23,9 @@ Pixels = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
-TRUSTED, TRUSTED_QUARTER = 0.75, 0.5
+TRUSTED, TRUSTED_QUARTER = 0.8, 0.65
 """Smallest correlations with the artwork, on the sign and on each of its quarters, at which a sign counts as found."""
+_ROUND = 0.97
 _FEATURELESS = 0.1
 """Standard deviation of the artwork below which a part of it has nothing to agree with."""
 _TEMPLATE_PX = 192
@@ -64,7 +65,10 @@ class Located:
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """A sign's artwork as :func:`locate` needs it; ``to_mm`` leads from its continuous pixels to the sign's mm."""
+    """A sign's artwork as :func:`locate` needs it; ``to_mm`` leads from its continuous pixels to the sign's mm.
+
+    ``is_round``: the artwork looks the same when it is turned, so that no picture tells which way is up.
+    """
 
     hue_rad: float | None
     score: Plane
@@ -74,6 +78,7 @@ class Template:
     to_mm: Matrix
     hull_mm: Matrix
     corners: int
+    is_round: bool
 
 
 def apply(homography: Matrix, points: npt.ArrayLike) -> Matrix:
@@ -225,7 +230,15 @@ def template_of(sign: Sign) -> Template:
         to_mm=to_mm,
         hull_mm=apply(to_mm, hulls[0]) if hulls else np.asarray(sign.outline_mm, np.float64),
         corners=len(corners),
+        is_round=_is_round(score, alpha) and _is_round(pixels[..., channel], alpha),
     )
+
+
+def _is_round(plane: Plane, alpha: Plane) -> bool:
+    turn = cv2.getRotationMatrix2D(((_TEMPLATE_PX - 1) / 2.0,) * 2, 20.0, 1.0)
+    inside = (alpha > 0.99) & (cv2.warpAffine(alpha, turn, alpha.shape[::-1]) > 0.99)
+    turned = np.asarray(cv2.warpAffine(np.ascontiguousarray(plane), turn, alpha.shape[::-1]), np.float32)
+    return _correlation(plane[inside], turned[inside]) > _ROUND
 
 
 def _largest_hulls(mask: npt.NDArray[np.uint8]) -> list[Matrix]:

@@ -109,6 +109,8 @@ def _study_one(
 ) -> Photograph | str:
     """The picture, or why it cannot be used."""
     pixels = read_image(file)
+    if given is None and template.is_round:
+        return "the sign looks the same when turned, so which way is up has to be given"
     located = locate(pixels, template) if given is None else Located(given, 1.0, 1.0)
     if located is None:
         return "nothing in it has the sign's colour and shape"

@@ -78,7 +78,7 @@ class PhotographsConfig(Config):
     variation: ConditionTable = Field(default_factory=dict)
     """Distributions of the conditions that vary on top; see :data:`VARIABLE`. None: each picture as it is."""
     oversample: int = Field(default=4, ge=1, le=8)
-    """Samples a pixel of the classifier's input, along each axis, where the photograph has them; 2 is enough to design."""
+    """Samples a pixel of the classifier's input, along each axis, if the photograph has them; 2 is enough to design."""
 
     @field_validator("variation")
     @classmethod

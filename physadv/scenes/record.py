@@ -39,11 +39,13 @@ def blur_matrices(size: int, deviation_px: Tensor, streak_px: Tensor, *, taps: i
         streak_px: ``[N]`` signed length of the motion streak along this axis, in samples.
     """
     position = torch.arange(size, dtype=deviation_px.dtype, device=deviation_px.device)
-    moment = (torch.arange(taps, dtype=position.dtype, device=position.device) + 0.5) / taps - 0.5
+    moment = torch.arange(taps, dtype=position.dtype, device=position.device) - (taps - 1) / 2.0
+    # Gaussians half as wide as they are apart add up to an even streak without ghosts; with this spacing their sum has
+    # the variance of a box of the streak's length, length^2 / 12
+    spacing = streak_px / math.sqrt(taps**2 + 2.0)
     offset = position[:, None] - position
-    centre = offset[None, None] + (streak_px[:, None] * moment)[:, :, None, None]
-    # each moment covers 1/taps of the streak: a box of that length has a variance of length^2 / 12
-    variance = deviation_px**2 + (streak_px / taps) ** 2 / 12.0
+    centre = offset[None, None] + (spacing[:, None] * moment)[:, :, None, None]
+    variance = deviation_px**2 + spacing**2 / 4.0
     exponent = centre**2 * (-0.5 / variance.clamp(min=1e-4))[:, None, None, None]
     # cut at exp(-16), which no 8-bit picture shows: denormal numbers would slow every product that follows
     weight = (torch.exp(exponent.clamp(min=_CUT)) - math.exp(_CUT)).clamp(min=0.0)

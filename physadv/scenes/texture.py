@@ -80,8 +80,8 @@ def place(x: Tensor, y: Tensor, footprint_x: Tensor, footprint_y: Tensor, *, px:
     starts = torch.tensor([_GAP * (i + 1) + sum(sizes[:i]) for i in range(len(sizes))], dtype=x.dtype, device=x.device)
 
     def along(coordinate: Tensor, footprint: Tensor) -> Tensor:
-        # a footprint of up to 1.72 texels is left to the bilinear filter: over an octave of footprints, texel and filter
-        # are then as wide in the mean as an anti-aliased resize (measured against 16 x 16 samples a sample)
+        # a footprint of up to 1.72 texels is left to the bilinear filter: over an octave of footprints texel and
+        # filter are then as wide in the mean as an anti-aliased resize (measured against 16 x 16 samples a sample)
         level = torch.ceil(torch.log2((footprint * px).clamp(min=1e-6)) - 0.78)
         index = level.clamp(0, len(sizes) - 1).long()
         size, start = size_table[index][:, None, None], starts[index][:, None, None]
