@@ -143,7 +143,9 @@ def main() -> None:
     parser.add_argument("--scene", default="wide")
     options = parser.parse_args()
     device = torch.device(options.device)
-    print(f"{VIEWS} views a step, scene {options.scene}, {device}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(
+        f"{VIEWS} views a step, scene {options.scene}, {device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    )
     for title, victim in victims().items():
         victim = victim.to(device).eval().requires_grad_(False)
         variants: dict[str, Step | None] = {

@@ -253,6 +253,23 @@ def test_the_tone_curve_is_monotone_with_its_slope_at_middle_grey(contrast: floa
     assert float(slope) == pytest.approx(contrast, rel=1e-4)
 
 
+@pytest.mark.parametrize("contrast", [0.6, 1.0, 1.4])
+def test_the_tone_curves_slope_is_that_of_its_formula(contrast: float) -> None:
+    """The gradient is written out by hand; traced through the plain formula it must be the same, clipped ends too."""
+    values = torch.cat([torch.linspace(-0.3, 1.4, 341), torch.tensor([0.003, 0.0031, 0.0032, 0.9999])]).double()
+    written, traced = (values.clone().requires_grad_(True) for _ in range(2))
+    encoded = linear_to_srgb(traced.clamp(0.0, 1.0))
+    plain = encoded + 2 * (contrast - 1) * encoded * (1 - encoded) * (2 * encoded - 1)
+    ours = record.tone(written.reshape(1, 1, 1, -1), torch.tensor([contrast], dtype=torch.float64)).flatten()
+    torch.testing.assert_close(ours, plain)
+    weights = torch.rand_like(values)
+    gradients = [
+        torch.autograd.grad((out * weights).sum(), leaf)[0] for out, leaf in ((ours, written), (plain, traced))
+    ]
+    torch.testing.assert_close(gradients[0], gradients[1])
+    assert (gradients[0][values > 1] == 0).all()
+
+
 def test_plain_contrast_is_srgb_and_the_sensor_clips() -> None:
     light_ = torch.tensor([-0.5, 0.0, 0.2, 1.0, 3.0]).reshape(1, 1, 1, 5)
     encoded = record.tone(light_, torch.ones(1)).flatten()

@@ -11,14 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
-from scene_helpers import conditions, linear, middle, painted, quiet, roadside, square
+from scene_helpers import conditions, linear, middle, painted, quiet, roadside, square, stop_sign
 from torch import Tensor
+from torch.nn import functional
 
 from physadv.core.errors import PhysadvError
 from physadv.core.images import read_image
 from physadv.scenes import Conditions, PaintedSign, Roadside, load_scene, scene_names
 from physadv.scenes.backdrop import HEIGHT, WIDTH, backdrop_atlas, draw_backdrop
 from physadv.scenes.contact_sheet import contact_sheet, write_contact_sheet
+from physadv.scenes.geometry import crop_box, homography
 
 SIZE = (32, 32)
 
@@ -148,6 +150,7 @@ def test_a_short_streak_is_the_same_beside_a_long_one() -> None:
     for k in (0, 2):
         torch.testing.assert_close(quiet(roadside(), painted(), seen[k : k + 1], SIZE)[0], frames[k], rtol=0, atol=2e-6)
     assert (frames[0] - frames[2]).abs().max() > 1e-3
+    assert (frames[1] - frames[2]).abs().max() > 0.1
 
 
 def test_rendering_writes_nothing_into_what_it_is_given() -> None:
@@ -197,6 +200,21 @@ def test_the_stop_sign_is_red_and_in_the_middle() -> None:
     assert (red > 1.2 * green).all()
     assert (red / green).median() > 2
     assert (red / blue).median() > 2
+
+
+@pytest.mark.parametrize("size", [(80, 20), (20, 80), (70, 90)])
+def test_a_picture_larger_than_the_crop_is_enlarged(size: tuple[int, int]) -> None:
+    """The camera has no more pixels than it has: 40 of them are resized, whatever the picture's own size is."""
+    seen = conditions(distance_m=[38.0, 38.0], yaw_deg=[0.0, 10.0], crop_square=1.0)
+    box = crop_box(stop_sign(), seen, homography(seen, aim="sign"))
+    side = int(box.width[0])
+    assert side == int(box.height[1]) < 60
+    small = quiet(roadside(), painted(), seen, (min(size[0], side), min(size[1], side)))
+    expected = functional.interpolate(small, size=size, mode="bilinear", antialias=True)
+    torch.testing.assert_close(quiet(roadside(), painted(), seen, size), expected, rtol=0, atol=1e-3)
+    mixed = conditions(distance_m=[38.0, 4.0], crop_square=1.0)  # only one frame of the batch needs it
+    alone = quiet(roadside(), painted(), mixed[1:], size)
+    torch.testing.assert_close(quiet(roadside(), painted(), mixed, size)[1:], alone, rtol=0, atol=2e-6)
 
 
 def test_oversampling_keeps_the_picture() -> None:
@@ -274,9 +292,9 @@ def test_backdrop_levels_do_not_bleed_into_each_other(tmp_path: Path) -> None:
     atlas, count = backdrop_atlas(str(tmp_path / "streets"), torch.device("cpu"))
     assert count == 2
     assert atlas.shape[0] == 3
-    corner = quiet(scene, painted(0.2), seen, (24, 24))[:, :, :3, :3]
-    assert corner[number == 0].min() > 0.97
-    assert corner[number == 1].max() < 0.03
+    sides = [quiet(scene, square(torch.full((3, 32, 32), level)), seen, (24, 24))[..., :8] for level in (1.0, 0.0)]
+    assert sides[0][number == 0].min() > 0.97
+    assert sides[1][number == 1].max() < 0.03
 
 
 # contact sheet

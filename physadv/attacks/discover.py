@@ -34,7 +34,7 @@ class Discover(MaskConfig):
     max_area_fraction: float = Field(default=0.15, gt=0, le=1)
     sparsity: float = Field(default=1.0, ge=0)
     """Weight of the L1 penalty."""
-    share: float = Field(default=0.75, gt=0, lt=1)
+    share: float = Field(default=0.85, gt=0, lt=1)
     """Of the budget that the first stage gets."""
 
     def rounds(self) -> list[tuple[float, int]]:

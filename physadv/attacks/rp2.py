@@ -42,7 +42,7 @@ from physadv.signs import Sign, load_sign
 from physadv.victims import Victim, check_logits, load_victim, under_attack
 
 CHECKPOINT = "design.checkpoint"
-_MOVING = 0.6
+_MOVING = 0.7
 """Share of the time to discover that goes to moving the stickers."""
 
 
