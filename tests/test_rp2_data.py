@@ -93,7 +93,7 @@ def test_clean_photographs_are_what_they_were(data_folder: Path, photos: Photogr
 
 
 def test_the_artwork_printed_as_a_poster_is_read_as_a_stop_sign(photos: Photographs, lisa_cnn: Victim) -> None:
-    """Homography, light and blur together: the pasted sign looks like the photographed one, to us and to the network."""
+    """Homography, light and blur together: the pasted sign looks like the photographed one, to eye and network."""
     poster = PaintedSign(STOP, STOP.texture(512), torch.zeros(1, 512, 512))
     printed = frames(photos, poster, size=64)
     assert (printed - frames(photos, bare(STOP), size=64)).abs().mean((1, 2, 3)).max() < 0.06

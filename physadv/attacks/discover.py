@@ -29,8 +29,8 @@ class Discover(MaskConfig):
     """
 
     kind: Literal["discover"] = "discover"
-    max_stickers: int = Field(default=4, ge=1, le=20)
-    min_side_mm: float = Field(default=50.0, gt=0)
+    max_stickers: int = Field(default=6, ge=1, le=20)
+    min_side_mm: float = Field(default=40.0, gt=0)
     max_area_fraction: float = Field(default=0.15, gt=0, le=1)
     sparsity: float = Field(default=1.0, ge=0)
     """Weight of the L1 penalty."""

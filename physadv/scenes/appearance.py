@@ -1,9 +1,9 @@
 """What light and lens made of a sign in a photograph: its light's colour, its shading and glare, and its blur.
 
-The model is linear: a pixel is ``light * (albedo * shade + glare)``, with one ``light`` a photograph, and ``shade``
-(shadow, uneven light) and ``glare`` (what surface or air adds, whatever the paint) that vary slowly over the sign. The
-albedo of each of the artwork's colours is what this camera made of it, so that only what changes across the sign is
-taken for shading.
+A pixel is ``light * (tone(albedo) * shade + glare)``, with one ``light`` a photograph, and ``shade`` (shadow, uneven
+light) and ``glare`` (what surface or air adds, whatever the paint) that vary slowly over the sign. ``tone`` is how the
+camera compressed bright colours, told by how bright it made a sign's red next to its white. Only what changes across a
+colour of the sign is taken for shading.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from physadv.signs import Sign
 
 Plane = npt.NDArray[np.float32]
 
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+"""Of linear sRGB (ITU-R BT.709)."""
 _LEAST_SHARE = 0.01
 _SAME_COLOUR = 0.12
 _BROAD, _FINE = 0.15, 0.03
@@ -29,6 +31,7 @@ _FIELD_PX = 96.0
 """Pixels across the sign on which shade and glare are worked out."""
 _PRIOR_SHADE, _PRIOR_GLARE = 0.03, 0.1
 """Weight of what the broader window says, in pixels; a white pixel weighs about 2."""
+_STEEPEST_SHOULDER = 4.0
 _SHARPEST_PX, _SOFTEST_PX = 0.3, 6.0
 
 
@@ -40,12 +43,14 @@ class Appearance:
         light_rgb: ``[3]``, linear value of a perfectly white matte surface.
         shade: ``[H, W]``, share of that light at each pixel, about 1.
         glare: ``[H, W]``, what is added to the albedo at each pixel, at least 0.
+        shoulder: of :func:`tone`: how far the camera's curve was driven; 0 is a straight line.
         blur_px: standard deviation of the photograph's edges, in its pixels.
     """
 
     light_rgb: npt.NDArray[np.float64]
     shade: Plane
     glare: Plane
+    shoulder: float
     blur_px: float
 
 
@@ -63,10 +68,21 @@ def estimate(linear: Plane, to_photo: Matrix, sign: Sign) -> Appearance:
     if len(art.palette) == 0:
         raise ValueError("the sign is too small for its colours to be told apart")
     seen = np.array([np.median(linear[art.pure == k], axis=0) for k in range(len(art.palette))], np.float64)
-    light, veil = _light(art.palette, seen)
+    light, veil, shoulder = _light(art.palette, seen)
     albedo = np.clip(seen / light - veil, 0.0, 1.5)
     shade, glare = _shading(linear, art, light, albedo, veil)
-    return Appearance(light, shade, glare, _blur_px(linear, art))
+    return Appearance(light, shade, glare, shoulder, _blur_px(linear, art))
+
+
+def tone(albedo: Matrix, shoulder: float) -> Matrix:
+    """What a camera makes of albedos ``[..., 3]``: luminance saturates exponentially, hue and saturation stay.
+
+    White (1, 1, 1) stays as it is; at a ``shoulder`` of 0 everything does. A red is dark enough to escape the compression
+    of the white beside it, which is why it glows in bright photographs.
+    """
+    exposure = max(shoulder, 1e-3)
+    exposed = exposure * np.maximum(albedo @ LUMINANCE, 1e-4)
+    return np.asarray(albedo * (np.expm1(-exposed) / exposed * (exposure / math.expm1(-exposure)))[..., None])
 
 
 class _Art:
@@ -125,8 +141,20 @@ def _flat_colours(texture: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     return np.array(kept, np.float64) ** 2
 
 
-def _light(palette: Matrix, seen: Matrix) -> tuple[npt.NDArray[np.float64], float]:
-    """Light ``[3]`` and the evenly added veil, from what the camera made of the brightest and darkest colours."""
+def _light(palette: Matrix, seen: Matrix) -> tuple[npt.NDArray[np.float64], float, float]:
+    """Light ``[3]``, the veil that lies evenly over everything, and the shoulder under which they fit what was seen."""
+
+    def misfit(shoulder: float) -> float:
+        toned = tone(palette, shoulder)
+        light, veil = _gain(toned, seen)
+        return float(((light * (toned + veil) - seen) ** 2).sum())
+
+    shoulder = min(np.linspace(0.0, _STEEPEST_SHOULDER, 65).tolist(), key=misfit)
+    return *_gain(tone(palette, shoulder), seen), shoulder
+
+
+def _gain(palette: Matrix, seen: Matrix) -> tuple[npt.NDArray[np.float64], float]:
+    """Light ``[3]`` and veil, from what the camera made of the brightest and the darkest colours."""
     high, low = palette.argmax(0), palette.argmin(0)
     channels = np.arange(3)
     bright, dark = palette[high, channels], palette[low, channels]

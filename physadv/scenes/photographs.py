@@ -25,6 +25,7 @@ from physadv.core.color import from_uint8, linear_to_srgb, srgb_to_linear
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.scenes import light, record, texture
+from physadv.scenes.appearance import LUMINANCE
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
 from physadv.scenes.config import DEFAULTS, LIMITS, ConditionTable, RoadsideConfig
 from physadv.scenes.distributions import Distribution
@@ -55,6 +56,8 @@ VARIABLE = (
 )
 """Conditions that a set of photographs can vary; the rest is what it was when they were taken."""
 _STILL = {"defocus_px": 0.0, "full_well_e": LIMITS["full_well_e"][1], "read_noise_e": 0.0, "temperature_k": 6500.0}
+_LEAST_COVERED = 1e-3
+"""Share of a sample that has to be painted for its colour to be told."""
 _BLUR_SEEN = 0.3
 """Blur in samples below which a picture does not show it."""
 
@@ -106,6 +109,8 @@ class _Stack:
     """``[P, 8, h, w]``: the photograph in linear light (3), shade, glare, what would be seen without the sign (3)."""
     light: Tensor
     """``[P, 3]``."""
+    shoulder: Tensor
+    """``[P]``, of the camera's tone curve."""
     blur: Tensor
     """``[P]``, in samples of the working grid."""
     step: Tensor
@@ -255,6 +260,7 @@ class Photographs(Scene):
             linear=linear,
             gain=shade * white,
             added=glare * white,
+            shoulder=stack.shoulder[number][:, None, None, None],
             shadow=shadow,
             blur=stack.blur[number] / conditions.crop_scale,
             step=stack.step[number] * conditions.crop_scale[:, None],
@@ -299,6 +305,7 @@ class _Canvas:
     linear: Tensor
     gain: Tensor
     added: Tensor
+    shoulder: Tensor
     shadow: Tensor | None
     blur: Tensor
     step: Tensor
@@ -306,10 +313,18 @@ class _Canvas:
     def paste(self, paint: Tensor) -> tuple[Tensor, Tensor]:
         """Linear frames with ``paint [4, P, P]`` under their light, and how much of each sample it covers."""
         seen = self.sampling(texture.build_atlas(paint))
-        lit = seen[:, :3] * self.gain + seen[:, 3:] * self.added
+        colour = seen[:, :3] / seen[:, 3:].clamp(min=_LEAST_COVERED)
+        lit = (_toned(colour, self.shoulder) * self.gain + self.added) * seen[:, 3:]
         soft = _blurred(torch.cat([lit, seen[:, 3:]], 1), self.blur[:, None].expand(-1, 2))
         covered = soft[:, 3:]
         return self.linear * (1.0 - covered) + soft[:, :3], covered
+
+
+def _toned(albedo: Tensor, shoulder: Tensor) -> Tensor:
+    """:func:`physadv.scenes.appearance.tone` of ``[N, 3, h, w]`` with one ``shoulder [N, 1, 1, 1]`` a frame."""
+    weights = torch.from_numpy(LUMINANCE).to(albedo)[:, None, None]
+    exposed = shoulder * (albedo * weights).sum(1, keepdim=True).clamp(min=1e-4)
+    return albedo * (torch.expm1(-exposed) / exposed * (shoulder / torch.expm1(-shoulder)))
 
 
 def _blurred(planes: Tensor, deviation: Tensor) -> Tensor:
@@ -433,12 +448,14 @@ def _stacked(
         from_grid.append(np.linalg.inv(to_grid))
     step_table = torch.tensor(steps, dtype=torch.float64)
     blur = torch.tensor([photo.appearance.blur_px for photo in photographs]) / step_table.prod(-1).sqrt()
+    shoulder = torch.tensor([photo.appearance.shoulder for photo in photographs], dtype=torch.float64)
     light_rgb = torch.from_numpy(np.stack([photo.appearance.light_rgb for photo in photographs]))
     return _Stack(
         frames=torch.cat(frames).to(device),
         encoded=torch.cat(encoded).to(device),
         layers=torch.cat(layers).to(device),
         light=light_rgb.to(device, dtype),
+        shoulder=shoulder.clamp(min=1e-3).to(device, dtype),
         blur=blur.to(device, dtype),
         step=step_table.to(device, dtype),
         from_grid=torch.from_numpy(np.stack(from_grid)).to(device),
