@@ -30,7 +30,8 @@ def block(top: int, bottom: int, left: int, right: int) -> Tensor:
 
 
 def plain(*rgb: float, size: int = 16) -> Tensor:
-    return torch.tensor(rgb)[:, None, None].expand(3, size, size)
+    """A picture of one colour."""
+    return torch.tensor(rgb, dtype=torch.float32)[:, None, None].expand(3, size, size)
 
 
 # ---- published noise as a sticker

@@ -77,8 +77,8 @@ def estimate(linear: Plane, to_photo: Matrix, sign: Sign) -> Appearance:
 def tone(albedo: Matrix, shoulder: float) -> Matrix:
     """What a camera makes of albedos ``[..., 3]``: luminance saturates exponentially, hue and saturation stay.
 
-    White (1, 1, 1) stays as it is; at a ``shoulder`` of 0 everything does. A red is dark enough to escape the compression
-    of the white beside it, which is why it glows in bright photographs.
+    White (1, 1, 1) stays as it is; at a ``shoulder`` of 0 everything does. A red is dark enough to escape the
+    compression of the white beside it, which is why it glows in bright photographs.
     """
     exposure = max(shoulder, 1e-3)
     exposed = exposure * np.maximum(albedo @ LUMINANCE, 1e-4)
