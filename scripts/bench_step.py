@@ -2,8 +2,8 @@
 
 Prints a table: the roadside's whole step (render 64 views with all its physics, victim forward and backward, update), a
 chain of stock kornia.augmentation modules doing the like, the same with its differentiable JPEG, and, where
-adversarial-robustness-toolbox is installed, ART's AdversarialPatchPyTorch. All variants take turns in one run, so that a
-busy machine slows them alike; the figure is the median of the rounds' ratios.
+adversarial-robustness-toolbox is installed, ART's AdversarialPatchPyTorch. All variants take turns in one run, so that
+a busy machine slows them alike; the figure is the median of the rounds' ratios.
 
     python scripts/bench_step.py [--rounds 15] [--device cpu]
 """
@@ -144,7 +144,8 @@ def main() -> None:
     options = parser.parse_args()
     device = torch.device(options.device)
     print(
-        f"{VIEWS} views a step, scene {options.scene}, {device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+        f"{VIEWS} views a step, scene {options.scene}, {device}, {torch.get_num_threads()} threads, "
+        f"torch {torch.__version__}"
     )
     for title, victim in victims().items():
         victim = victim.to(device).eval().requires_grad_(False)

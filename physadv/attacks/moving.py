@@ -21,8 +21,8 @@ _INWARD_STEPS = 12
 class MovingStickers(Perturbation):
     """Upright rectangles over a painted face; only what they cover is seen.
 
-    Parameters, one vector: the paint's own for the whole face, then centre and size ``[count, 4]`` of the rectangles. While
-    they move, their edges are ramps of a few texels, so that gradients reach them; the patch has them sharp.
+    Parameters, one vector: the paint's own for the whole face, then centre and size ``[count, 4]`` of the rectangles.
+    While they move, their edges are ramps of a few texels, so that gradients reach them; the patch has them sharp.
 
     Args:
         sign: what is painted on.

@@ -72,7 +72,7 @@ class DesignConfig(Config):
     stop_at: float = Field(default=0.998, gt=0)
     """Held-out success at which, three checks in a row, the design ends early; above 1: never."""
     smoothness: float = Field(default=0.02, ge=0)
-    printability: float = Field(default=0.02, ge=0)
+    printability: float = Field(default=0.5, ge=0)
     true_class: str | None = None
     """The sign's class in the victim's words, where they cannot be matched by name."""
     device: Literal["cpu", "cuda", "mps"] = "cpu"
@@ -301,8 +301,7 @@ class _Design:
             min_side_mm=config.min_side_mm,
         )
         run = self.run("moving", moving, budget.share(_MOVING), stop_at=2.0)
-        for done in run.snapshots(run.begin(self._generator(-2), moving.joined(theta))):
-            pass
+        *_, done = run.snapshots(run.begin(self._generator(-2), moving.joined(theta)))
         best = done.best_theta if done.best_theta is not None else done.theta
         return moving.stickers(best).model_dump(mode="json"), moving.paint_of(best)
 

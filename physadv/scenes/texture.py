@@ -2,7 +2,7 @@
 
 Every level halves one axis (Williams 1983, "Pyramidal parametrics", extended per axis: a rip map), so that a sign seen
 at 60 degrees loses detail across but not along. All levels lie in one picture, the atlas, so that N views of one
-texture, each at its own level, are a single call of ``grid_sample``. The atlas is a pair of matrix products.
+texture, each at its own level, are a single call of ``grid_sample``.
 """
 
 from __future__ import annotations
@@ -27,22 +27,40 @@ def level_sizes(px: int) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=32)
-def _reduction(px: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Matrix ``[atlas, px]``: every row of a level averages the texels that it covers; gaps are rows of zeros."""
-    edges = torch.arange(px, dtype=torch.float64)
-    blocks = [torch.zeros(_GAP, px, dtype=torch.float64)]
-    for size in level_sizes(px):
-        step = px / size
-        low = torch.arange(size, dtype=torch.float64)[:, None] * step
-        cover = torch.minimum(edges + 1, low + step) - torch.maximum(edges.expand(size, -1), low)
-        blocks += [cover.clamp(min=0.0) / step, torch.zeros(_GAP, px, dtype=torch.float64)]
-    return torch.cat(blocks).to(device=device, dtype=dtype)
+def _averaging(px: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Matrix ``[px // 2, px]`` for an odd ``px``: every row averages the texels that it covers."""
+    step = px / (px // 2)
+    low = torch.arange(px // 2, dtype=torch.float64)[:, None] * step
+    edges = torch.arange(px, dtype=torch.float64).expand(px // 2, -1)
+    cover = torch.minimum(edges + 1, low + step) - torch.maximum(edges, low)
+    return (cover.clamp(min=0.0) / step).to(device=device, dtype=dtype)
+
+
+def _halve(level: Tensor, axis: int) -> Tensor:
+    px = level.shape[axis]
+    if px % 2:
+        average = _averaging(px, level.dtype, level.device)
+        return level @ average.T if axis == -1 else average @ level
+    if axis == -1:
+        return (level[..., 0::2] + level[..., 1::2]) * 0.5
+    return (level[..., 0::2, :] + level[..., 1::2, :]) * 0.5
+
+
+def _with_levels(texture: Tensor, axis: int) -> Tensor:
+    """All levels of one axis in a row, with gaps of zeros before, between and after them."""
+    shape = list(texture.shape)
+    shape[axis] = _GAP
+    gap = texture.new_zeros(shape)
+    parts, level = [gap, texture, gap], texture
+    for _ in level_sizes(texture.shape[axis])[1:]:
+        level = _halve(level, axis)
+        parts += [level, gap]
+    return torch.cat(parts, dim=axis)
 
 
 def build_atlas(texture: Tensor) -> Tensor:
     """``[C, P, P]`` to the atlas ``[C, A, A]`` of all its levels, differentiable."""
-    reduce = _reduction(texture.shape[-1], texture.dtype, texture.device)
-    return reduce @ (texture @ reduce.T)
+    return _with_levels(_with_levels(texture, -1), -2)
 
 
 @dataclass(frozen=True, eq=False)
