@@ -141,7 +141,7 @@ class Conditions:
         """The inverse of :meth:`to_columns`; other columns are ignored."""
         values = {}
         for field in fields(cls):
-            array = np.asarray(columns[field.name])
+            array = np.array(columns[field.name])
             real = np.issubdtype(array.dtype, np.floating)
             values[field.name] = torch.as_tensor(array, dtype=torch.float32 if real else torch.int64)
         return cls(**values)

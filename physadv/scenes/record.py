@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from physadv.core.color import linear_to_srgb
-
 _PIXEL_BLUR = 0.45
 """Standard deviation in pixels of a sharp lens on a sensor with an anti-alias filter; no picture is sharper."""
 _NOISE_BANK = 1 << 22
 _CUT = -16.0
+_FOOT = 0.0031308
+"""Linear light up to which sRGB is a straight line (IEC 61966-2-1)."""
 
 # ITU-T T.81 (JPEG), Annex K, tables K.1 and K.2
 _LUMA_TABLE = (
@@ -93,25 +93,26 @@ def sensor_noise(linear: Tensor, unit: Tensor, full_well_e: Tensor, read_noise_e
     the number of camera ``pixels [N]`` that a sample averages (EMVA 1288, eq. 12).
     """
     full, read = full_well_e[:, None, None, None], read_noise_e[:, None, None, None]
-    variance = linear.detach().clamp(min=0.0).add_(read**2 / full).div_(full * pixels[:, None, None, None])
-    return variance.sqrt_().mul_(unit)
+    shrink = 1.0 / (full * pixels[:, None, None, None])
+    variance = torch.addcmul(shrink * read**2 / full, linear.detach(), shrink)
+    return variance.clamp_(min=0.0).sqrt_().mul_(unit)
 
 
 class _Tone(torch.autograd.Function):
-    """The tone curve with its slope written out: half the work of tracing it through clamp, where and pow."""
+    """sRGB and the tone curve of light in [0,1], with the slope written out: half the work of tracing it."""
 
     @staticmethod
-    def forward(ctx: Any, linear: Tensor, bend: Tensor) -> Tensor:
-        clipped = linear.clamp(0.0, 1.0)
-        encoded = linear_to_srgb(clipped)
-        rest = torch.addcmul(encoded, encoded, encoded, value=-1.0)
+    def forward(ctx: Any, light: Tensor, bend: Tensor) -> Tensor:
+        # IEC 61966-2-1 without a branch: the linear foot up to _FOOT, plus the power law from there on
+        upper = light.clamp(min=_FOOT)
+        power = upper.pow(1.0 / 2.4)
+        encoded = power.mul(1.055).add_(light.clamp(max=_FOOT), alpha=12.92).sub_(1.055 * _FOOT ** (1.0 / 2.4))
+        straight = 1.0 - bend
         if ctx.needs_input_grad[0]:
-            # the derivative of 1.055 x^(1/2.4) - 0.055 is (y + 0.055) / (2.4 x)
-            slope = (encoded + 0.055).div_(clipped.clamp(min=0.0031308)).mul_(1.0 / 2.4)
-            slope = torch.where(clipped <= 0.0031308, 12.92, slope)
-            slope.mul_((6.0 * rest).sub_(1.0).mul_(bend).add_(1.0)).mul_(clipped == linear)
-            ctx.save_for_backward(slope)
-        return rest.mul_(bend).mul_(2.0 * encoded - 1.0).add_(encoded)
+            slope = power.div_(upper).mul_(1.055 / 2.4).masked_fill_(light <= _FOOT, 12.92)
+            bent = torch.addcmul(straight, encoded, torch.addcmul(6.0 * bend, encoded, -6.0 * bend))
+            ctx.save_for_backward(slope.mul_(bent))
+        return torch.addcmul(straight, encoded, torch.addcmul(3.0 * bend, encoded, -2.0 * bend)).mul_(encoded)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
@@ -120,8 +121,11 @@ class _Tone(torch.autograd.Function):
 
 
 def tone(linear: Tensor, contrast: Tensor) -> Tensor:
-    """Clips to the sensor's range, encodes as sRGB, bends the curve to the slope ``contrast [N]`` at middle grey."""
-    encoded: Tensor = _Tone.apply(linear, 2.0 * (contrast - 1.0)[:, None, None, None])
+    """Clips to the sensor's range, encodes as sRGB, bends the curve to the slope ``contrast [N]`` at middle grey.
+
+    The bend adds ``b y (1 - y) (2 y - 1)`` with ``b = 2 (contrast - 1)`` to an encoded value ``y``.
+    """
+    encoded: Tensor = _Tone.apply(F.hardtanh(linear, 0.0, 1.0), 2.0 * (contrast - 1.0)[:, None, None, None])
     return encoded
 
 
