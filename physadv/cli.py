@@ -216,23 +216,28 @@ def _finish(summary: Summary, folder: Path, *, max_asr: float | None) -> None:
         raise typer.Exit(1)
 
 
+_INTERRUPTED = 130
+# Typer brings its own copy of click or depends on it, as its version has it: only its own exports are sure to be there
+_USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
+
+
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2."""
-    from click.exceptions import Abort, ClickException, Exit
-
+    code: object = 0
     try:
         code = app(standalone_mode=False)
     except PhysadvError as error:
         typer.echo(f"error: {error}", err=True)
         code = 2
-    except (KeyboardInterrupt, Abort):
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    except typer.Exit as ended:
+        code = ended.exit_code
+    except _USAGE_ERROR as error:
+        typer.echo(f"error: {error.format_message()}", err=True)
+        code = 2
+    if code == _INTERRUPTED:
         typer.echo("stopped; the same command goes on from here", err=True)
-        code = 130
-    except ClickException as error:
-        error.show()
-        code = error.exit_code
-    except Exit as error:
-        code = error.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 
 

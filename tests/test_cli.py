@@ -138,6 +138,26 @@ def test_preview_draws_a_contact_sheet(physadv: Command, tmp_path: Path) -> None
     refused(physadv("preview", "--out", tmp_path / "sheet.jpg"), "sheet.jpg", ".png")
 
 
+def test_wrong_words_on_the_command_line(physadv: Command, tmp_path: Path) -> None:
+    refused(physadv("design", "--out", tmp_path / "x", "--stpes", 3), "--stpes")
+    refused(physadv("design", "--out", tmp_path / "x", "--steps", "many"), "--steps")
+    refused(physadv("desing"), "desing")
+    refused(physadv("design"), "--out")
+    assert physadv("--help")[0] == 0
+
+
+def test_ctrl_c_says_how_to_go_on(
+    physadv: Command, card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("physadv.attacks.rp2.load_scene", interrupt)
+    code, _, error = physadv(*quick(card, tmp_path / "out"))
+    assert code == 130
+    assert "the same command goes on" in error
+
+
 def test_wrong_names(physadv: Command, card: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     refused(physadv(*quick(card, out, sign="us/stpo")), "us/stpo", "us/stop")
