@@ -88,13 +88,17 @@ class Graffiti(Perturbation):
 
     def finish(self, theta: Tensor) -> tuple[Mask, Tensor]:
         """The strokes as a mask of kind ``graffiti``, and their colours."""
-        half = self.sign.extent_mm
+        extent = self.sign.extent_mm
         strokes = [
-            {"points_mm": (row[:8].reshape(4, 2) * half).tolist(), "width_mm": self.config.width_mm, "spline": "bezier"}
+            {
+                "points_mm": (row[:8].reshape(4, 2) * extent).tolist(),
+                "width_mm": self.config.width_mm,
+                "spline": "bezier",
+            }
             for row in theta.detach().cpu()
         ]
         mask = build_mask(
-            {"kind": "graffiti", "words": [], "strokes": strokes, "unsteadiness": 0.0, "drawn_for_mm": half},
+            {"kind": "graffiti", "words": [], "strokes": strokes, "unsteadiness": 0.0, "drawn_for_mm": extent},
             self.sign,
             px=self.px,
         )
