@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from physadv.core.color import from_uint8, illuminant_rgb, linear_to_srgb, to_uint8
-from physadv.scenes import Conditions, light, record
+from physadv.scenes import Conditions, lens, light, record
 from physadv.scenes.backdrop import draw_backdrop
 from physadv.scenes.geometry import Aim, crop_box, homography
 
@@ -175,7 +175,7 @@ def test_shake_is_a_streak_in_its_own_direction(angle: float, across: float) -> 
 )
 @settings(max_examples=60, deadline=None)
 def test_blur_keeps_the_light(deviation: float, streak: float, size: int, taps: int) -> None:
-    matrices = record.blur_matrices(size, torch.tensor([deviation]), torch.tensor([streak]), taps=taps)
+    matrices = lens.blur_matrices(size, torch.tensor([deviation]), torch.tensor([streak]), taps=taps)
     assert (matrices >= 0).all()
     torch.testing.assert_close(matrices.sum(-1), torch.ones(1, taps, size), rtol=1e-5, atol=1e-5)
 
@@ -184,10 +184,10 @@ def test_blur_keeps_the_light(deviation: float, streak: float, size: int, taps: 
 def test_the_lens_is_the_mean_of_its_moments(taps: int) -> None:
     picture = torch.rand(3, 2, 12, 10)
     deviation, streak = torch.tensor([0.3, 0.8, 1.4]), torch.tensor([0.0, 3.0, -5.0])
-    rows = record.blur_matrices(12, deviation, streak, taps=taps)
-    columns = record.blur_matrices(10, deviation, -streak, taps=taps)
+    rows = lens.blur_matrices(12, deviation, streak, taps=taps)
+    columns = lens.blur_matrices(10, deviation, -streak, taps=taps)
     expected = sum(rows[:, None, k] @ picture @ columns[:, None, k].mT for k in range(taps)) / taps
-    torch.testing.assert_close(record.apply_lens(picture, rows, columns), expected)
+    torch.testing.assert_close(lens.apply_lens(picture, rows, columns), expected)
 
 
 # sensor

@@ -19,11 +19,11 @@ from physadv.attacks.perturbations import Perturbation
 from physadv.attacks.searches import Search, State
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
-from physadv.scenes import Conditions, PaintedSign, Scene
+from physadv.scenes import PaintedSign, Prepared, Scene
 from physadv.scenes.randomness import substream
 from physadv.victims import Victim
 
-_BLOCK = 1024
+_BLOCK = 2048
 """Frames whose conditions are drawn at once; drawing many costs little more than drawing one."""
 _CHECKPOINT_EVERY_S = 5.0
 
@@ -85,28 +85,27 @@ Listener = Callable[[Progress], None]
 
 
 class FrameStream:
-    """Frames of several scenes in turn, conditions drawn in blocks; batch k depends on the seed and k alone."""
+    """Frames of one sign in several scenes in turn, drawn in blocks; batch k depends on the seed and k alone."""
 
     def __init__(self, scenes: Sequence[Scene], *, seed: int, views: int, size: tuple[int, int], device: torch.device):
         self._scenes, self._seed, self._views, self._size, self._device = list(scenes), seed, views, size, device
         self._per_scene = max(1, -(-views // len(self._scenes)))
         self._batches = max(1, _BLOCK // self._per_scene)
-        self._drawn: dict[int, tuple[int, Conditions]] = {}
+        self._drawn: dict[int, tuple[int, Prepared]] = {}
 
-    def _conditions(self, number: int, batch: int) -> Conditions:
+    def _prepared(self, painted: PaintedSign, number: int, batch: int) -> Prepared:
         block, offset = divmod(batch, self._batches)
         if self._drawn.get(number, (-1,))[0] != block:
-            count = self._batches * self._per_scene
-            drawn = self._scenes[number].sample(count, seed=self._seed, start=block * count)
-            self._drawn[number] = (block, drawn.to(self._device))
+            scene, count = self._scenes[number], self._batches * self._per_scene
+            drawn = scene.sample(count, seed=self._seed, start=block * count).to(self._device)
+            self._drawn[number] = (block, scene.prepare(painted, drawn, size=self._size))
         start = offset * self._per_scene
         return self._drawn[number][1][start : start + self._per_scene]
 
     def render(self, painted: PaintedSign, batch: int) -> Tensor:
         """Frames ``[views, 3, H, W]`` of batch number ``batch``."""
         frames = [
-            scene.render(painted, self._conditions(number, batch), size=self._size)
-            for number, scene in enumerate(self._scenes)
+            scene.show(painted, self._prepared(painted, number, batch)) for number, scene in enumerate(self._scenes)
         ]
         return frames[0] if len(frames) == 1 else torch.cat(frames)
 

@@ -8,9 +8,21 @@ import torch
 from torch import Tensor
 
 from physadv.core.color import srgb_to_linear
-from physadv.patches import Mask, PaintKind, Palette, compose, non_printability, total_variation
+from physadv.patches import (
+    Inks,
+    Mask,
+    PaintedTexels,
+    PaintKind,
+    Palette,
+    compose_texels,
+    non_printability,
+    total_variation,
+)
 from physadv.scenes import PaintedSign
 from physadv.signs import Sign
+
+_SPARSE = 0.4
+"""Of the texture that is painted, up to which listing the samples that see paint is quicker than not."""
 
 
 def edges(sign: Sign, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -75,7 +87,9 @@ class Sticker(Perturbation):
         self.alpha = self.mask.alpha.to(device)
         self.base = sign.texture(px).to(device)
         self._bare = PaintedSign(sign, self.base, 1.0 - self.alpha)
-        self._palette = palette.to(device)
+        self._texels = PaintedTexels.of(self.alpha)
+        self._sparse = float(self.alpha.mean()) < _SPARSE
+        self._inks = Inks.of(palette.to(device))
         self._smoothness, self._printability = smoothness, printability
 
     def begin(self, generator: torch.Generator) -> Tensor:
@@ -84,7 +98,9 @@ class Sticker(Perturbation):
 
     def painted(self, theta: Tensor) -> PaintedSign:
         """The sign's artwork under opaque ink."""
-        return self._bare.repainted(compose(self.base, self.alpha, srgb_to_linear(self.paint.decode(theta))))
+        texels = self._texels
+        colours = srgb_to_linear(texels.colours(self.paint.decode(theta)))
+        return self._bare.repainted(compose_texels(self.base, texels, colours), only_covered=self._sparse)
 
     def project(self, theta: Tensor) -> Tensor:
         """Into the colours' range."""
@@ -98,11 +114,11 @@ class Sticker(Perturbation):
         """Weighted total variation and non-printability, of the printed colour."""
         total = theta.new_zeros(())
         if self._smoothness or self._printability:
-            colours = self.paint.decode(theta)
+            colours = self._texels.colours(self.paint.decode(theta))
             if self._smoothness:
-                total = total + self._smoothness * total_variation(colours, self.alpha)
+                total = total + self._smoothness * total_variation(colours, self._texels)
             if self._printability:
-                total = total + self._printability * non_printability(colours, self._palette, self.alpha)
+                total = total + self._printability * non_printability(colours, self._inks, self._texels)
         return total
 
 

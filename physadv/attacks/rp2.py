@@ -23,6 +23,7 @@ from physadv.attacks.perturbations import FullFace, Perturbation, Sticker
 from physadv.attacks.searches import Adam, AnySearch, Search
 from physadv.core.config import Config
 from physadv.core.errors import PhysadvError
+from physadv.core.memory import keep_freed_memory
 from physadv.patches import (
     MaskConfig,
     MaskField,
@@ -128,6 +129,7 @@ def true_class_of(sign: Sign, victim: Victim, name: str | None = None) -> int:
 
 
 def _prepare(config: DesignConfig, victim: Victim | None) -> _Parts:
+    keep_freed_memory()
     device = pick_device(config.device)
     sign = load_sign(config.sign)
     scenes = tuple(load_scene(spec) for spec in config.scenes)

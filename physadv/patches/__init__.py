@@ -13,13 +13,21 @@ from physadv.patches.bundle import (
     package_versions,
     save_patch,
 )
-from physadv.patches.compose import compose
+from physadv.patches.compose import compose, compose_texels
 from physadv.patches.controls import CONTROLS, control_patch
 from physadv.patches.discover import discover_mask
 from physadv.patches.mask import MASKS, InMillimetres, Mask, MaskConfig, MaskField, build_mask, parse_mask
 from physadv.patches.paint import PAINTS, PaintConfig, PaintKind, parse_paint
 from physadv.patches.picture import patch_from_picture
-from physadv.patches.printability import Palette, generic_palette, load_palette, non_printability, total_variation
+from physadv.patches.printability import (
+    Inks,
+    PaintedTexels,
+    Palette,
+    generic_palette,
+    load_palette,
+    non_printability,
+    total_variation,
+)
 
 __all__ = [
     "BUNDLE_PX",
@@ -28,17 +36,20 @@ __all__ = [
     "NOTICE",
     "PAINTS",
     "InMillimetres",
+    "Inks",
     "Mask",
     "MaskConfig",
     "MaskField",
     "PaintConfig",
     "PaintKind",
+    "PaintedTexels",
     "Palette",
     "Patch",
     "PatchRecord",
     "VictimNote",
     "build_mask",
     "compose",
+    "compose_texels",
     "control_patch",
     "discover_mask",
     "find_bundle",

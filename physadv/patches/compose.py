@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from physadv.patches.printability import PaintedTexels
+
 
 def compose(sign_rgba: Tensor, mask_alpha: Tensor, paint_linear: Tensor) -> Tensor:
     """A sign under opaque paint, as ``[4, P, P]`` linear RGB and straight alpha; differentiable, cheap.
@@ -18,5 +20,17 @@ def compose(sign_rgba: Tensor, mask_alpha: Tensor, paint_linear: Tensor) -> Tens
         paint_linear: the ink's linear colour ``[3, P, P]``.
     """
     color, coverage = sign_rgba[:3], sign_rgba[3:]
+    return torch.cat([_mixed(color, coverage, mask_alpha, paint_linear), coverage])
+
+
+def compose_texels(sign_rgba: Tensor, texels: PaintedTexels, paint_linear: Tensor) -> Tensor:
+    """:func:`compose` of the linear colours ``[3, n]`` of the painted texels alone: what a step of a search does."""
+    color, coverage = sign_rgba.flatten(1)[:, texels.index].tensor_split([3])
+    painted = _mixed(color, coverage, texels.cover, paint_linear)
+    mixed = sign_rgba[:3].flatten(1).index_copy(1, texels.index, painted)
+    return torch.cat([mixed.unflatten(1, sign_rgba.shape[1:]), sign_rgba[3:]])
+
+
+def _mixed(color: Tensor, coverage: Tensor, mask_alpha: Tensor, paint_linear: Tensor) -> Tensor:
     share = mask_alpha / torch.maximum(coverage, mask_alpha).clamp(min=1e-6)
-    return torch.cat([torch.lerp(color, paint_linear, share.expand_as(color)), coverage])
+    return torch.lerp(color, paint_linear, share.expand_as(color))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from physadv.core.color import linear_to_srgb
@@ -29,7 +31,10 @@ _YULE_NIELSEN = 2.0
 _ROUNDING = 1e-3
 """Within a quarter of an 8-bit level the distance's cone is rounded off, so that its gradient is finite."""
 _REFERENCE_PX = 128
-_CHUNK = 1024
+_CELLS = 32
+"""Of the colour cube along an edge, in the table of near inks."""
+_CANDIDATES = 4
+"""Inks a cell; where more crowd in one, the score may be a thirtieth too large."""
 
 
 @lru_cache(maxsize=1)
@@ -80,7 +85,76 @@ def _colour(path: Path, number: int, line: str) -> tuple[float, ...]:
     return colour
 
 
-def non_printability(srgb: Tensor, palette: Palette, mask: Tensor) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class Inks:
+    """A palette with a table of which of its colours are near, so that every step of a search finds the nearest soon.
+
+    Attributes:
+        palette: ``[M, 3]``.
+        near: ``[cells, k]``, numbers of the inks nearest to the middle of each cell of the colour cube.
+    """
+
+    palette: Palette
+    near: Tensor
+
+    @classmethod
+    def of(cls, palette: Palette) -> Inks:
+        """Those of a palette ``[M, 3]``."""
+        middle = (np.arange(_CELLS) + 0.5) / _CELLS
+        cells = np.stack(np.meshgrid(middle, middle, middle, indexing="ij"), -1).reshape(-1, 3)
+        which = list(range(1, 1 + min(_CANDIDATES, len(palette))))
+        near = cKDTree(palette.double().cpu().numpy()).query(cells, k=which)[1]
+        return cls(palette, torch.from_numpy(near).to(palette.device))
+
+    def nearest(self, colours: Tensor) -> Tensor:
+        """The ink nearest to each of ``colours [3, n]``."""
+        cell = (colours * _CELLS).long().clamp_(0, _CELLS - 1)
+        near = self.near[(cell[0] * _CELLS + cell[1]) * _CELLS + cell[2]]
+        candidates = self.palette.to(colours).T[:, near]
+        chosen = (candidates - colours[:, :, None]).pow_(2).sum(0).min(1, keepdim=True).indices
+        return candidates.gather(2, chosen.expand(3, -1, -1))[:, :, 0]
+
+
+@dataclass(frozen=True, eq=False)
+class PaintedTexels:
+    """The painted texels of a mask in one list, and the pairs of neighbours among them; made once for a search.
+
+    Attributes:
+        index: ``[n]`` of the texels in the flattened texture.
+        cover: ``[n]``, how much of each is painted.
+        first, second: ``[m]``, numbers in the list of two texels that touch.
+        both: ``[m]``, how far both are painted.
+        px: the texture's size.
+    """
+
+    index: Tensor
+    cover: Tensor
+    first: Tensor
+    second: Tensor
+    both: Tensor
+    px: int
+
+    @classmethod
+    def of(cls, mask: Tensor) -> PaintedTexels:
+        """Those of a coverage ``[1, P, P]``."""
+        cover = mask[0].flatten()
+        index = (cover > 0.0).nonzero()[:, 0]
+        number = torch.full_like(cover, -1, dtype=torch.int64)
+        number[index] = torch.arange(len(index), device=mask.device)
+        table = number.reshape(mask.shape[-2:])
+        first = torch.cat([table[:-1, :-1].flatten()] * 2)
+        second = torch.cat([table[:-1, 1:].flatten(), table[1:, :-1].flatten()])
+        touching = (first >= 0) & (second >= 0)
+        first, second = first[touching], second[touching]
+        listed = cover[index]
+        return cls(index, listed, first, second, listed[first] * listed[second], mask.shape[-1])
+
+    def colours(self, srgb: Tensor) -> Tensor:
+        """Those of ``srgb [3, P, P]`` that are painted, ``[3, n]``, differentiable."""
+        return srgb.flatten(1).index_select(1, self.index)
+
+
+def non_printability(colours: Tensor, inks: Inks, texels: PaintedTexels) -> Tensor:
     """Mean distance of the painted texels' colours from the nearest printable ones, a scalar from 0 to 1.73.
 
     The score of Sharif et al. 2016 (section 4.3), which RP2 adds to its loss (Eykholt et al. 2018, eq. 2 and 3), sums
@@ -90,55 +164,27 @@ def non_printability(srgb: Tensor, palette: Palette, mask: Tensor) -> Tensor:
     at the same places and has a gradient of length one everywhere else, towards that colour.
 
     Args:
-        srgb: the printed colours ``[3, P, P]``, not the change that they make.
-        palette: ``[M, 3]``.
-        mask: coverage ``[1, P, P]``; texels count by it.
+        colours: the printed colours ``[3, n]``, not the change that they make.
+        inks: that the printer has.
+        texels: whose colours they are; they count by how much of them is painted.
     """
-    painted = mask[0] > 0.0
-    if not bool(painted.any()):
-        return srgb.new_zeros(())
-    inks = palette.to(srgb)
-    aim = torch.zeros_like(srgb)
-    aim[:, painted] = _nearest(srgb.detach()[:, painted], inks)
-    distance = (((srgb - aim) ** 2).sum(0) + _ROUNDING**2).sqrt() - _ROUNDING
-    return (distance * mask[0]).sum() / mask[0].sum()
+    if not len(texels.index):
+        return colours.new_zeros(())
+    aim = inks.nearest(colours.detach())
+    distance = (((colours - aim) ** 2).sum(0) + _ROUNDING**2).sqrt() - _ROUNDING
+    return (distance * texels.cover).sum() / texels.cover.sum()
 
 
-def _nearest(colours: Tensor, inks: Tensor) -> Tensor:
-    """The ink nearest to each of the colours ``[3, n]``, or the mean of equally near ones; for every step of a search.
-
-    Looks for the least ``|c - p|^2`` less ``|c|^2``, which no choice of p changes, by matrix products of parts that fit
-    the cache; PyTorch's argmin is ten times as slow on a CPU as its plain minimum.
-    """
-    length = (inks**2).sum(1, keepdim=True)
-    found = []
-    for part in torch.split(colours, _CHUNK, dim=1):
-        relative = torch.addmm(length, inks, part, alpha=-2.0)
-        chosen = (relative == relative.amin(0)).to(inks)
-        found.append((inks.T @ chosen) / chosen.sum(0))
-    return torch.cat(found, dim=1)
-
-
-def total_variation(srgb: Tensor, mask: Tensor, *, isotropic: bool = False) -> Tensor:
+def total_variation(colours: Tensor, texels: PaintedTexels) -> Tensor:
     """Mean change of the painted colours over a 128th of the sign's width, a scalar (Rudin, Osher and Fatemi 1992).
 
-    The same at any resolution: the integral of the gradient's magnitude over the painted area, by that area. Pairs of
-    texels count as far as both are painted, so that the mask's own edge costs nothing.
+    The same at any resolution: the integral of the gradient's magnitude (the sum of its two parts) over the painted
+    area, by that area. Pairs of texels count as far as both are painted, so that the mask's own edge costs nothing.
 
     Args:
-        srgb: ``[3, P, P]``.
-        mask: coverage ``[1, P, P]``.
-        isotropic: Euclidean length of the gradient instead of the sum of its two parts (which prefers upright edges).
+        colours: of the painted texels, ``[3, n]``.
+        texels: where they are.
     """
-    px = srgb.shape[-1]
-    across = (srgb[:, :-1, 1:] - srgb[:, :-1, :-1]).abs()
-    down = (srgb[:, 1:, :-1] - srgb[:, :-1, :-1]).abs()
-    across_weight = mask[:, :-1, 1:] * mask[:, :-1, :-1]
-    down_weight = mask[:, 1:, :-1] * mask[:, :-1, :-1]
-    if isotropic:
-        # The small constant keeps the gradient of the root finite where the paint is flat.
-        squared = across**2 * across_weight + down**2 * down_weight
-        length = ((squared + 1e-8).sqrt() - 1e-4).sum() / 3.0
-        return length / mask.sum().clamp(min=1e-6) * (px / _REFERENCE_PX)
-    steps = (across * across_weight).sum() + (down * down_weight).sum()
-    return steps / (3.0 * (across_weight.sum() + down_weight.sum()).clamp(min=1.0)) * (px / _REFERENCE_PX)
+    step = colours.index_select(1, texels.first) - colours.index_select(1, texels.second)
+    steps = (step.abs().sum(0) * texels.both).sum()
+    return steps / (3.0 * texels.both.sum().clamp(min=1.0)) * (texels.px / _REFERENCE_PX)

@@ -7,7 +7,7 @@ from physadv.scenes.geometry import viewing_angle_deg
 from physadv.scenes.library import SCENE_KINDS, load_scene, scene_names
 from physadv.scenes.photographs import Photographs, PhotographsConfig
 from physadv.scenes.roadside import Roadside
-from physadv.scenes.scene import PaintedSign, Scene
+from physadv.scenes.scene import PaintedSign, Prepared, Scene
 
 __all__ = [
     "INTEGERS",
@@ -17,6 +17,7 @@ __all__ = [
     "PaintedSign",
     "Photographs",
     "PhotographsConfig",
+    "Prepared",
     "Roadside",
     "RoadsideConfig",
     "Scene",

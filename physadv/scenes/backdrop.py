@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -163,32 +164,45 @@ def backdrop_atlas(source: str, device: torch.device) -> tuple[Tensor, int]:
     return atlas.to(device), len(pictures)
 
 
-def backdrop_grid(
-    x_deg: Tensor, y_deg: Tensor, deg_per_px: Tensor, number: Tensor, *, atlas: Tensor, count: int
-) -> Tensor:
-    """Grid ``[N, H, W, 2]`` for ``grid_sample`` on the atlas.
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Where N pictures look into the backdrops, per axis (x, y) ``[N, 2]``, float64.
 
-    Args:
-        x_deg, y_deg: ``[N, 1, W]`` and ``[N, H, 1]``, position in the backdrop in degrees from its upper left corner;
-            mirrored beyond it.
-        deg_per_px: ``[N]`` that a sample covers.
-        number: ``[N]`` which backdrop, taken modulo ``count``.
+    Sample k of an axis lies at ``from_px + (k + 0.5) * step_px`` of its backdrop, mirrored at the edges, and at
+    ``mirrored * scale + shift`` of the atlas, as ``grid_sample`` counts.
     """
-    level = torch.log2((deg_per_px * PX_PER_DEG).clamp(min=1e-6)).round().clamp(0, _LEVELS - 1)
-    shrink = torch.exp2(-level)[:, None, None]
 
-    def mirror(position: Tensor, size: int) -> Tensor:
-        return size - (position.remainder(2 * size) - size).abs()
+    from_px: Tensor
+    step_px: Tensor
+    scale: Tensor
+    shift: Tensor
 
-    x = mirror(x_deg * PX_PER_DEG, WIDTH) * shrink
-    y = mirror(y_deg * PX_PER_DEG, HEIGHT) * shrink
+
+def window(from_deg: Tensor, step_deg: Tensor, number: Tensor, *, atlas: Tensor, count: int) -> Window:
+    """The window whose samples begin at ``from_deg [N, 2]``, ``step_deg [N, 2]`` apart, in backdrop ``number [N]``."""
+    step_px = step_deg * PX_PER_DEG
+    level = torch.log2(step_px[:, 0].clamp(min=1e-6)).round().clamp(0, _LEVELS - 1)
     starts = torch.tensor(
         [sum((WIDTH >> k) + 2 * _GAP for k in range(lv)) + _GAP for lv in range(_LEVELS)],
-        dtype=x.dtype,
-        device=x.device,
+        dtype=step_px.dtype,
+        device=step_px.device,
     )
-    x = x + starts[level.long()][:, None, None]
-    y = y + ((number % count) * (HEIGHT + 2 * _GAP) + _GAP)[:, None, None]
-    shape = (len(number), y.shape[1], x.shape[2])
-    x, y = x * (2.0 / atlas.shape[-1]) - 1.0, y * (2.0 / atlas.shape[-2]) - 1.0
-    return torch.stack([x.expand(shape), y.expand(shape)], dim=-1)
+    start = torch.stack([starts[level.long()], ((number % count) * (HEIGHT + 2 * _GAP) + _GAP).to(step_px)], dim=-1)
+    unit = 2.0 / torch.tensor([atlas.shape[-1], atlas.shape[-2]], dtype=step_px.dtype, device=step_px.device)
+    return Window(
+        from_px=from_deg * PX_PER_DEG, step_px=step_px, scale=torch.exp2(-level)[:, None] * unit, shift=start * unit - 1
+    )
+
+
+def window_planes(values: Tensor, height: int, width: int) -> Tensor:
+    """The window's positions ``[2, N, H, W]``, of its fields side by side ``[N, 8]``."""
+    steps = torch.arange(max(height, width), dtype=values.dtype, device=values.device) + 0.5
+    from_px, step_px, scale, shift = values.T[:, :, None].unflatten(0, (4, 2))
+    sides = torch.tensor([[[WIDTH]], [[HEIGHT]]], dtype=values.dtype, device=values.device)
+    position = torch.addcmul(from_px, step_px, steps)
+    mirrored = sides - (position.remainder(2 * sides) - sides).abs()
+    along = torch.addcmul(shift, mirrored, scale)
+    planes = values.new_empty(2, len(values), height, width)
+    planes[0] = along[0, :, None, :width]
+    planes[1] = along[1, :, :height, None]
+    return planes

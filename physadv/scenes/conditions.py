@@ -123,6 +123,9 @@ class Conditions:
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Conditions:
         """On another device, and the real-valued columns in another precision."""
+        here = torch.device(device) if device is not None else self.index.device
+        if here == self.index.device and dtype in (None, self.distance_m.dtype):
+            return self
         return Conditions(
             **{
                 name: value.to(device=device, dtype=dtype if value.is_floating_point() else None)

@@ -32,12 +32,23 @@ def sun_shading(conditions: Conditions) -> Tensor:
     return 1.0 - conditions.sun_fraction + conditions.sun_fraction * cosine
 
 
+def shadow_axis(conditions: Conditions) -> Tensor:
+    """The linear form ``[N, 3]`` that takes ``(x_mm, y_mm, 1)`` across the shadow's band, in widths of its penumbra."""
+    angle = torch.deg2rad(conditions.shadow_angle_deg)
+    form = torch.stack([torch.cos(angle), torch.sin(angle), -conditions.shadow_offset_mm], dim=-1)
+    return form / conditions.shadow_softness_mm.clamp(min=1.0)[:, None]
+
+
+def shadow_half_width(conditions: Conditions) -> Tensor:
+    """Where on that axis the band's ramp ends, ``[N]``; it is one long."""
+    return conditions.shadow_width_mm / 2.0 / conditions.shadow_softness_mm.clamp(min=1.0) + 0.5
+
+
 def shadow_map(conditions: Conditions, x_mm: Tensor, y_mm: Tensor) -> Tensor:
     """What the cast shadow leaves of the light, ``[N, H, W]`` for positions on the sign in mm: a soft band."""
-    angle = torch.deg2rad(conditions.shadow_angle_deg)[:, None, None]
-    across = x_mm * torch.cos(angle) + y_mm * torch.sin(angle) - conditions.shadow_offset_mm[:, None, None]
-    inside = conditions.shadow_width_mm[:, None, None] / 2.0 - across.abs()
-    band = (inside / conditions.shadow_softness_mm.clamp(min=1.0)[:, None, None] + 0.5).clamp(0.0, 1.0)
+    across, down, offset = shadow_axis(conditions)[:, :, None, None].unbind(1)
+    position = x_mm * across + y_mm * down + offset
+    band = (shadow_half_width(conditions)[:, None, None] - position.abs()).clamp(0.0, 1.0)
     return 1.0 - conditions.shadow_strength[:, None, None] * band
 
 

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from physadv.core.color import from_uint8, linear_to_srgb, srgb_to_linear
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError, unknown_name
-from physadv.scenes import light, record, texture
+from physadv.scenes import lens, light, record, texture
 from physadv.scenes.appearance import LUMINANCE
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
 from physadv.scenes.config import DEFAULTS, LIMITS, ConditionTable, RoadsideConfig
@@ -333,9 +333,9 @@ def _blurred(planes: Tensor, deviation: Tensor) -> Tensor:
         return planes
     still = torch.zeros(len(planes), dtype=planes.dtype, device=planes.device)
     height, width = planes.shape[-2:]
-    rows = record.blur_matrices(height, deviation[:, 1].to(planes.dtype), still, taps=1)
-    columns = record.blur_matrices(width, deviation[:, 0].to(planes.dtype), still, taps=1)
-    return record.apply_lens(planes, rows, columns)
+    rows = lens.blur_matrices(height, deviation[:, 1].to(planes.dtype), still, taps=1)
+    columns = lens.blur_matrices(width, deviation[:, 0].to(planes.dtype), still, taps=1)
+    return lens.apply_lens(planes, rows, columns)
 
 
 def _sampled(layers: Tensor, grid: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ the finaliser of SplitMix64 (Steele et al. 2014), on int64 tensors that wrap aro
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -22,15 +23,22 @@ def _mix(state: Tensor) -> Tensor:
     return state ^ ((state >> 31) & ((1 << 33) - 1))
 
 
-def integers(index: Tensor, *, seed: int, stream: str) -> Tensor:
-    """Integers in [0, 2^53) for frame numbers ``index`` (int64, any shape), one sequence a ``(seed, stream)``."""
-    key = torch.tensor([_signed((seed * 0x9E3779B97F4A7C15 + zlib.crc32(stream.encode())) % (1 << 64))])
-    state = _mix(_mix(key.to(index.device)) + index * _signed(0x9E3779B97F4A7C15))
+def integers(index: Tensor, *, seed: int, stream: str | Sequence[str]) -> Tensor:
+    """Integers in [0, 2^53) for frame numbers ``index`` (int64, any shape), one sequence a ``(seed, stream)``.
+
+    Several streams at once take an ``index [len(stream), N]``, or one ``[N]`` for all, and give a row each.
+    """
+    names = [stream] if isinstance(stream, str) else list(stream)
+    keys = [_signed((seed * 0x9E3779B97F4A7C15 + zlib.crc32(name.encode())) % (1 << 64)) for name in names]
+    key = torch.tensor(keys, device=index.device)
+    if not isinstance(stream, str):
+        key = key[:, None]
+    state = _mix(_mix(key) + index * _signed(0x9E3779B97F4A7C15))
     return (state >> 11) & ((1 << 53) - 1)
 
 
-def uniforms(index: Tensor, *, seed: int, stream: str) -> Tensor:
-    """Uniform numbers in [0,1), float64, for frame numbers ``index``."""
+def uniforms(index: Tensor, *, seed: int, stream: str | Sequence[str]) -> Tensor:
+    """Uniform numbers in [0,1), float64, for frame numbers ``index``, as :func:`integers`."""
     return integers(index, seed=seed, stream=stream).double() / float(1 << 53)
 
 

@@ -1,6 +1,6 @@
-"""Record: what lens, sensor and encoder make of linear light, on the grid of the camera's pixels.
+"""Record: what sensor and encoder make of linear light, on the grid of the camera's pixels.
 
-Blur, resizing and JPEG's transform are separable, so each is a pair of small matrix products for all frames at once.
+Resizing and JPEG's transform are separable, so each is a pair of small matrix products for all frames at once.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_PIXEL_BLUR = 0.45
-"""Standard deviation in pixels of a sharp lens on a sensor with an anti-alias filter; no picture is sharper."""
 _NOISE_BANK = 1 << 22
-_CUT = -16.0
+_SHORT = 64
+"""Samples of an axis up to which block-diagonal matrices, mostly zeros, are still the quicker ones."""
 _FOOT = 0.0031308
 """Linear light up to which sRGB is a straight line (IEC 61966-2-1)."""
 
@@ -29,45 +28,6 @@ _CHROMA_TABLE = (
     "17 18 24 47 99 99 99 99 18 21 26 66 99 99 99 99 24 26 56 99 99 99 99 99 47 66 99 99 99 99 99 99 "
     "99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99"
 )
-
-
-def blur_matrices(size: int, deviation_px: Tensor, streak_px: Tensor, *, taps: int) -> Tensor:
-    """Gaussian blur along one axis at ``taps`` moments of the shutter, ``[N, taps, size, size]``, rows sum to 1.
-
-    Args:
-        deviation_px: ``[N]`` of the lens, in samples of this axis.
-        streak_px: ``[N]`` signed length of the motion streak along this axis, in samples.
-    """
-    position = torch.arange(size, dtype=deviation_px.dtype, device=deviation_px.device)
-    moment = torch.arange(taps, dtype=position.dtype, device=position.device) - (taps - 1) / 2.0
-    # Gaussians half as wide as they are apart add up to an even streak without ghosts; with this spacing their sum has
-    # the variance of a box of the streak's length, length^2 / 12
-    spacing = streak_px / math.sqrt(taps**2 + 2.0)
-    offset = position[:, None] - position
-    centre = offset[None, None] + (spacing[:, None] * moment)[:, :, None, None]
-    variance = deviation_px**2 + spacing**2 / 4.0
-    exponent = centre**2 * (-0.5 / variance.clamp(min=1e-4))[:, None, None, None]
-    # cut at exp(-16), which no 8-bit picture shows: denormal numbers would slow every product that follows
-    weight = (torch.exp(exponent.clamp(min=_CUT)) - math.exp(_CUT)).clamp(min=0.0)
-    return weight / weight.sum(-1, keepdim=True).clamp(min=1e-12)
-
-
-def apply_lens(linear: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Mean over the shutter's moments of ``rows_k @ linear @ columns_k^T``; ``[N, C, H, W]``."""
-    count, channels, height, width = linear.shape
-    taps = rows.shape[1]
-    across = linear.reshape(count, channels * height, width) @ columns.reshape(count, taps * width, width).mT
-    across = across.reshape(count, channels, height, taps, width)
-    if taps == 1:
-        return rows @ across[:, :, :, 0]
-    stacked = across.permute(0, 3, 2, 1, 4).reshape(count, taps * height, channels * width)
-    out = rows.permute(0, 2, 1, 3).reshape(count, height, taps * height) @ stacked
-    return out.reshape(count, height, channels, width).transpose(1, 2) / taps
-
-
-def pixel_blur(defocus_px: Tensor, footprint_px: Tensor) -> Tensor:
-    """Lens blur ``[N]`` in samples that are ``footprint_px`` camera pixels wide each."""
-    return torch.sqrt(defocus_px**2 + _PIXEL_BLUR**2) / footprint_px
 
 
 @lru_cache(maxsize=4)
@@ -149,13 +109,22 @@ def resize(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return rows[:, None] @ (images @ columns[:, None].mT)
 
 
-@lru_cache(maxsize=16)
-def _dct(blocks: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Block-diagonal DCT-II of ``blocks`` blocks of 8 (ITU-T T.81, A.3.3), orthonormal."""
+@lru_cache(maxsize=32)
+def _dct(side: int, block: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """DCT-II of every ``block`` samples of an axis (ITU-T T.81, A.3.3), and the way back; ``[k, side]``, ``[side, k]``.
+
+    Blocks of 16 are those of a chroma axis: each pair of samples is averaged before and repeated after. The matrices
+    are block-diagonal where an axis is short; else they are those of one block.
+    """
     k = torch.arange(8, dtype=torch.float64)
     basis = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / 16) * 0.5
     basis[0] /= math.sqrt(2.0)
-    return torch.kron(torch.eye(blocks, dtype=torch.float64), basis).to(device=device, dtype=dtype)
+    repeat = torch.kron(torch.eye(8, dtype=torch.float64), torch.ones(block // 8, 1, dtype=torch.float64))
+    forward, inverse = basis @ repeat.T / (block // 8), repeat @ basis.T
+    count = side // block if side <= _SHORT else 1
+    eye = torch.eye(count, dtype=torch.float64)
+    matrices = torch.kron(eye, forward), torch.kron(eye, inverse)
+    return matrices[0].to(device=device, dtype=dtype), matrices[1].to(device=device, dtype=dtype)
 
 
 @lru_cache(maxsize=4)
@@ -172,28 +141,30 @@ def _ycbcr(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     return forward.to(device=device, dtype=dtype), torch.linalg.inv(forward).to(device=device, dtype=dtype)
 
 
-def _blockwise(planes: Tensor, *, inverse: bool) -> Tensor:
-    """DCT of every 8 x 8 block of ``[..., H, W]``."""
-    height, width = planes.shape[-2:]
-    if max(height, width) > 64:  # block-diagonal matrices would be mostly zeros
-        block = _dct(1, planes.dtype, planes.device)
-        block = block.T if inverse else block
-        across = planes.reshape(*planes.shape[:-1], width // 8, 8) @ block.T
-        down = across.reshape(*planes.shape[:-2], height // 8, 8, width)
-        return (block @ down).reshape(planes.shape)
-    rows, columns = (_dct(side // 8, planes.dtype, planes.device) for side in (height, width))
-    return rows.T @ (planes @ columns) if inverse else rows @ (planes @ columns.T)
+def _along_both(planes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """``rows @ planes @ columns^T`` for every block that the matrices fit, ``[..., H, W]``."""
+    *rest, height, width = planes.shape
+    if width != columns.shape[-1]:
+        planes = planes.reshape(*rest, height, width // columns.shape[-1], columns.shape[-1])
+    across = (planes @ columns.T).reshape(*rest, height, -1)
+    if height == rows.shape[-1]:
+        return rows @ across
+    down = rows @ across.reshape(*rest, height // rows.shape[-1], rows.shape[-1], -1)
+    return down.reshape(*rest, -1, down.shape[-1])
 
 
-def _quantise(planes: Tensor, steps: Tensor) -> Tensor:
-    height, width = planes.shape[-2:]
-    tiled = steps.repeat(1, 1, height // 8, width // 8)
-    return _blockwise(_blockwise(planes, inverse=False).div_(tiled).round_().mul_(tiled), inverse=True)
+def _quantise(planes: Tensor, steps: Tensor, *, block: int) -> Tensor:
+    """``planes [N, C, H, W]`` with the coefficients of every block rounded to ``steps [N, 1, 8, 8]``."""
+    (rows, rows_back), (columns, columns_back) = (
+        _dct(side, block, planes.dtype, planes.device) for side in planes.shape[-2:]
+    )
+    coefficients = _along_both(planes, rows, columns)
+    tiled = steps.repeat(1, 1, *(side // block for side in planes.shape[-2:]))
+    return _along_both(coefficients.div_(tiled).round_().mul_(tiled), rows_back, columns_back)
 
 
-@torch.no_grad()
 def _jpeg(images: Tensor, quality: Tensor, pixels: Tensor) -> Tensor:
-    """What JPEG changes in ``images``; sides are multiples of 16."""
+    """``images``, whose sides are multiples of 16, after JPEG."""
     forward, inverse = _ycbcr(images.dtype, images.device)
     scale = torch.where(quality < 50.0, 5000.0 / quality.clamp(min=1.0), 200.0 - 2.0 * quality.clamp(max=100.0))
     tables = _tables(images.dtype, images.device)
@@ -201,10 +172,11 @@ def _jpeg(images: Tensor, quality: Tensor, pixels: Tensor) -> Tensor:
     steps = steps / (255.0 * pixels.sqrt()[:, None, None, None])
     count, _, height, width = images.shape
     planes = (forward @ images.reshape(count, 3, height * width)).reshape(images.shape)
-    luma = _quantise(planes[:, :1] - 0.5, steps[:, :1]) + 0.5
-    chroma = F.interpolate(_quantise(F.avg_pool2d(planes[:, 1:], 2), steps[:, 1:]), scale_factor=2.0, mode="nearest")
+    planes[:, 0].sub_(0.5)
+    luma = _quantise(planes[:, :1], steps[:, :1], block=8).add_(0.5)
+    chroma = _quantise(planes[:, 1:], steps[:, 1:], block=16)
     decoded = (inverse @ torch.cat([luma, chroma], 1).reshape(count, 3, height * width)).reshape(images.shape)
-    return decoded.clamp_(0.0, 1.0).sub_(images).mul_((quality <= 100.0)[:, None, None, None])
+    return decoded.clamp_(0.0, 1.0)
 
 
 def jpeg(images: Tensor, quality: Tensor, pixels: Tensor) -> Tensor:
@@ -215,10 +187,24 @@ def jpeg(images: Tensor, quality: Tensor, pixels: Tensor) -> Tensor:
         quality: ``[N]``, 1 to 100; above 100 leaves the frame alone.
         pixels: ``[N]``, camera pixels that a sample averages: averaging over n pixels shrinks the steps by sqrt(n).
     """
-    if not bool((quality <= 100.0).any()):
-        return images
-    height, width = images.shape[-2:]
-    padded = images.detach()
-    if height % 16 or width % 16:
-        padded = F.pad(padded, (0, -width % 16, 0, -height % 16), mode="replicate")
-    return images + _jpeg(padded, quality, pixels)[..., :height, :width]
+    decoded: Tensor = _Jpeg.apply(images, quality, pixels)
+    return decoded
+
+
+class _Jpeg(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, quality: Tensor, pixels: Tensor) -> Tensor:
+        which = (quality <= 100.0).nonzero()[:, 0]
+        if not len(which):
+            return images.clone()
+        height, width = images.shape[-2:]
+        padded = images[which]
+        if height % 16 or width % 16:
+            padded = F.pad(padded, (0, -width % 16, 0, -height % 16), mode="replicate")
+        decoded = images.clone()
+        decoded[which] = _jpeg(padded, quality[which], pixels[which])[..., :height, :width]
+        return decoded
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return gradient, None, None

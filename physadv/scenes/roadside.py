@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,22 +10,20 @@ import torch
 from torch import Tensor
 
 from physadv.scenes import backdrop as backdrops
-from physadv.scenes import geometry, light, record, texture
+from physadv.scenes import geometry, record, texture
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
 from physadv.scenes.config import DEFAULTS, RoadsideConfig
 from physadv.scenes.distributions import Distribution
+from physadv.scenes.lens import Lens
+from physadv.scenes.placement import Placement, place
 from physadv.scenes.randomness import integers, uniforms
-from physadv.scenes.scene import PaintedSign, Scene
+from physadv.scenes.scene import PaintedSign, Prepared, Scene
 
 _PER_FRAME = frozenset({"noise_seed", "crop_shift_x", "crop_shift_y", "crop_scale", "shake_deg_s", "shake_angle_deg"})
 """What changes from frame to frame of one drive-by; the rest is drawn once an approach."""
 _TURNED = ("yaw_deg", "pitch_deg", "lateral_m", "height_m")
 """What makes the viewing angle, and is scaled down where the angle is beyond the scene's limit."""
-_POLE_HALF_MM = 30.0
-_POLE_REFLECTANCE = 0.28
-_STREAK_TAPS = 3
-_SHARP_STREAK = 0.5
-"""Streaks of fewer samples are a Gaussian to the eye: one tap is enough."""
+_POST_REFLECTANCE = 0.28
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +31,13 @@ class Exposure:
     """All of a batch of frames but the paint: what a frame needs beside the texture's colour, on the sensor's grid."""
 
     sampling: texture.Sampling
+    changing: Tensor | None
+    """Numbers of the samples that see covered sheeting, where ``added`` holds the ground's light on all of them."""
     gain: Tensor
     """``[N, 3, h, w]``, what the light and the air make of one unit of reflectance."""
     added: Tensor
     """``[N, 3, h, w]``, what reaches the sensor from anywhere else."""
-    rows: Tensor
-    columns: Tensor
-    streaked: Tensor
-    """Numbers of the frames with a long motion streak, whose blur takes several moments of the shutter."""
-    streak_rows: Tensor
-    streak_columns: Tensor
+    lens: Lens
     unit_noise: Tensor
     pixels: Tensor
     """``[N]`` camera pixels that a sample averages."""
@@ -84,8 +80,8 @@ class Roadside(Scene):
         else:
             chosen = integers(approach, seed=seed, stream="light") % len(self.lights)
         values: dict[str, Tensor] = {}
-        for name in QUANTITIES:
-            uniform = uniforms(index if name in _PER_FRAME else approach, seed=seed, stream=name)
+        numbers = torch.stack([index if name in _PER_FRAME else approach for name in QUANTITIES])
+        for name, uniform in zip(QUANTITIES, uniforms(numbers, seed=seed, stream=QUANTITIES), strict=True):
             value = self._base[name].draw(uniform)
             for number, table in enumerate(config.lights.values()):
                 if name in table:
@@ -118,155 +114,120 @@ class Roadside(Scene):
 
     def render(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
         """Frames ``[N, 3, H, W]`` in [0,1], sRGB-encoded, at ``size`` = (H, W) pixels."""
+        return self.record(painted, self.expose(painted, conditions, size=size))
+
+    def prepare(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Placement:
+        """Places the frames: everything that needs no pixel."""
         with torch.no_grad():
-            exposure = self.expose(painted, conditions, size=size)
-        return self.record(painted, exposure)
+            return place(
+                painted,
+                conditions,
+                size=size,
+                oversample=self.config.oversample,
+                aim=self.config.aim,
+                backdrop=self.config.backdrops,
+            )
+
+    def show(self, painted: PaintedSign, prepared: Prepared) -> Tensor:
+        """Frames that are placed already."""
+        assert isinstance(prepared, Placement)
+        return self.record(painted, self._light(painted, prepared))
 
     def expose(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Exposure:
         """Place and light: everything that does not depend on the paint's colour."""
-        device, dtype = painted.rgba.device, painted.rgba.dtype
-        conditions = conditions.to(device, dtype)
+        return self._light(painted, self.prepare(painted, conditions, size=size))
+
+    @torch.no_grad()
+    def _light(self, painted: PaintedSign, placed: Placement) -> Exposure:
+        size, conditions = placed.size, placed.conditions
         height, width = (side * self.config.oversample for side in size)
-        to_camera = geometry.homography(conditions, aim=self.config.aim)
-        crop = geometry.crop_box(painted.sign, conditions, to_camera)
-        samples_x, samples_y = crop.width.clamp(max=width), crop.height.clamp(max=height)
-        step_x, step_y = crop.width / samples_x, crop.height / samples_y
+        steps = torch.arange(max(height, width), dtype=placed.forms.dtype, device=placed.forms.device) + 0.5
+        column, row, one = placed.forms.permute(2, 1, 0)[..., None]
+        numerators = (column * steps[:width])[:, :, None, :] + torch.addcmul(one, row, steps[:height])[..., None]
+        on_sign = numerators[:-1].mul_(numerators[-1:].reciprocal())
+        low, high = (limit.T[:, :, None, None] for limit in (placed.low, placed.high))
+        sampling = texture.Sampling(on_sign[:2].clamp(low, high))
 
-        steps_x = torch.arange(width, dtype=torch.float64, device=device) + 0.5
-        steps_y = torch.arange(height, dtype=torch.float64, device=device) + 0.5
-        u = (crop.left[:, None] + steps_x * step_x[:, None]).to(dtype)[:, None, :]
-        v = (crop.top[:, None] + steps_y * step_y[:, None]).to(dtype)[:, :, None]
-        inverse = torch.linalg.inv(to_camera)
-        inverse = (inverse / inverse[:, 2:, 2:]).to(dtype)[..., None, None]
-        depth = 1.0 / (inverse[:, 2, 0] * u + inverse[:, 2, 1] * v + inverse[:, 2, 2])
-        x_mm = (inverse[:, 0, 0] * u + inverse[:, 0, 1] * v + inverse[:, 0, 2]) * depth
-        y_mm = (inverse[:, 1, 0] * u + inverse[:, 1, 1] * v + inverse[:, 1, 2]) * depth
-
-        extent = painted.sign.extent_mm
-        footprint_x, footprint_y = _footprint(to_camera, step_x, step_y)
-        sampling = texture.place(
-            x_mm / extent + 0.5,
-            y_mm / extent + 0.5,
-            (footprint_x / extent).to(dtype),
-            (footprint_y / extent).to(dtype),
-            px=painted.rgba.shape[-1],
-        )
+        arriving = placed.arriving[:, :, None, None]
+        band = placed.band[:, None, None] - on_sign[2].abs_()
+        shade = torch.addcmul(placed.sun[:, None, None], band.clamp_(0.0, 1.0), placed.shaded[:, None, None], value=-1)
+        gain = shade[:, None] * arriving
         matte = sampling(painted.matte_atlas)
         cover, sheeting = matte[:, :1], matte[:, 1:]
+        if bool((placed.returned > 0).any()):
+            gain.addcmul_(placed.returned[:, None, None, None], sheeting)
+        behind = self._behind(placed, on_sign[3], on_sign[4]).mul_(1.0 - cover)
+        added = torch.addcmul(placed.airlight[:, :, None, None], behind, arriving)
+        changing = None
+        if painted.ground is not None and painted.rgba.requires_grad:
+            added.addcmul_(sampling(painted.ground.colour_atlas), gain)
+            changing = (cover > sheeting).flatten().nonzero()[:, 0]
 
-        lit = light.illumination_rgb(conditions)
-        shade = light.sun_shading(conditions)[:, None, None] * light.shadow_map(conditions, x_mm, y_mm)
-        transmitted = light.transmission(conditions)
-        arriving = (lit * transmitted[:, None])[:, :, None, None]
-        gain = shade[:, None] * arriving
-        if bool((conditions.headlight > 0).any()):
-            # the exposure that suits the dusk applies to the headlights' return as well
-            returned = torch.exp2(conditions.exposure_ev) * conditions.headlight * transmitted
-            gain = gain + returned[:, None, None, None] * sheeting
-        behind = self._behind(conditions, crop, u, v, step_x, x_mm, y_mm, painted, footprint_x.to(dtype))
-        air = light.airlight_rgb(lit, transmitted)[:, :, None, None]
-        added = torch.addcmul(air, behind * (1.0 - cover), arriving)
+        few = (placed.samples[:, 0] < width) | (placed.samples[:, 1] < height)
+        resized = (few if (height, width) == size else torch.ones_like(few)).nonzero()[:, 0]
 
-        steps = torch.stack([step_x, step_y]).to(dtype)
-        blur = record.pixel_blur(conditions.defocus_px, steps)
-        streak = torch.stack(_streak_px(conditions, crop)).to(dtype) / steps
-        streaked = (streak.abs().amax(0) > _SHARP_STREAK).nonzero()[:, 0]
-        resized = (samples_x < width) | (samples_y < height) if (height, width) == size else samples_x > 0
-        resized = resized.nonzero()[:, 0]
+        def resizing(side: int, samples: Tensor) -> Tensor:
+            return record.resize_matrix(samples, side, side // self.config.oversample)
+
+        resize_rows, resize_columns = _both_axes(resizing, height, width, placed.samples[resized])
         return Exposure(
             sampling=sampling,
+            changing=changing,
             gain=gain,
             added=added,
-            rows=record.blur_matrices(height, blur[1], streak[1], taps=1),
-            columns=record.blur_matrices(width, blur[0], streak[0], taps=1),
-            streaked=streaked,
-            streak_rows=record.blur_matrices(height, blur[1, streaked], streak[1, streaked], taps=_STREAK_TAPS),
-            streak_columns=record.blur_matrices(width, blur[0, streaked], streak[0, streaked], taps=_STREAK_TAPS),
-            unit_noise=record.noise(conditions.noise_seed, (3, height, width)).to(dtype),
-            pixels=(step_x * step_y).to(dtype),
+            lens=Lens.of(height, width, placed.blur, placed.streak),
+            unit_noise=record.noise(conditions.noise_seed, (3, height, width)).to(gain.dtype),
+            pixels=placed.pixels,
             resized=resized,
-            resize_rows=record.resize_matrix(samples_y[resized].to(dtype), height, size[0]),
-            resize_columns=record.resize_matrix(samples_x[resized].to(dtype), width, size[1]),
+            resize_rows=resize_rows,
+            resize_columns=resize_columns,
             conditions=conditions,
         )
 
     def record(self, painted: PaintedSign, exposure: Exposure) -> Tensor:
         """The paint through the exposure: differentiable in ``painted.rgba``'s colour."""
         conditions = exposure.conditions
-        atlas = texture.build_atlas(painted.rgba[:3] * painted.rgba[3:])
-        sharp = torch.addcmul(exposure.added, exposure.sampling(atlas), exposure.gain)
-        linear = record.apply_lens(sharp, exposure.rows, exposure.columns)
-        which = exposure.streaked
-        if len(which):
-            linear = linear.index_copy(
-                0, which, record.apply_lens(sharp[which], exposure.streak_rows, exposure.streak_columns)
-            )
+        linear = exposure.lens(_arriving(painted, exposure))
         linear = linear + record.sensor_noise(
             linear, exposure.unit_noise, conditions.full_well_e, conditions.read_noise_e, exposure.pixels
         )
         encoded = record.tone(linear, conditions.contrast)
         encoded = record.jpeg(encoded, conditions.jpeg_quality, exposure.pixels)
         which = exposure.resized
+        if not len(which):
+            return encoded
         if len(which) == len(encoded):
-            encoded = record.resize(encoded, exposure.resize_rows, exposure.resize_columns)
-        elif len(which):
-            part = record.resize(encoded[which], exposure.resize_rows, exposure.resize_columns)
-            encoded = encoded.index_copy(0, which, part)
-        return encoded.clamp(0.0, 1.0)
+            return record.resize(encoded, exposure.resize_rows, exposure.resize_columns).clamp(0.0, 1.0)
+        part = record.resize(encoded[which], exposure.resize_rows, exposure.resize_columns).clamp(0.0, 1.0)
+        return encoded.index_copy(0, which, part)
 
-    def _behind(
-        self,
-        conditions: Conditions,
-        crop: geometry.Crop,
-        u: Tensor,
-        v: Tensor,
-        step_x: Tensor,
-        x_mm: Tensor,
-        y_mm: Tensor,
-        painted: PaintedSign,
-        footprint_mm: Tensor,
-    ) -> Tensor:
+    def _behind(self, placed: Placement, across_post: Tensor, below_top: Tensor) -> Tensor:
         """Reflectance behind the sign ``[N, 3, h, w]``: the backdrop, and the post that carries the sign."""
-        atlas, count = backdrops.backdrop_atlas(self.config.backdrops, u.device)
-        degrees = torch.rad2deg(1.0 / geometry.focal_px(conditions)).to(u.dtype)
-        middle_u = (crop.left + crop.width / 2).to(u.dtype)[:, None, None]
-        middle_v = (crop.top + crop.height / 2).to(u.dtype)[:, None, None]
-        left = (conditions.backdrop_x * (backdrops.WIDTH / backdrops.PX_PER_DEG))[:, None, None]
-        top = (conditions.backdrop_y * (backdrops.HEIGHT / backdrops.PX_PER_DEG))[:, None, None]
-        scale = degrees[:, None, None]
-        grid = backdrops.backdrop_grid(
-            left + (u - middle_u) * scale,
-            top + (v - middle_v) * scale,
-            degrees * step_x.to(u.dtype),
-            conditions.background,
-            atlas=atlas,
-            count=count,
-        )
-        picture = texture.Sampling(grid)(atlas.to(u.dtype))
-        ramp = footprint_mm.clamp(min=1.0)[:, None, None]
-        post = ((_POLE_HALF_MM - x_mm.abs()) / ramp + 0.5).clamp(0.0, 1.0)
-        post = post * ((y_mm + painted.sign.height_mm * 0.4) / ramp).clamp(0.0, 1.0)
-        round_shade = _POLE_REFLECTANCE * (1.0 - 0.6 * (x_mm / _POLE_HALF_MM).clamp(-1.0, 1.0) ** 2)
-        return torch.lerp(picture, round_shade[:, None], post[:, None])
+        atlas, _ = backdrops.backdrop_atlas(self.config.backdrops, across_post.device)
+        planes = backdrops.window_planes(placed.window, *across_post.shape[-2:])
+        picture = texture.Sampling(planes)(atlas.to(planes.dtype))
+        edge, half = placed.post.T[:, :, None, None]
+        post = (edge - across_post.abs()).clamp_(0.0, 1.0).mul_(below_top.clamp(0.0, 1.0))
+        bend = (across_post / half).square_().mul_(-0.6 * _POST_REFLECTANCE).add_(_POST_REFLECTANCE)
+        bend = bend.clamp_(min=0.4 * _POST_REFLECTANCE)
+        return torch.lerp(picture, bend[:, None], post[:, None])
 
 
-def _footprint(to_camera: Tensor, step_x: Tensor, step_y: Tensor) -> tuple[Tensor, Tensor]:
-    """Size in mm, along the sign's x and y, of what a sample of ``step`` camera pixels covers at the sign's centre."""
-    jacobian = (
-        to_camera[:, :2, :2] * to_camera[:, 2, 2, None, None] - to_camera[:, :2, 2:] * to_camera[:, 2:, :2]
-    ) / to_camera[:, 2, 2, None, None] ** 2
-    inverse = torch.linalg.inv(jacobian) * torch.stack([step_x, step_y], dim=-1)[:, None, :]
-    size = inverse.norm(dim=-1)
-    return size[:, 0], size[:, 1]
+def _arriving(painted: PaintedSign, exposure: Exposure) -> Tensor:
+    """Linear light on the lens ``[N, 3, h, w]``."""
+    gain, samples = exposure.gain, exposure.changing
+    if samples is None:
+        return torch.addcmul(exposure.added, exposure.sampling(painted.colour_atlas), gain)
+    frame_size = gain[0, 0].numel()
+    first = samples // frame_size * (2 * frame_size) + samples
+    numbers = first + frame_size * torch.arange(3, device=first.device)[:, None]
+    light = exposure.sampling.listed(painted.change_atlas, samples) * gain.take(numbers)
+    return exposure.added.flatten().index_add(0, numbers.flatten(), light.flatten()).view_as(gain)
 
 
-def _streak_px(conditions: Conditions, crop: geometry.Crop) -> tuple[Tensor, Tensor]:
-    """Motion blur in camera pixels, ``[N]`` along u and v: flow of the approach at the sign, plus the shake."""
-    shutter = conditions.shutter_s.double()
-    travel = conditions.speed_kmh.double() / 3.6 * shutter / conditions.distance_m.double()
-    shake = torch.deg2rad(conditions.shake_deg_s.double()) * shutter * geometry.focal_px(conditions)
-    direction = torch.deg2rad(conditions.shake_angle_deg.double())
-    return (
-        (crop.left + crop.width / 2) * travel + shake * torch.cos(direction),
-        (crop.top + crop.height / 2) * travel + shake * torch.sin(direction),
-    )
+def _both_axes(make: Callable[..., Tensor], height: int, width: int, *values: Tensor) -> tuple[Tensor, Tensor]:
+    """``make(side, *values)`` for rows and columns, of values ``[N, 2]`` (x, y); at once for a square."""
+    if height != width:
+        return make(height, *(value[:, 1] for value in values)), make(width, *(value[:, 0] for value in values))
+    made = make(height, *(value.T.flip(0).flatten() for value in values))
+    return made[: len(values[0])], made[len(values[0]) :]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 from physadv.scenes.conditions import Conditions
 from physadv.scenes.texture import build_atlas
@@ -22,11 +23,13 @@ class PaintedSign:
         sign: outline and size.
         rgba: ``[4, P, P]``, linear RGB and coverage, straight alpha; the sign's longer side fills the picture.
         sheeting: ``[1, P, P]``, how much of the retroreflective sheeting is uncovered: 1 bare, 0 under a sticker.
+        ground: the same sign in constant colours, where this one's differ from it only where the sheeting is covered.
     """
 
     sign: Sign
     rgba: Tensor
     sheeting: Tensor
+    ground: PaintedSign | None = None
 
     @cached_property
     def mm_per_px(self) -> float:
@@ -38,11 +41,48 @@ class PaintedSign:
         """Atlas ``[2, A, A]`` of what does not change with the paint's colour: coverage and bare sheeting."""
         return build_atlas(torch.cat([self.rgba[3:], self.sheeting * self.rgba[3:]]).detach())
 
-    def repainted(self, rgba: Tensor) -> PaintedSign:
-        """The same sign and mask in other colours; what does not depend on the colour is not computed again."""
-        other = PaintedSign(self.sign, rgba, self.sheeting)
+    @cached_property
+    def colour_atlas(self) -> Tensor:
+        """Atlas ``[3, A, A]`` of the colours, as far as the sign covers each texel."""
+        return build_atlas(self.rgba[:3] * self.rgba[3:])
+
+    @cached_property
+    def change_atlas(self) -> Tensor:
+        """Atlas ``[3, A, A]`` of what the colours differ from those of the ground."""
+        assert self.ground is not None
+        return build_atlas((self.rgba[:3] - self.ground.rgba[:3]) * self.rgba[3:])
+
+    def repainted(self, rgba: Tensor, *, only_covered: bool = False) -> PaintedSign:
+        """The same sign and mask in other colours; what does not depend on the colour is not computed again.
+
+        Args:
+            rgba: the colours, and the same coverage.
+            only_covered: they differ from this sign's only where the sheeting is covered, and gradients are wanted of
+                no others; frames are then the quicker, the less is covered.
+        """
+        other = PaintedSign(self.sign, rgba, self.sheeting, ground=self if only_covered else None)
         other.__dict__["matte_atlas"] = self.matte_atlas
         return other
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Frames for which all is worked out that needs no pixel: many at once, to be shown in slices.
+
+    Attributes:
+        conditions: of the frames.
+        size: of the pictures, (H, W).
+    """
+
+    conditions: Conditions
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.conditions)
+
+    def __getitem__(self, which: slice) -> Self:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{k: v[which] for k, v in values.items() if isinstance(v, (Tensor, Conditions))})
 
 
 class Scene(ABC):
@@ -71,6 +111,14 @@ class Scene(ABC):
     @abstractmethod
     def render(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
         """Frames ``[N, 3, H, W]`` in [0,1], sRGB-encoded, as the classifier gets them, on the painted sign's device."""
+
+    def prepare(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Prepared:
+        """What :meth:`show` needs for these frames of this sign, in any paint."""
+        return Prepared(conditions.to(painted.rgba.device), size)
+
+    def show(self, painted: PaintedSign, prepared: Prepared) -> Tensor:
+        """The frames of :meth:`render`, of what :meth:`prepare` has worked out."""
+        return self.render(painted, prepared.conditions, size=prepared.size)
 
     def view(self, painted: PaintedSign, count: int, *, seed: int, start: int, size: tuple[int, int]) -> Tensor:
         """Samples and renders in one go."""
