@@ -28,7 +28,7 @@ def compose_texels(sign_rgba: Tensor, texels: PaintedTexels, paint_linear: Tenso
     color, coverage = sign_rgba.flatten(1)[:, texels.index].tensor_split([3])
     painted = _mixed(color, coverage, texels.cover, paint_linear)
     mixed = sign_rgba[:3].flatten(1).index_copy(1, texels.index, painted)
-    return torch.cat([mixed.unflatten(1, sign_rgba.shape[1:]), sign_rgba[3:]])
+    return torch.cat([mixed.reshape(3, *sign_rgba.shape[1:]), sign_rgba[3:]])
 
 
 def _mixed(color: Tensor, coverage: Tensor, mask_alpha: Tensor, paint_linear: Tensor) -> Tensor:

@@ -197,7 +197,7 @@ def window(from_deg: Tensor, step_deg: Tensor, number: Tensor, *, atlas: Tensor,
 def window_planes(values: Tensor, height: int, width: int) -> Tensor:
     """The window's positions ``[2, N, H, W]``, of its fields side by side ``[N, 8]``."""
     steps = torch.arange(max(height, width), dtype=values.dtype, device=values.device) + 0.5
-    from_px, step_px, scale, shift = values.T[:, :, None].unflatten(0, (4, 2))
+    from_px, step_px, scale, shift = values.T.reshape(4, 2, -1, 1)
     sides = torch.tensor([[[WIDTH]], [[HEIGHT]]], dtype=values.dtype, device=values.device)
     position = torch.addcmul(from_px, step_px, steps)
     mirrored = sides - (position.remainder(2 * sides) - sides).abs()

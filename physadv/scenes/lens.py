@@ -50,7 +50,7 @@ def blur_matrices(size: int, deviation_px: Tensor, streak_px: Tensor, *, taps: i
         streak_px: ``[N]`` signed length of the motion streak along this axis, in samples.
     """
     centre, variance = _moments(deviation_px, streak_px, taps)
-    return _gaussians(size, centre.flatten(), variance.flatten()).unflatten(0, (-1, taps))
+    return _gaussians(size, centre.flatten(), variance.flatten()).reshape(-1, taps, size, size)
 
 
 def apply_lens(linear: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -92,14 +92,13 @@ class Lens:
             torch.stack([torch.cat([part[axis][k].flatten() for part in parts]) for axis in (0, 1)]) for k in (0, 1)
         )
         if height == width:
-            rows, columns = _gaussians(height, centre.flatten(), variance.flatten()).unflatten(0, (2, -1))
+            rows, columns = _gaussians(height, centre.flatten(), variance.flatten()).chunk(2)
         else:
             rows, columns = (_gaussians(side, centre[k], variance[k]) for k, side in enumerate((height, width)))
         count = len(which[0])
-        return cls(
-            (which[0], rows[:count, None], columns[:count, None]),
-            (which[1], rows[count:].unflatten(0, (-1, _TAPS)), columns[count:].unflatten(0, (-1, _TAPS))),
-        )
+        still = which[0], rows[:count, None], columns[:count, None]
+        long_rows, long_columns = rows[count:].reshape(-1, _TAPS, height, height), columns[count:]
+        return cls(still, (which[1], long_rows, long_columns.reshape(-1, _TAPS, width, width)))
 
     def __call__(self, linear: Tensor) -> Tensor:
         """``linear [N, C, H, W]`` through the lens, differentiable."""

@@ -147,8 +147,8 @@ def _footprint_mm(to_camera: Tensor, step: Tensor) -> Tensor:
     jacobian = (
         to_camera[:, :2, :2] * to_camera[:, 2, 2, None, None] - to_camera[:, :2, 2:] * to_camera[:, 2:, :2]
     ) / to_camera[:, 2, 2, None, None] ** 2
-    inverse = torch.linalg.inv(jacobian) * step[:, None, :]
-    return inverse.norm(dim=-1)
+    size: Tensor = (torch.linalg.inv(jacobian) * step[:, None, :]).norm(dim=-1)
+    return size
 
 
 def _streak_px(conditions: Conditions, crop: geometry.Crop) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -81,8 +82,9 @@ class Prepared:
         return len(self.conditions)
 
     def __getitem__(self, which: slice) -> Self:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{k: v[which] for k, v in values.items() if isinstance(v, (Tensor, Conditions))})
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        parts: dict[str, Any] = {k: v[which] for k, v in values if isinstance(v, (Tensor, Conditions))}
+        return replace(self, **parts)
 
 
 class Scene(ABC):
