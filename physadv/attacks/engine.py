@@ -90,6 +90,7 @@ class FrameStream:
     def __init__(self, scenes: Sequence[Scene], *, seed: int, views: int, size: tuple[int, int], device: torch.device):
         self._scenes, self._seed, self._views, self._size, self._device = list(scenes), seed, views, size, device
         self._per_scene = max(1, -(-views // len(self._scenes)))
+        self.frames = self._per_scene * len(self._scenes)
         self._batches = max(1, _BLOCK // self._per_scene)
         self._drawn: dict[int, tuple[int, Prepared]] = {}
 

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from typing_extensions import Self
 
 from physadv.core.errors import PhysadvError
 from physadv.core.registry import Registry
 from physadv.victims import Victim
+
+Classes: TypeAlias = int | Tensor
+"""One class for every frame, or a class a frame ``[N]``, int64."""
+
+
+def each(classes: Classes, logits: Tensor) -> Tensor:
+    """A class for each of ``logits [N, K]``."""
+    return torch.as_tensor(classes, device=logits.device).expand(len(logits))
+
+
+def _chosen(classes: Classes, which: Tensor) -> Classes:
+    return classes[which] if isinstance(classes, Tensor) else classes
 
 
 def margin(logits: Tensor, wanted: Tensor) -> Tensor:
@@ -34,10 +48,10 @@ class Goal(ABC):
     """What the attack is after.
 
     Attributes:
-        true_class: index of the sign's own class.
+        true_class: index of the sign's own class, or one a frame.
     """
 
-    true_class: int
+    true_class: Classes
 
     @abstractmethod
     def loss(self, logits: Tensor) -> Tensor:
@@ -52,6 +66,15 @@ class Goal(ABC):
         """Index of the class aimed at, None if any wrong one will do."""
         return None
 
+    @property
+    def steer(self) -> tuple[Classes, bool]:
+        """The classes that a loss looks at, and whether it leads towards them (or away)."""
+        return self.true_class, False
+
+    def of(self, which: Tensor) -> Self:
+        """The goal of some of the frames, by their numbers; any of them may come more than once."""
+        return replace(self, true_class=_chosen(self.true_class, which))
+
 
 @dataclass(frozen=True)
 class Untargeted(Goal):
@@ -59,37 +82,55 @@ class Untargeted(Goal):
 
     def loss(self, logits: Tensor) -> Tensor:
         """From the true class's lead."""
-        true = torch.full((len(logits),), self.true_class, device=logits.device)
-        return _robust(-margin(logits, true))
+        return _robust(-margin(logits, each(self.true_class, logits)))
 
     def success(self, logits: Tensor) -> Tensor:
         """The prediction is wrong."""
-        return logits.argmax(1) != self.true_class
+        return logits.argmax(1) != each(self.true_class, logits)
 
 
 @dataclass(frozen=True)
 class Targeted(Goal):
-    """One given class."""
+    """A given class, or one a frame."""
 
-    target: int
+    target: Classes
 
     def loss(self, logits: Tensor) -> Tensor:
         """From the strongest other class's lead over the target."""
-        return _robust(margin(logits, torch.full((len(logits),), self.target, device=logits.device)))
+        return _robust(margin(logits, each(self.target, logits)))
 
     def success(self, logits: Tensor) -> Tensor:
         """The prediction is the target."""
-        return logits.argmax(1) == self.target
+        return logits.argmax(1) == each(self.target, logits)
 
     @property
     def target_class(self) -> int | None:
-        return self.target
+        return self.target if isinstance(self.target, int) else None
+
+    @property
+    def steer(self) -> tuple[Classes, bool]:
+        """Towards the target."""
+        return self.target, True
+
+    def of(self, which: Tensor) -> Self:
+        """The goal of some of the frames."""
+        return replace(self, true_class=_chosen(self.true_class, which), target=_chosen(self.target, which))
 
 
 GOALS: Registry[str] = Registry("goal")
 GOALS.register("untargeted")("any class but the sign's own")
 GOALS.register("targeted")("the class given as targeted:CLASS")
 GOALS.register("runner_up")("the second most probable class of the clean sign")
+
+
+def _parsed(spec: str) -> tuple[str, str]:
+    kind, _, name = spec.partition(":")
+    GOALS[kind]
+    if (kind == "targeted") != bool(name):
+        raise PhysadvError(
+            f"goal {spec!r}: write untargeted, runner_up, or targeted:CLASS, such as targeted:speedLimit45"
+        )
+    return kind, name
 
 
 def build_goal(spec: str, *, victim: Victim, true_class: int, clean_logits: Tensor) -> Goal:
@@ -104,12 +145,7 @@ def build_goal(spec: str, *, victim: Victim, true_class: int, clean_logits: Tens
     Raises:
         PhysadvError: no such goal or class, or the target is the sign's own class.
     """
-    kind, _, name = spec.partition(":")
-    GOALS[kind]
-    if (kind == "targeted") != bool(name):
-        raise PhysadvError(
-            f"goal {spec!r}: write untargeted, runner_up, or targeted:CLASS, such as targeted:speedLimit45"
-        )
+    kind, name = _parsed(spec)
     if kind == "untargeted":
         return Untargeted(true_class)
     if kind == "runner_up":
@@ -120,3 +156,27 @@ def build_goal(spec: str, *, victim: Victim, true_class: int, clean_logits: Tens
     if target == true_class:
         raise PhysadvError(f"goal {spec!r}: {name} is the sign's own class; choose another one")
     return Targeted(true_class, target)
+
+
+def goal_for(spec: str, *, victim: Victim, labels: Tensor, clean_logits: Tensor) -> Goal:
+    """A goal for each of N pictures, from the same words.
+
+    Args:
+        spec: as for :func:`build_goal`.
+        victim: gives meaning to the class's name.
+        labels: true classes ``[N]``.
+        clean_logits: ``[N, K]`` of the clean pictures; the runner-up is each one's own.
+
+    Raises:
+        PhysadvError: no such goal or class, or all pictures are of the target class already.
+    """
+    kind, name = _parsed(spec)
+    if kind == "untargeted":
+        return Untargeted(labels)
+    if kind == "runner_up":
+        others = clean_logits.scatter(1, labels[:, None], -torch.inf)
+        return Targeted(labels, others.argmax(1))
+    target = victim.class_index(name)
+    if bool((labels == target).all()):
+        raise PhysadvError(f"goal {spec!r}: every picture is of class {name} already; choose another target")
+    return Targeted(labels, torch.full_like(labels, target))

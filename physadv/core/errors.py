@@ -10,6 +10,10 @@ class PhysadvError(Exception):
     """Something the user gave is wrong; the message names the file or option, its value and what would be right."""
 
 
+class PhysadvWarning(UserWarning):
+    """Something the user gave is probably not what was meant."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> PhysadvError:
     """The error for a name that is not among ``known``, with the nearest ones first."""
     names = sorted(known)

@@ -1,0 +1,241 @@
+"""Attacks under the names that the literature gives them: one call that checks, batches and measures success."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+from physadv.attacks.balls import changed_pixels, lengths
+from physadv.attacks.changes import Change, PixelBall
+from physadv.attacks.goals import Goal, goal_for
+from physadv.attacks.losses import LOSSES
+from physadv.attacks.problem import Problem
+from physadv.attacks.views import Direct, View
+from physadv.core.config import Config, validate
+from physadv.core.errors import PhysadvError, PhysadvWarning
+from physadv.core.registry import Registry
+from physadv.scenes.randomness import substream
+from physadv.victims import Victim, check_logits, under_attack
+
+Knowledge = Literal["gradients", "scores", "decisions"]
+_SLACK = 1e-6
+"""How far rounding may have taken pictures out of [0,1]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What an attack has made of N pictures.
+
+    Attributes:
+        adversarial: ``[N, 3, H, W]`` in [0,1]; a picture that was not attacked is as it was.
+        success: whether the goal is met, bool ``[N]``; for an untargeted one also where the clean picture is misread.
+        attacked: pictures that were not won from the start, bool ``[N]``.
+        clean, predicted: the victim's classes before and after, ``[N]``.
+        queries, gradients: frames that the victim answered, and of them those with a gradient, ``[N]``.
+        norms: of the change, ``[N]`` each: ``l0`` (pixels), ``l1``, ``l2``, ``linf``.
+        flags: what makes the result doubtful, in words.
+    """
+
+    adversarial: Tensor
+    success: Tensor
+    attacked: Tensor
+    clean: Tensor
+    predicted: Tensor
+    queries: Tensor
+    gradients: Tensor
+    norms: dict[str, Tensor]
+    flags: tuple[str, ...] = ()
+
+
+Listener = Callable[[int, int], None]
+"""Told how many of how many pictures are done."""
+
+
+class Attack(Config, ABC):
+    """A recipe: which change, which loss, which search. Everything else happens in :meth:`__call__`."""
+
+    kind: str
+    knowledge: ClassVar[Knowledge] = "gradients"
+    """What it must be told: gradients, scores (logits), or decisions (the winning class)."""
+    paper: ClassVar[str]
+    """Where it comes from."""
+    loss: ClassVar[str] = "cross-entropy"
+
+    @abstractmethod
+    def change(self) -> Change:
+        """What may change on the pictures."""
+
+    @abstractmethod
+    def search(self, problem: Problem, generator: torch.Generator) -> Tensor:
+        """The parameters that it finds for the change of each of the problem's pictures, ``[B, ...]``."""
+
+    def flags(self, problem: Problem) -> tuple[str, ...]:
+        """What made the search doubtful, in words."""
+        return ()
+
+    def problem(self, victim: Victim, view: View, goal: Goal) -> Problem:
+        """The problem that :meth:`search` is given."""
+        return Problem(victim, view, self.change(), goal, LOSSES[self.loss])
+
+    def __call__(
+        self,
+        victim: Victim,
+        pictures: Tensor,
+        labels: Tensor,
+        *,
+        goal: str = "untargeted",
+        seed: int = 0,
+        batch: int = 256,
+        listener: Listener | None = None,
+    ) -> Result:
+        """Attacks pictures that go straight into the victim.
+
+        Args:
+            victim: the classifier.
+            pictures: ``[N, 3, H, W]`` in [0,1], sRGB-encoded.
+            labels: true classes ``[N]``.
+            goal: ``untargeted``, ``targeted:CLASS`` or ``runner_up``.
+            seed: of all random numbers; a picture's do depend on ``batch``.
+            batch: pictures that are attacked at once.
+            listener: told of progress.
+
+        Raises:
+            PhysadvError: pictures out of range or of a wrong shape, wrong labels, an unknown goal, or a victim whose
+                knowledge the attack lacks.
+        """
+        pictures, labels = checked(victim, pictures, labels)
+        if self.knowledge == "gradients" and not victim.differentiable:
+            raise PhysadvError(
+                f"attack {self.kind!r} needs gradients and victim {victim.name!r} has none; "
+                f"those that need none: {', '.join(n for n, part in ATTACKS.items() if part.knowledge != 'gradients')}"
+            )
+        parts = []
+        with under_attack(victim):
+            for start in range(0, len(pictures), batch):
+                some = slice(start, start + batch)
+                generator = torch.Generator().manual_seed(substream(seed, f"{self.kind}/{start}"))
+                parts.append(self._attack(victim, pictures[some], labels[some], goal, generator))
+                if listener:
+                    listener(min(start + batch, len(pictures)), len(pictures))
+        return _joined(parts)
+
+    def _attack(
+        self, victim: Victim, pictures: Tensor, labels: Tensor, words: str, generator: torch.Generator
+    ) -> Result:
+        with torch.no_grad():
+            clean_logits = check_logits(victim, pictures)
+        _warn_of_probabilities(victim, clean_logits)
+        goal = goal_for(words, victim=victim, labels=labels, clean_logits=clean_logits)
+        open_ = ~goal.success(clean_logits)
+        rows = open_.nonzero()[:, 0]
+        adversarial, logits = pictures.clone(), clean_logits.clone()
+        queries = torch.zeros_like(labels)
+        gradients = torch.zeros_like(labels)
+        flags: tuple[str, ...] = ()
+        if len(rows):
+            problem = self.problem(victim, Direct(pictures[rows]), goal.of(rows))
+            theta = self.search(problem, generator).detach()
+            flags = self.flags(problem)
+            queries[rows], gradients[rows] = problem.queries, problem.gradients
+            with torch.no_grad():
+                adversarial[rows] = problem.changed(theta).clamp(0.0, 1.0)
+                logits[rows] = victim(adversarial[rows])
+        change = adversarial - pictures
+        return Result(
+            adversarial=adversarial,
+            success=goal.success(logits),
+            attacked=open_,
+            clean=clean_logits.argmax(1),
+            predicted=logits.argmax(1),
+            queries=queries,
+            gradients=gradients,
+            norms={"l0": changed_pixels(change), **{n: lengths(change, n) for n in ("l1", "l2", "linf")}},
+            flags=flags,
+        )
+
+
+class BallAttack(Attack):
+    """Base of the attacks whose change is any within a ball."""
+
+    eps: float
+    norm: Literal["linf", "l2", "l1"] = "linf"
+
+    def change(self) -> Change:
+        """Any change of the pixels within the ball."""
+        return PixelBall(self.eps, self.norm)
+
+
+A = TypeVar("A", bound=type[Attack])
+ATTACKS: Registry[type[Attack]] = Registry("attack")
+"""Attacks by name."""
+
+
+def build_attack(name: str, options: dict[str, Any] | None = None) -> Attack:
+    """The attack of that name, with its options.
+
+    Raises:
+        PhysadvError: no such attack or option, or a wrong value.
+    """
+    return validate(ATTACKS[name], {"kind": name, **(options or {})}, f"attack {name!r}")
+
+
+def checked(victim: Victim, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Pictures and labels, checked for what users get wrong; rounding out of [0,1] is clipped.
+
+    Raises:
+        PhysadvError: something is wrong.
+    """
+    if pictures.ndim != 4 or pictures.shape[1] != 3 or not pictures.is_floating_point():
+        raise PhysadvError(
+            f"pictures: {list(pictures.shape)} of {pictures.dtype}; they should be [N, 3, H, W], real numbers in [0,1]"
+        )
+    if len(labels) != len(pictures) or labels.ndim != 1:
+        raise PhysadvError(
+            f"labels: {list(labels.shape)} for {len(pictures)} pictures; they should be [{len(pictures)}]"
+        )
+    if not len(pictures):
+        raise PhysadvError("pictures: there are none")
+    low, high = float(pictures.min()), float(pictures.max())
+    if not (low >= -_SLACK and high <= 1.0 + _SLACK):
+        hint = " (divide by 255)" if high > 2.0 and low >= 0.0 else " (normalisation belongs to the victim)"
+        raise PhysadvError(f"pictures: range from {low:g} to {high:g}; they should be in [0,1]{hint}")
+    wrong = (labels < 0) | (labels >= len(victim.classes))
+    if bool(wrong.any()):
+        raise PhysadvError(
+            f"labels: {int(labels[wrong][0])} is no class of victim {victim.name!r}: 0 to {len(victim.classes) - 1}"
+        )
+    if any(module.training for module in victim.modules()):
+        warnings.warn(
+            f"victim {victim.name!r} is in train mode; it is attacked in eval mode and left as it was",
+            PhysadvWarning,
+            stacklevel=3,
+        )
+    return pictures.clamp(0.0, 1.0), labels.to(device=pictures.device, dtype=torch.int64)
+
+
+def _warn_of_probabilities(victim: Victim, logits: Tensor) -> None:
+    if float(logits.min()) >= 0.0 and bool(((logits.sum(1) - 1.0).abs() < 1e-3).all()):
+        warnings.warn(
+            f"victim {victim.name!r} answers what look like probabilities, not logits: gradients of its losses fade "
+            "where it is sure, and attacks look weaker than they are; give the layer before the softmax",
+            PhysadvWarning,
+            stacklevel=4,
+        )
+
+
+def _joined(parts: list[Result]) -> Result:
+    def all_of(name: str) -> Tensor:
+        return torch.cat([getattr(part, name) for part in parts])
+
+    names = ("adversarial", "success", "attacked", "clean", "predicted", "queries", "gradients")
+    return Result(
+        **{name: all_of(name) for name in names},
+        norms={norm: torch.cat([part.norms[norm] for part in parts]) for norm in parts[0].norms},
+        flags=tuple(dict.fromkeys(flag for part in parts for flag in part.flags)),
+    )
