@@ -1,5 +1,7 @@
-"""The attacks of the literature, a file each; importing this registers them all."""
+"""The attacks of the literature; importing this registers every file's."""
 
-from physadv.attacks.recipes import gradient_sign
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = ["gradient_sign"]
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
