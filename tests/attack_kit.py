@@ -35,7 +35,7 @@ def small_victim(seed: int = 0) -> Victim:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(3.0)
-    return wrap_module(network, name="small", classes=CLASSES, size=SIZE)
+    return wrap_module(network, name="small", classes=CLASSES, size=SIZE).eval()
 
 
 def pictures(count: int = 6, seed: int = 1) -> Tensor:

@@ -66,6 +66,8 @@ class Attack(Config, ABC):
     paper: ClassVar[str]
     """Where it comes from."""
     loss: ClassVar[str] = "cross-entropy"
+    printed: ClassVar[bool] = True
+    """Its change is ink on the picture, where that is a sign's artwork; False: it is light."""
 
     @abstractmethod
     def change(self) -> Change:

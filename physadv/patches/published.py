@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -16,7 +19,15 @@ from physadv.signs.sign import Sign
 _WHOLE_FACE = 0.9
 
 
-def patch_from_noise(sign: Sign, noise: Tensor, where: Tensor, *, name: str, goal: str | None = None) -> Patch:
+def patch_from_noise(
+    sign: Sign,
+    noise: Tensor,
+    where: Tensor,
+    *,
+    name: str,
+    goal: str | None = None,
+    made: Mapping[str, Any] | None = None,
+) -> Patch:
     """The sticker that one would print of noise that was made to be added to pictures of the sign.
 
     The pictures show the sign from edge to edge, so a pixel of theirs is a square of the sign. A masked pixel's paint
@@ -29,6 +40,7 @@ def patch_from_noise(sign: Sign, noise: Tensor, where: Tensor, *, name: str, goa
         where: ``[S, S]``, true where it is added.
         name: of the patch.
         goal: what it was made for, ``untargeted`` or ``targeted:CLASS``.
+        made: the other fields of the record, as for :func:`physadv.patches.new_patch`.
 
     Raises:
         PhysadvError: shapes that do not fit, noise that is not finite, or a mask that is empty or outside the sign.
@@ -46,7 +58,7 @@ def patch_from_noise(sign: Sign, noise: Tensor, where: Tensor, *, name: str, goa
     on_sign = texture[3] > 0.5
     whole = float((where & on_sign).sum()) >= _WHOLE_FACE * float(on_sign.sum())
     mask = build_mask(Poster() if whole else _pixel_stickers(where & on_sign, sign, name), sign)
-    return new_patch(sign, mask, paint, name=name, made={"attack": "published-noise", "goal": goal})
+    return new_patch(sign, mask, paint, name=name, made={"attack": "published-noise", "goal": goal, **(made or {})})
 
 
 def _pixel_stickers(where: Tensor, sign: Sign, name: str) -> Stickers:

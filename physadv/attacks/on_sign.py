@@ -1,0 +1,118 @@
+"""Any attack, seen through scenes: what it changes is a sign's artwork, printed and put on the sign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+
+from physadv.attacks.attack import build_attack
+from physadv.attacks.engine import FrameStream
+from physadv.attacks.goals import build_goal
+from physadv.attacks.rp2 import design_seed, pick_device, true_class_of
+from physadv.attacks.views import Seen
+from physadv.core.config import Config
+from physadv.core.errors import PhysadvError
+from physadv.core.memory import keep_freed_memory
+from physadv.patches import Patch, VictimNote, save_patch
+from physadv.patches.published import patch_from_noise
+from physadv.scenes import load_scene
+from physadv.signs import load_sign
+from physadv.victims import Victim, check_logits, load_victim, under_attack
+
+
+class SignAttackConfig(Config):
+    """An attack of the registry on a sign's artwork, as the victim sees it through scenes."""
+
+    attack: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    sign: str = "us/stop"
+    victim: str = "gtsrb-cnn"
+    goal: str = "untargeted"
+    scenes: tuple[str | dict[str, Any], ...] = Field(default=("wide",), min_length=1)
+    views: int = Field(default=32, ge=1, le=4096)
+    """Frames of every look."""
+    texture_px: int = Field(default=128, ge=16, le=1024)
+    """Texels a side of the artwork."""
+    held_out_frames: int = Field(default=256, ge=16)
+    """Frames, never searched on, that the result is measured on."""
+    true_class: str | None = None
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    device: Literal["cpu", "cuda", "mps"] = "cpu"
+
+
+def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Victim | None = None) -> Patch:
+    """Runs the attack, and makes a patch of what it has changed.
+
+    Args:
+        config: what is attacked, how, and through which scenes.
+        out: folder of the bundle.
+        victim: a model that is loaded already, in place of ``config.victim``.
+
+    Raises:
+        PhysadvError: something in ``config`` is wrong, the attack has changed nothing, or ``out`` is taken.
+    """
+    if out is not None and out.exists():
+        raise PhysadvError(f"{out}: exists already; choose another --out")
+    keep_freed_memory()
+    device = pick_device(config.device)
+    attack = build_attack(config.attack, config.options)
+    sign = load_sign(config.sign)
+    victim = (victim or load_victim(config.victim)).to(device)
+    if attack.knowledge == "gradients" and not victim.differentiable:
+        raise PhysadvError(f"attack {attack.kind!r} needs gradients and victim {victim.name!r} has none")
+    scenes = [load_scene(spec) for spec in config.scenes]
+
+    def view(part: str, views: int) -> Seen:
+        seed = design_seed(config.seed, part)
+        stream = FrameStream(scenes, seed=seed, views=views, size=victim.input_size, device=device)
+        return Seen(sign, stream, px=config.texture_px, device=device, printed=attack.printed)
+
+    seen, held_out = view("train", config.views), view("held-out", config.held_out_frames)
+    with under_attack(victim):
+        with torch.no_grad():
+            clean = held_out.look(victim, held_out.pictures, step=0)[0]
+        check_logits(victim, torch.zeros(1, 3, *victim.input_size, device=device))
+        goal = build_goal(
+            config.goal,
+            victim=victim,
+            true_class=true_class_of(sign, victim, config.true_class),
+            clean_logits=clean,
+        )
+        problem = attack.problem(victim, seen, goal)
+        theta = attack.search(problem, torch.Generator().manual_seed(design_seed(config.seed, attack.kind))).detach()
+        with torch.no_grad():
+            changed = problem.changed(theta).clamp(0.0, 1.0)
+            won = goal.success(held_out.look(victim, changed, step=0)[0]).float()
+    noise = (changed - seen.pictures)[0].cpu()
+    where = noise.abs().amax(0) >= 1.0 / 255.0
+    if not bool(where.any()):
+        raise PhysadvError(
+            f"attack {attack.kind!r}: has changed nothing of sign {sign.name}; give it more to work with"
+        )
+    target = goal.target_class
+    patch = patch_from_noise(
+        sign,
+        noise,
+        where,
+        name=out.name if out else attack.kind,
+        goal="untargeted" if target is None else f"targeted:{victim.classes[target]}",
+        made={
+            "attack": attack.kind,
+            "config": {**config.model_dump(mode="json"), "attack_options": attack.model_dump(mode="json")},
+            "seed": config.seed,
+            "victim": VictimNote(name=victim.name, sha256=victim.sha256, source=victim.source),
+            "measured": {
+                "held_out_success": round(float(won.mean()), 4),
+                "held_out_frames": len(won),
+                "queries": int(problem.queries[0]),
+                "gradients": int(problem.gradients[0]),
+                "flags": list(attack.flags(problem)),
+            },
+        },
+    )
+    if out is not None:
+        save_patch(patch, out)
+    return patch
