@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from physadv.attacks import GOALS, SEARCHES
+from physadv.attacks import ATTACKS, GOALS, SEARCHES
 from physadv.evaluation import battery_names, load_battery
 from physadv.patches import MASKS, PAINTS
 from physadv.scenes import load_scene, scene_names
@@ -34,6 +34,13 @@ def catalogue() -> list[tuple[str, list[dict[str, str]]]]:
             ],
         ),
         ("goals", [{"name": name, "success": text} for name, text in GOALS.items()]),
+        (
+            "attacks",
+            [
+                {"name": name, "needs": part.knowledge, "what": _summary(part), "paper": part.paper}
+                for name, part in ATTACKS.items()
+            ],
+        ),
         ("searches", [{"name": name, "what": _summary(part)} for name, part in SEARCHES.items()]),
         ("masks", [{"name": name, "what": _summary(part)} for name, part in MASKS.items()]),
         ("paints", [{"name": name, "what": _summary(part)} for name, part in PAINTS.items()]),

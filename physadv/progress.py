@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
     from physadv.attacks import Listener
@@ -15,9 +15,20 @@ if TYPE_CHECKING:
 
 
 @contextmanager
+def _bars(*columns: ProgressColumn) -> Iterator[Progress]:
+    """Bars that show up once they are started, so that what fails before leaves nothing but its message."""
+    console = Console(stderr=True)
+    bars = Progress(*columns, console=console, transient=not console.is_terminal)
+    try:
+        yield bars
+    finally:
+        if bars.live.is_started:
+            bars.stop()
+
+
+@contextmanager
 def design_progress() -> Iterator[Listener]:
     """A bar for each stage of a design: share of the budget, steps, loss, success on frames kept aside."""
-    console = Console(stderr=True)
     columns = (
         TextColumn("{task.description:14}"),
         BarColumn(bar_width=32),
@@ -25,11 +36,12 @@ def design_progress() -> Iterator[Listener]:
         TextColumn("step {task.fields[step]:>5}  loss {task.fields[loss]:6.3f}  success {task.fields[success]:>4.0%}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=not console.is_terminal) as bars:
+    with _bars(*columns) as bars:
         tasks: dict[str, TaskID] = {}
 
         def listen(progress: DesignProgress) -> None:
             if progress.stage not in tasks:
+                bars.start()
                 tasks[progress.stage] = bars.add_task(progress.stage, total=1.0, step=0, loss=0.0, success=0.0)
             bars.update(
                 tasks[progress.stage],
@@ -38,5 +50,26 @@ def design_progress() -> Iterator[Listener]:
                 loss=progress.loss,
                 success=progress.held_out_success,
             )
+
+        yield listen
+
+
+@contextmanager
+def counted_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each thing that is counted: its title, how many are done, of how many."""
+    columns = (
+        TextColumn("{task.description:40}"),
+        BarColumn(bar_width=32),
+        TextColumn("{task.completed:>5.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+    )
+    with _bars(*columns) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def listen(title: str, done: int, total: int) -> None:
+            if title not in tasks:
+                bars.start()
+                tasks[title] = bars.add_task(title, total=total)
+            bars.update(tasks[title], completed=done)
 
         yield listen

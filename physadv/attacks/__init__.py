@@ -1,17 +1,23 @@
 """Attacks: perturbation x view x goal x search, and the recipes under the names that the literature gives them."""
 
+from physadv.attacks import recipes as _recipes  # noqa: F401 (registers the attacks)
+from physadv.attacks.attack import ATTACKS, Attack, Result, build_attack
 from physadv.attacks.discover import Discover
 from physadv.attacks.engine import Listener, Progress
 from physadv.attacks.goals import GOALS, Goal, Targeted, Untargeted, build_goal
 from physadv.attacks.graffiti import Graffiti, Strokes
+from physadv.attacks.on_sign import SignAttackConfig, attack_sign
 from physadv.attacks.perturbations import Perturbation, Sticker
+from physadv.attacks.recipes.gradient_sign import fast_gradient_method
 from physadv.attacks.rp2 import DesignConfig, design, true_class_of
 from physadv.attacks.searches import SEARCHES, Adam, Search, SignGradient
 
 __all__ = [
+    "ATTACKS",
     "GOALS",
     "SEARCHES",
     "Adam",
+    "Attack",
     "DesignConfig",
     "Discover",
     "Goal",
@@ -19,13 +25,18 @@ __all__ = [
     "Listener",
     "Perturbation",
     "Progress",
+    "Result",
     "Search",
+    "SignAttackConfig",
     "SignGradient",
     "Sticker",
     "Strokes",
     "Targeted",
     "Untargeted",
+    "attack_sign",
+    "build_attack",
     "build_goal",
     "design",
+    "fast_gradient_method",
     "true_class_of",
 ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 import torch
+import yaml
 from torch import Tensor
 
 from physadv.attacks.balls import changed_pixels, lengths
@@ -141,7 +142,7 @@ class Attack(Config, ABC):
         gradients = torch.zeros_like(labels)
         flags: tuple[str, ...] = ()
         if len(rows):
-            problem = self.problem(victim, Direct(pictures[rows]), goal.of(rows))
+            problem = self.problem(victim, Direct(pictures[rows], (pictures, labels)), goal.of(rows))
             theta = self.search(problem, generator).detach()
             flags = self.flags(problem)
             queries[rows], gradients[rows] = problem.queries, problem.gradients
@@ -173,7 +174,6 @@ class BallAttack(Attack):
         return PixelBall(self.eps, self.norm)
 
 
-A = TypeVar("A", bound=type[Attack])
 ATTACKS: Registry[type[Attack]] = Registry("attack")
 """Attacks by name."""
 
@@ -185,6 +185,26 @@ def build_attack(name: str, options: dict[str, Any] | None = None) -> Attack:
         PhysadvError: no such attack or option, or a wrong value.
     """
     return validate(ATTACKS[name], {"kind": name, **(options or {})}, f"attack {name!r}")
+
+
+def options_for(attacks: Sequence[str], words: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Options by attack, from words such as ``eps=0.03`` (all that have it) and ``pgd.eps=0.03`` (that one).
+
+    Raises:
+        PhysadvError: an unknown attack, no value, or an option that none of the attacks has.
+    """
+    found: dict[str, dict[str, Any]] = {name: {} for name in attacks}
+    known = {name: set(ATTACKS[name].model_fields) - {"kind"} for name in attacks}
+    for word in words:
+        name, equals, text = word.partition("=")
+        attack, _, option = name.rpartition(".")
+        takers = [one for one in attacks if option in known[one] and attack in ("", one)]
+        if not equals or not takers:
+            every = sorted({f"{one}.{key}" for one in attacks for key in known[one]})
+            raise PhysadvError(f"--set {word!r}: should be one of these, then = and a value: {', '.join(every)}")
+        for one in takers:
+            found[one][option] = yaml.safe_load(text)
+    return found
 
 
 def checked(victim: Victim, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

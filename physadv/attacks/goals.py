@@ -133,6 +133,17 @@ def _parsed(spec: str) -> tuple[str, str]:
     return kind, name
 
 
+def check_goal(spec: str, victim: Victim) -> None:
+    """Whether the words of a goal mean something to a victim.
+
+    Raises:
+        PhysadvError: no such goal or class.
+    """
+    kind, name = _parsed(spec)
+    if kind == "targeted":
+        victim.class_index(name)
+
+
 def build_goal(spec: str, *, victim: Victim, true_class: int, clean_logits: Tensor) -> Goal:
     """A goal from its words on the command line.
 

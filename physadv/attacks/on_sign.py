@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 
 from physadv.attacks.attack import build_attack
-from physadv.attacks.engine import FrameStream
+from physadv.attacks.engine import FrameStream, design_seed
 from physadv.attacks.goals import build_goal
-from physadv.attacks.rp2 import design_seed, pick_device, true_class_of
+from physadv.attacks.rp2 import pick_device, true_class_of
 from physadv.attacks.views import Seen
 from physadv.core.config import Config
 from physadv.core.errors import PhysadvError

@@ -20,10 +20,14 @@ class View(ABC):
     Attributes:
         pictures: ``[B, 3, H, W]``, unchanged, sRGB-encoded in [0,1].
         frames: how many frames of each picture a look takes.
+        varies: whether looks of different steps have different conditions.
+        pool: pictures ``[P, 3, H, W]`` that a search may start from, and their true classes ``[P]``; None: there are none.
     """
 
     pictures: Tensor
     frames: int = 1
+    varies: bool = False
+    pool: tuple[Tensor, Tensor] | None = None
 
     @abstractmethod
     def look(self, victim: Victim, changed: Tensor, *, step: int) -> Tensor:
@@ -38,10 +42,11 @@ class Direct(View):
 
     Args:
         pictures: ``[B, 3, H, W]`` in [0,1].
+        pool: other pictures of that size, and their true classes.
     """
 
-    def __init__(self, pictures: Tensor) -> None:
-        self.pictures = pictures
+    def __init__(self, pictures: Tensor, pool: tuple[Tensor, Tensor] | None = None) -> None:
+        self.pictures, self.pool = pictures, pool
 
     def look(self, victim: Victim, changed: Tensor, *, step: int) -> Tensor:
         """One frame a picture."""
@@ -63,7 +68,7 @@ class Seen(View):
         self.sign, self._stream, self._printed = sign, stream, printed
         self._texture = sign.texture(px).to(device)
         self.pictures = linear_to_srgb(self._texture[:3])[None]
-        self.frames = stream.frames
+        self.frames, self.varies = stream.frames, True
 
     def painted(self, changed: Tensor) -> PaintedSign:
         """The sign in changed artwork ``[3, P, P]``."""

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-from physadv.reports.page import report_from, write_report
+from pathlib import Path
+
+from physadv.core.errors import PhysadvError
+from physadv.evaluation.robustness import SUMMARY_NAME as MATRIX_NAME
+from physadv.evaluation.robustness import read_robustness
+from physadv.evaluation.summary import read_summary
+from physadv.reports.matrix import write_matrix
+from physadv.reports.page import SUMMARY_NAME, write_report
 from physadv.reports.terminal import print_summary
 
-__all__ = ["print_summary", "report_from", "write_report"]
+__all__ = ["print_summary", "report_from", "write_matrix", "write_report"]
+
+
+def report_from(folder: Path) -> Path:
+    """Writes ``report.html`` beside the summary of a folder, and says where.
+
+    Raises:
+        PhysadvError: the summary or one of its pictures cannot be read, or the page cannot be written.
+    """
+    if (folder / MATRIX_NAME).is_file():
+        return write_matrix(read_robustness(folder), folder)
+    if not (folder / SUMMARY_NAME).is_file():
+        raise PhysadvError(
+            f"{folder}: no {SUMMARY_NAME} here; give a folder that physadv evaluate, run or attack has written"
+        )
+    return write_report(read_summary(folder), folder)

@@ -14,9 +14,8 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from physadv.core.errors import PhysadvError
 from physadv.core.files import write_text
-from physadv.evaluation.summary import PatchInfo, Rate, Record, Slice, Summary, read_summary
+from physadv.evaluation.summary import PatchInfo, Rate, Record, Slice, Summary
 from physadv.reports import charts, words
 from physadv.reports.charts import Bar, Curve
 from physadv.reports.pictures import Gallery, data_url, embed
@@ -93,17 +92,6 @@ class Badge:
     kind: str
     mark: str
     text: str
-
-
-def report_from(folder: Path) -> Path:
-    """Writes ``report.html`` beside the ``summary.json`` of a folder, and says where.
-
-    Raises:
-        PhysadvError: the summary or one of its pictures cannot be read, or the page cannot be written.
-    """
-    if not (folder / SUMMARY_NAME).is_file():
-        raise PhysadvError(f"{folder}: no {SUMMARY_NAME} here; give a folder that physadv evaluate or run has written")
-    return write_report(read_summary(folder), folder)
 
 
 def write_report(summary: Summary, folder: Path) -> Path:

@@ -1,0 +1,298 @@
+"""Digital and physical robustness side by side: victims x attacks, a share with its interval in every cell.
+
+A cell is one attack on one victim: either on pictures of a data set, straight into the victim, or on a sign, designed
+through scenes and scored in a battery that the design never saw. All victims see the same pictures.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from physadv.attacks.attack import Attack, Result, build_attack
+from physadv.attacks.goals import check_goal
+from physadv.core.config import Config, validate
+from physadv.core.errors import PhysadvError
+from physadv.core.files import atomic_path, read_json, write_json, write_text
+from physadv.core.images import write_png
+from physadv.evaluation.runfolder import open_run, versions
+from physadv.evaluation.statistics import rate
+from physadv.evaluation.summary import Rate
+from physadv.signs.datasets import SignDataset, load_dataset
+from physadv.victims import Victim, load_victim
+
+SUMMARY_NAME = "robustness.json"
+TABLE_NAME = "outcomes.parquet"
+EXAMPLES = 6
+"""Pictures of a cell that are kept to look at."""
+
+Listener = Callable[[str, int, int], None]
+"""Told of a cell: its title, pictures done, pictures in all."""
+
+
+class AttackSpec(Config):
+    """An attack of the registry with its options, towards a goal."""
+
+    attack: str
+    goal: str = "untargeted"
+    options: dict[str, Any] = Field(default_factory=dict)
+    title: str = ""
+    """How the report calls it; made from the rest if not given."""
+
+    @property
+    def heading(self) -> str:
+        """The title, or one made from attack, goal and options."""
+        if self.title:
+            return self.title
+        shown = [
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in self.options.items()
+        ]
+        words = [self.attack, *shown]
+        return ", ".join(words if self.goal == "untargeted" else [*words, self.goal])
+
+
+class RobustnessPlan(Config):
+    """Which attacks on which victims, on which pictures."""
+
+    victims: tuple[str, ...] = Field(min_length=1)
+    attacks: tuple[AttackSpec, ...] = Field(min_length=1)
+    dataset: str = "gtsrb"
+    split: str | None = None
+    limit: int | None = Field(default=1000, ge=1)
+    """Pictures, drawn by ``seed``; None: all."""
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    batch: int = Field(default=128, ge=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> RobustnessPlan:
+        titles = [spec.heading for spec in self.attacks]
+        for number, title in enumerate(titles):
+            if title in titles[:number]:
+                raise ValueError(f"attack {title!r} comes twice; give one of them another title")
+        for spec in self.attacks:
+            build_attack(spec.attack, spec.options)
+        return self
+
+
+class Cell(Config):
+    """One attack on one victim.
+
+    ``success`` counts among the pictures that the victim read correctly, ``robust_accuracy`` among all: the share that
+    is still read correctly.
+    """
+
+    victim: str
+    attack: str
+    kind: str
+    goal: str
+    knowledge: Literal["gradients", "scores", "decisions"]
+    options: dict[str, Any]
+    clean_accuracy: Rate
+    robust_accuracy: Rate
+    success: Rate
+    median_norms: dict[str, float | None]
+    """Of the changes that succeeded."""
+    median_queries: float | None
+    """Frames that the victim answered, over the pictures that were attacked."""
+    seconds: float
+    flags: tuple[str, ...]
+    examples: str
+    """PNG of some pictures: clean, adversarial, difference; relative to the folder, '' without one."""
+
+
+class RobustnessSummary(Config):
+    """Everything that the matrix report says."""
+
+    schema_version: Literal[1] = 1
+    plan: RobustnessPlan
+    pictures: int
+    dataset: str
+    victims: dict[str, str]
+    """Name to SHA-256 of the weights."""
+    cells: tuple[Cell, ...]
+    versions: dict[str, str]
+
+
+def run_robustness(
+    plan: RobustnessPlan, out: Path, *, data: Path | None = None, device: str = "cpu", listener: Listener | None = None
+) -> RobustnessSummary:
+    """Runs the plan into ``out``; finished cells are kept, so that the same call goes on from there.
+
+    Raises:
+        PhysadvError: a victim, an attack or the data are wrong, or ``out`` holds something else.
+    """
+    victims = [load_victim(name, device=device) for name in plan.victims]
+    names = [victim.name for victim in victims]
+    if len(set(names)) < len(names):
+        raise PhysadvError(f"victims: {', '.join(names)}; each should have a name of its own")
+    for spec in plan.attacks:
+        for victim in victims:
+            _check_knowledge(build_attack(spec.attack, spec.options), victim)
+            check_goal(spec.goal, victim)
+    chosen = _pictures(plan, victims, data)
+    identity = {"plan": plan.model_dump(mode="json"), "victims": {v.name: v.sha256 for v in victims}}
+    open_run(out, identity, command="physadv attack", resume=True)
+    cells = []
+    for victim in victims:
+        pictures, labels = _for_victim(chosen, victim)
+        for number, spec in enumerate(plan.attacks):
+            cells.append(
+                _cell(out, f"{names.index(victim.name)}-{number}", plan, spec, victim, pictures, labels, listener)
+            )
+    summary = RobustnessSummary(
+        plan=plan,
+        pictures=len(chosen),
+        dataset=f"{chosen.kind} {chosen.split}",
+        victims={victim.name: victim.sha256 for victim in victims},
+        cells=tuple(cells),
+        versions=versions(),
+    )
+    _join(out, [out / "cells" / f"{v}-{a}.parquet" for v in range(len(victims)) for a in range(len(plan.attacks))])
+    write_text(out / SUMMARY_NAME, summary.model_dump_json(indent=2) + "\n")
+    return summary
+
+
+def read_robustness(folder: Path) -> RobustnessSummary:
+    """The summary in a folder.
+
+    Raises:
+        PhysadvError: there is none, or it is damaged.
+    """
+    return validate(RobustnessSummary, read_json(folder / SUMMARY_NAME), folder / SUMMARY_NAME)
+
+
+def _check_knowledge(attack: Attack, victim: Victim) -> None:
+    if attack.knowledge == "gradients" and not victim.differentiable:
+        raise PhysadvError(f"attack {attack.kind!r} needs gradients and victim {victim.name!r} has none")
+
+
+def _pictures(plan: RobustnessPlan, victims: Iterable[Victim], data: Path | None) -> SignDataset:
+    """Pictures of classes that all victims know."""
+    chosen = load_dataset(plan.dataset, data, split=plan.split)
+    for victim in victims:
+        known = chosen.select(victim.classes)
+        kept = {item.path for item in known.items}
+        chosen = chosen.subset([number for number, item in enumerate(chosen.items) if item.path in kept])
+    if plan.limit and plan.limit < len(chosen):
+        generator = torch.Generator().manual_seed(plan.seed)
+        drawn = torch.randperm(len(chosen), generator=generator)[: plan.limit].sort().values
+        chosen = chosen.subset(drawn)
+    return chosen
+
+
+def _for_victim(chosen: SignDataset, victim: Victim) -> tuple[Tensor, Tensor]:
+    """The pictures at the victim's size, and their labels in its words."""
+    height, width = victim.input_size
+    known = chosen.select(victim.classes)
+    side = max(height, width)
+    pictures = torch.cat([some for some, _ in known.batches(side)])
+    if height != width:
+        pictures = torch.nn.functional.interpolate(pictures, size=(height, width), mode="bilinear", antialias=True)
+    device = next(victim.parameters(), torch.zeros(())).device
+    return pictures.clamp(0.0, 1.0).to(device), known.labels.to(device)
+
+
+def _cell(
+    out: Path,
+    name: str,
+    plan: RobustnessPlan,
+    spec: AttackSpec,
+    victim: Victim,
+    pictures: Tensor,
+    labels: Tensor,
+    listener: Listener | None,
+) -> Cell:
+    """The cell, from its file where it is there."""
+    record, table = out / "cells" / f"{name}.json", out / "cells" / f"{name}.parquet"
+    if record.exists() and table.exists():
+        return validate(Cell, read_json(record), record)
+    attack = build_attack(spec.attack, spec.options)
+    title = f"{victim.name} · {spec.heading}"
+    started = time.perf_counter()
+    result = attack(
+        victim,
+        pictures,
+        labels,
+        goal=spec.goal,
+        seed=plan.seed,
+        batch=plan.batch,
+        listener=(lambda done, of: listener(title, done, of)) if listener else None,
+    )
+    examples = _examples(out / "cells" / f"{name}.png", pictures, labels, result)
+    cell = _measured(victim, spec, attack, labels, result, time.perf_counter() - started, examples)
+    _write_table(table, victim.name, spec.heading, labels, result)
+    write_json(record, cell.model_dump(mode="json"))
+    return cell
+
+
+def _measured(
+    victim: Victim, spec: AttackSpec, attack: Attack, labels: Tensor, result: Result, seconds: float, examples: str
+) -> Cell:
+    read = result.clean == labels
+    won = result.success & read & result.attacked
+    asked = result.queries[result.attacked].double()
+    norms = {
+        name: float(values[won].double().median()) if bool(won.any()) else None for name, values in result.norms.items()
+    }
+    return Cell(
+        victim=victim.name,
+        attack=spec.heading,
+        kind=attack.kind,
+        goal=spec.goal,
+        knowledge=attack.knowledge,
+        options=attack.model_dump(mode="json"),
+        clean_accuracy=rate(read.cpu().numpy()),
+        robust_accuracy=rate((result.predicted == labels).cpu().numpy()),
+        success=rate(won[read & result.attacked].cpu().numpy()),
+        median_norms=norms,
+        median_queries=float(asked.median()) if len(asked) else None,
+        seconds=round(seconds, 2),
+        flags=result.flags,
+        examples=examples,
+    )
+
+
+def _examples(path: Path, pictures: Tensor, labels: Tensor, result: Result) -> str:
+    """Writes some of the pictures that were won: clean, adversarial, and the difference around grey."""
+    rows = (result.success & result.attacked & (result.clean == labels)).nonzero()[:EXAMPLES, 0]
+    if not len(rows):
+        return ""
+    clean, made = pictures[rows].cpu(), result.adversarial[rows].cpu()
+    change = made - clean
+    scale = 0.5 / change.abs().flatten(1).amax(1).clamp(min=1e-6)[:, None, None, None]
+    strips = torch.cat([clean, made, 0.5 + change * scale], dim=2).permute(0, 2, 3, 1)
+    sheet = torch.cat(list(strips), dim=1)
+    with atomic_path(path) as temporary:
+        write_png(temporary, (sheet.clamp(0, 1) * 255).round().to(torch.uint8).numpy())
+    return f"{path.parent.name}/{path.name}"
+
+
+def _write_table(path: Path, victim: str, attack: str, labels: Tensor, result: Result) -> None:
+    columns: dict[str, Any] = {
+        "victim": pa.array([victim] * len(labels)),
+        "attack": pa.array([attack] * len(labels)),
+        "picture": np.arange(len(labels)),
+        "label": labels.cpu().numpy(),
+        **{
+            name: getattr(result, name).cpu().numpy()
+            for name in ("clean", "predicted", "attacked", "success", "queries", "gradients")
+        },
+        **{name: values.double().cpu().numpy() for name, values in result.norms.items()},
+    }
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.table(columns), temporary, compression="zstd")
+
+
+def _join(out: Path, parts: list[Path]) -> None:
+    with atomic_path(out / TABLE_NAME) as temporary:
+        pq.write_table(pa.concat_tables([pq.read_table(part) for part in parts]), temporary, compression="zstd")

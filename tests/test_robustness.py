@@ -1,0 +1,136 @@
+"""The matrix of victims and attacks: figures are those of the table, cells are kept, the page says them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from test_cli import Command, physadv, write_card  # noqa: F401 (a fixture)
+
+from physadv.core.errors import PhysadvError
+from physadv.evaluation import robustness
+from physadv.evaluation.robustness import RobustnessPlan, read_robustness, run_robustness
+from physadv.reports import report_from
+from physadv.victims.architectures import LisaCnn
+
+CLASSES = ["stop", "yield", "speedLimit45"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Class folders of noise, and cards of two untrained victims that know their classes."""
+    rng = np.random.default_rng(0)
+    for name in CLASSES:
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for number in range(8):
+            pixels = rng.integers(0, 256, (40, 36, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / name / f"{number}.png")
+    for seed, card in enumerate(("one", "other")):
+        torch.manual_seed(seed)
+        network = LisaCnn(len(CLASSES))
+        save_file(network.state_dict(), str(tmp_path / f"{card}.safetensors"))
+        write_card(tmp_path / f"{card}.yaml", name=card, weights=f"{card}.safetensors")
+    return tmp_path
+
+
+def plan(folder: Path, **changes: object) -> RobustnessPlan:
+    return RobustnessPlan.model_validate(
+        {
+            "victims": [str(folder / "one.yaml"), str(folder / "other.yaml")],
+            "attacks": [
+                {"attack": "fgsm", "options": {"eps": 0.02}},
+                {"attack": "pgd", "options": {"eps": 0.02, "steps": 3}, "goal": "targeted:yield"},
+            ],
+            "dataset": "image-folder",
+            "limit": 20,
+            **changes,
+        }
+    )
+
+
+def test_figures_are_those_of_the_table(folder: Path) -> None:
+    summary = run_robustness(plan(folder), folder / "out", data=folder / "data")
+    assert summary == read_robustness(folder / "out")
+    table = pq.read_table(folder / "out" / "outcomes.parquet").to_pylist()
+    assert len(table) == 2 * 2 * 20
+    assert {row["picture"] for row in table} == set(range(20))
+    labels = {row["picture"]: row["label"] for row in table}
+    assert all(labels[row["picture"]] == row["label"] for row in table)
+    for cell in summary.cells:
+        rows = [row for row in table if (row["victim"], row["attack"]) == (cell.victim, cell.attack)]
+        read = [row["clean"] == row["label"] for row in rows]
+        assert cell.clean_accuracy.hits == sum(read)
+        assert cell.robust_accuracy.hits == sum(row["predicted"] == row["label"] for row in rows)
+        tried = [row for row, ok in zip(rows, read, strict=True) if ok and row["attacked"]]
+        assert (cell.success.hits, cell.success.n) == (sum(row["success"] for row in tried), len(tried))
+        assert all(row["linf"] <= 0.02 + 1e-6 for row in rows)
+    assert any(cell.success.hits for cell in summary.cells)
+
+
+def test_finished_cells_are_kept_and_another_plan_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run_robustness(plan(folder), folder / "out", data=folder / "data")
+    (folder / "out" / "cells" / "1-1.json").unlink()
+    seen: list[str] = []
+    again = run_robustness(
+        plan(folder), folder / "out", data=folder / "data", listener=lambda title, done, of: seen.append(title)
+    )
+    assert {title.split(" · ")[0] for title in seen} == {"other"}
+    assert len(set(seen)) == 1
+
+    def timeless(summary: robustness.RobustnessSummary) -> list[object]:
+        return [cell.model_copy(update={"seconds": 0.0}) for cell in summary.cells]
+
+    assert timeless(again) == timeless(first)
+    with pytest.raises(PhysadvError, match=r"belongs to another run.*limit"):
+        run_robustness(plan(folder, limit=10), folder / "out", data=folder / "data")
+
+
+def test_the_page_says_every_figure_and_needs_no_network(folder: Path) -> None:
+    summary = run_robustness(plan(folder), folder / "out", data=folder / "data")
+    text = report_from(folder / "out").read_text(encoding="utf-8")
+    for cell in summary.cells:
+        assert cell.attack in text
+        assert f"{cell.success.hits}/{cell.success.n}" in text
+    assert "http" not in text.replace("http-equiv", "")
+    assert text.count("data:image/png") == sum(bool(cell.examples) for cell in summary.cells)
+
+
+def test_from_the_command_line(folder: Path, physadv: Command) -> None:  # noqa: F811
+    words = ["attack", "fgsm", "pgd", "--victim", folder / "one.yaml", "--dataset", "image-folder"]
+    words += ["--data", folder / "data", "--limit", 12, "--set", "eps=0.01", "--set", "pgd.steps=2"]
+    code, out, err = physadv(*words, "--out", folder / "out")
+    assert code == 0, err
+    assert "pgd, eps 0.01, steps 2" in out
+    options = {cell.kind: cell.options for cell in read_robustness(folder / "out").cells}
+    assert (options["fgsm"]["eps"], options["pgd"]["eps"], options["pgd"]["steps"]) == (0.01, 0.01, 2)
+    for extra, message in [
+        (["--set", "epsilon=1"], "fgsm.eps"),
+        (["--set", "eps"], "then = and a value"),
+        (["--set", "pgd.steps=0"], "steps"),
+        (["--goal", "targeted:tree"], "tree"),
+        (["--dataset", "imagenet"], "unknown data set"),
+    ]:
+        code, _, err = physadv(*words, *extra, "--out", folder / "elsewhere")
+        assert code == 2
+        assert message in err
+        assert err.count("\n") == 1
+    assert not (folder / "elsewhere" / "robustness.json").exists()
+    code, _, err = physadv("attack", "nothing", *words[3:], "--out", folder / "elsewhere")
+    assert code == 2
+    assert "unknown attack 'nothing'" in err
+
+
+def test_on_a_sign_from_the_command_line(folder: Path, physadv: Command) -> None:  # noqa: F811
+    words = ["attack", "pgd", "--victim", folder / "one.yaml", "--scene", "daylight", "--views", 4]
+    code, out, err = physadv(*words, "--set", "steps=2", "--set", "eps=0.1", "--out", folder / "patch")
+    assert code == 0, err
+    assert "of the sign's area" in out
+    assert (folder / "patch" / "patch.json").exists()
+    code, _, err = physadv(*words, "--out", folder / "patch")
+    assert code == 2
+    assert "exists already" in err
