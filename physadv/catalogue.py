@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from physadv.attacks import ATTACKS, GOALS, SEARCHES
+from physadv.defenses import DEFENSES
+from physadv.defenses.training import METHODS
 from physadv.evaluation import battery_names, load_battery
 from physadv.patches import MASKS, PAINTS
 from physadv.scenes import load_scene, scene_names
@@ -41,6 +43,14 @@ def catalogue() -> list[tuple[str, list[dict[str, str]]]]:
                 for name, part in ATTACKS.items()
             ],
         ),
+        (
+            "defenses",
+            [
+                {"name": name, "what": _summary(part), "attacked by": part.adaptive, "paper": part.paper}
+                for name, part in DEFENSES.items()
+            ],
+        ),
+        ("trainings", [{"name": name, "what": method.paper} for name, method in METHODS.items()]),
         ("searches", [{"name": name, "what": _summary(part)} for name, part in SEARCHES.items()]),
         ("masks", [{"name": name, "what": _summary(part)} for name, part in MASKS.items()]),
         ("paints", [{"name": name, "what": _summary(part)} for name, part in PAINTS.items()]),

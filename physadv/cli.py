@@ -23,6 +23,10 @@ app = typer.Typer(
 )
 
 VictimOption = Annotated[str, typer.Option("--victim", help="A shipped victim's name, or the path of a victim card.")]
+DefenseOption = Annotated[
+    list[str] | None,
+    typer.Option("--defense", help="A defence around every victim, such as jpeg:quality=75; may be repeated."),
+]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything that is drawn at random.")]
 DataOption = Annotated[Path | None, typer.Option(help="Data folder; in place of PHYSADV_DATA.")]
@@ -47,10 +51,16 @@ def run(
     _finish(summary, folder / EVALUATION, max_asr=plan.max_asr)
 
 
+def _behind(victims: list[str], defenses: list[str] | None) -> list[str]:
+    """The victims' names with the defences around them, as :func:`physadv.defenses.load` takes them."""
+    return ["+".join([victim, *(defenses or ())]) for victim in victims]
+
+
 @app.command()
 def design(
     out: Annotated[Path, typer.Option(help="Folder of the patch to write.")],
     victim: VictimOption = "gtsrb-cnn",
+    defense: DefenseOption = None,
     sign: Annotated[str, typer.Option(help="The sign to paint on; see physadv signs.")] = "us/stop",
     goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
     mask: Annotated[str, typer.Option(help="Kind of mask, or a mask's YAML file; see physadv list.")] = "bars",
@@ -72,12 +82,13 @@ def design(
     """Design a patch that fools a victim, through differentiable scenes."""
     from physadv.attacks import DesignConfig, design
     from physadv.core.config import validate
+    from physadv.defenses import load
     from physadv.progress import design_progress
 
     if seconds is None and steps is None:
         seconds = 60.0
     words: dict[str, Any] = {
-        "victim": victim,
+        "victim": _behind([victim], defense)[0],
         "sign": sign,
         "goal": goal,
         "mask": mask,
@@ -94,7 +105,7 @@ def design(
     }
     config = validate(DesignConfig, words, "physadv design")
     with design_progress() as listener:
-        patch = design(config, out=out, listener=listener, overwrite=replace)
+        patch = design(config, out=out, victim=load(config.victim), listener=listener, overwrite=replace)
     measured = patch.record.measured
     typer.echo(
         f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
@@ -110,6 +121,7 @@ def evaluate(
     patches: Annotated[list[Path], typer.Argument(help="Folders of patches.")],
     out: Annotated[Path, typer.Option(help="Folder of the results.")],
     victim: Annotated[list[str], typer.Option(help="A victim's name or card; may be repeated.")],
+    defense: DefenseOption = None,
     battery: Annotated[
         list[str] | None,
         typer.Option(help="A battery's name or file; may be repeated. [default: stationary-15, drive-by]"),
@@ -127,7 +139,7 @@ def evaluate(
 
     summary = evaluate(
         patches,
-        victim,
+        _behind(victim, defense),
         battery or ["stationary-15", "drive-by"],
         out,
         frames=frames,
@@ -144,6 +156,7 @@ def attack(
     attacks: Annotated[list[str], typer.Argument(help="Attacks by name; see physadv list.")],
     out: Annotated[Path, typer.Option(help="Folder of the results; with --scene, of the patch.")],
     victim: Annotated[list[str], typer.Option(help="A victim's name or card; may be repeated.")],
+    defense: DefenseOption = None,
     goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
     option: Annotated[
         list[str] | None,
@@ -171,6 +184,7 @@ def attack(
     from physadv.core.config import validate
 
     options = options_for(attacks, option or [])
+    victim = _behind(victim, defense)
     if scene:
         words: dict[str, Any] = {"goal": goal, "scenes": scene, "sign": sign, "views": views, "true_class": true_class}
         _attack_sign(attacks, victim, out, options, {**words, "seed": seed, "device": device})
@@ -199,17 +213,67 @@ def attack(
     typer.echo(f"report: {write_matrix(summary, out)}")
 
 
+@app.command()
+def train(
+    method: Annotated[str, typer.Argument(help="How: clean, fgsm, pgd, fast, doa or roadside; see physadv list.")],
+    out: Annotated[Path, typer.Option(help="Folder of the victim card, weights, model card and curves.")],
+    victim: VictimOption = "gtsrb-cnn",
+    name: Annotated[str, typer.Option(help="Name of what is made. [default: VICTIM-METHOD]")] = "",
+    attack: Annotated[str | None, typer.Option(help="Attack on the photographs, in place of the method's own.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="An option: learning_rate=0.001, attack.eps=0.03 or stickers.frames=64."),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the weights.")] = 2000,
+    scene: Annotated[
+        list[str] | None, typer.Option(help="Scene of the frames of signs; may be repeated. [default: wide]")
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="Data set of the photographs: gtsrb, lisa or image-folder.")] = "gtsrb",
+    split: Annotated[str | None, typer.Option(help="Its split. [default: that for training]")] = None,
+    data: DataOption = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the curves for TensorBoard too.")] = False,
+    seed: SeedOption = 0,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Harden a victim: go on from its weights, on what attacks make of its pictures. The same command resumes."""
+    from physadv.core.config import settings
+    from physadv.defenses.training import train as trained
+    from physadv.defenses.training import training_config
+    from physadv.defenses.training.plots import tensorboard_listener
+    from physadv.progress import training_progress
+
+    options = settings(option or [], "--set")
+    if "attack" in options:
+        options["attack_options"] = options.pop("attack")
+    words: dict[str, Any] = {"victim": victim, "name": name, "dataset": dataset, "split": split, "steps": steps}
+    words |= {"seed": seed, "device": device}
+    words |= {key: value for key, value in {"scenes": scene, "attack": attack}.items() if value}
+    config = training_config(method, **{**words, **options})
+    also = tensorboard_listener(out) if tensorboard else None
+    with training_progress() as bar:
+
+        def listen(stands: Any) -> None:
+            bar(stands)
+            if also:
+                also(stands)
+
+        made = trained(config, out, data=data, listener=listen)
+    typer.echo(f"victim card: {out / made.name}.yaml")
+    typer.echo(f"model card: {out / made.name}.md")
+
+
 def _attack_sign(
     attacks: list[str], victims: list[str], out: Path, options: dict[str, dict[str, Any]], words: dict[str, Any]
 ) -> None:
     from physadv.attacks import SignAttackConfig, attack_sign
     from physadv.core.config import validate
+    from physadv.defenses import load
 
     if len(attacks) > 1 or len(victims) > 1:
         raise PhysadvError(f"--scene: one attack on one victim makes one patch, not {len(attacks)} on {len(victims)}")
     words = {**words, "attack": attacks[0], "options": options[attacks[0]], "victim": victims[0]}
     config = validate(SignAttackConfig, words, "physadv attack")
-    patch = attack_sign(config, out=out)
+    patch = attack_sign(config, out=out, victim=load(config.victim, device=config.device))
     measured = patch.record.measured
     typer.echo(
         f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "

@@ -7,11 +7,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 if TYPE_CHECKING:
     from physadv.attacks import Listener
     from physadv.attacks import Progress as DesignProgress
+    from physadv.defenses.training import Progress as TrainingStands
 
 
 @contextmanager
@@ -50,6 +60,31 @@ def design_progress() -> Iterator[Listener]:
                 loss=progress.loss,
                 success=progress.held_out_success,
             )
+
+        yield listen
+
+
+@contextmanager
+def training_progress() -> Iterator[Callable[[TrainingStands], None]]:
+    """A bar of a training: steps, loss, the last point of its curves."""
+    columns = (
+        TextColumn("training"),
+        BarColumn(bar_width=32),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}  {task.fields[read]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with _bars(*columns) as bars:
+        tasks: list[TaskID] = []
+
+        def listen(stands: TrainingStands) -> None:
+            if not tasks:
+                bars.start()
+                tasks.append(bars.add_task("training", total=stands.steps, loss=stands.loss, read=""))
+            shown = {name: stands.point[name] for name in ("clean", "attacked") if name in stands.point}
+            read = "  ".join(f"{name} {share:.1%}" for name, share in shown.items())
+            bars.update(tasks[0], completed=stands.step, loss=stands.loss, read=read)
 
         yield listen
 

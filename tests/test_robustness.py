@@ -100,6 +100,37 @@ def test_the_page_says_every_figure_and_needs_no_network(folder: Path) -> None:
     assert text.count("data:image/png") == sum(bool(cell.examples) for cell in summary.cells)
 
 
+def test_signs_stand_beside_pictures(folder: Path) -> None:
+    where = {"signs": ["us/stop", "us/yield"], "scenes": ["daylight"], "frames": 10, "views": 4, "scored_in": "dusk"}
+    attacks = [
+        {"attack": "fgsm"},
+        {"attack": "fgsm", "options": {"eps": 0.1}, "on_signs": where},
+        {"attack": "rp2", "options": {"steps": 3, "mask": "poster", "held_out_frames": 16}, "on_signs": where},
+    ]
+    victims = [str(folder / "one.yaml")]
+    summary = run_robustness(plan(folder, attacks=attacks, victims=victims), folder / "out", data=folder / "data")
+    digital, printed, sticker = summary.cells
+    assert digital.on_signs is None
+    assert (printed.robust_accuracy.n, sticker.robust_accuracy.n) == (20, 20)
+    assert printed.clean_accuracy == sticker.clean_accuracy
+    assert printed.control_accuracy is None
+    assert sticker.control_accuracy is not None
+    assert sticker.control_accuracy.n == 20
+    assert printed.median_queries == (1 + 1) * 4 or printed.median_queries is None or printed.median_queries == 4
+    table = pq.read_table(folder / "out" / "outcomes.parquet").to_pylist()
+    rows = [row for row in table if row["attack"] == sticker.attack]
+    assert sum(row["predicted"] == row["label"] for row in rows) == sticker.robust_accuracy.hits
+    assert {row["label"] for row in rows} == {0, 1}
+    text = report_from(folder / "out").read_text(encoding="utf-8")
+    assert "10 frames of dusk" in text.replace("\n", " ")
+    with pytest.raises(PhysadvError, match="unknown sign"):
+        plan(folder, attacks=[{"attack": "fgsm", "on_signs": {"signs": ["us/cake"]}}])
+    foreign = plan(folder, attacks=[{"attack": "fgsm", "on_signs": {"signs": ["de/no-entry"]}}])
+    with pytest.raises(PhysadvError, match="none of its classes"):
+        run_robustness(foreign, folder / "other", data=folder / "data")
+    assert not (folder / "other").exists()
+
+
 def test_from_the_command_line(folder: Path, physadv: Command) -> None:  # noqa: F811
     words = ["attack", "fgsm", "pgd", "--victim", folder / "one.yaml", "--dataset", "image-folder"]
     words += ["--data", folder / "data", "--limit", 12, "--set", "eps=0.01", "--set", "pgd.steps=2"]
@@ -123,6 +154,23 @@ def test_from_the_command_line(folder: Path, physadv: Command) -> None:  # noqa:
     code, _, err = physadv("attack", "nothing", *words[3:], "--out", folder / "elsewhere")
     assert code == 2
     assert "unknown attack 'nothing'" in err
+
+
+def test_a_defence_stands_around_the_victim(folder: Path, physadv: Command) -> None:  # noqa: F811
+    words = ["attack", "fgsm", "--victim", folder / "one.yaml", "--dataset", "image-folder", "--data", folder / "data"]
+    words += ["--limit", 12, "--defense", "median", "--defense", "jpeg:quality=50"]
+    code, _, err = physadv(*words, "--out", folder / "out")
+    assert code == 0, err
+    summary = read_robustness(folder / "out")
+    (name,) = summary.victims
+    assert name.startswith("one+median(")
+    assert "+jpeg(quality=50" in name
+    assert "(bpda)" in summary.gradients[name]
+    assert "attacked with the defence in place" in (folder / "out" / "report.html").read_text(encoding="utf-8")
+    code, _, err = physadv(*words, "--defense", "jpeg:quality=500", "--out", folder / "elsewhere")
+    assert code == 2
+    assert "quality" in err
+    assert err.count("\n") == 1
 
 
 def test_on_a_sign_from_the_command_line(folder: Path, physadv: Command) -> None:  # noqa: F811

@@ -79,8 +79,8 @@ class Attack(Config, ABC):
         """The parameters that it finds for the change of each of the problem's pictures, ``[B, ...]``."""
 
     def flags(self, problem: Problem) -> tuple[str, ...]:
-        """What made the search doubtful, in words."""
-        return ()
+        """What made the search doubtful, in words: what it took note of."""
+        return tuple(problem.notes)
 
     def problem(self, victim: Victim, view: View, goal: Goal) -> Problem:
         """The problem that :meth:`search` is given."""

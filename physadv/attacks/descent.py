@@ -38,7 +38,9 @@ class Steepest(Search):
         return theta - self.step_size * steepest(gradient, self.norm, sparsity=self.sparsity), state
 
 
-def descend(problem: Problem, theta: Tensor, search: Search, *, steps: int, keep_best: bool = True) -> Tensor:
+def descend(
+    problem: Problem, theta: Tensor, search: Search, *, steps: int, keep_best: bool = True, first: int = 0
+) -> Tensor:
     """Parameters ``[B, ...]`` after ``steps`` steps of every picture.
 
     Args:
@@ -47,11 +49,12 @@ def descend(problem: Problem, theta: Tensor, search: Search, *, steps: int, keep
         search: how a step is taken.
         steps: how many.
         keep_best: of each picture, the iterate that has won (in most frames) at the least loss; else the last.
+        first: number of the first step, which decides the conditions it is seen in.
     """
     state = search.begin(theta)
     best = Best(theta)
     for step in range(steps):
-        loss, success, gradient = problem.gradient(theta, step=step)
+        loss, success, gradient = problem.gradient(theta, step=first + step)
         if keep_best and step:
             best.see(theta, loss, success)
         theta, state = search.step(theta, gradient, state, progress=step / steps)
@@ -59,7 +62,7 @@ def descend(problem: Problem, theta: Tensor, search: Search, *, steps: int, keep
     if not keep_best or steps == 1:
         return theta
     with torch.no_grad():
-        logits = problem.look(theta, step=steps)
+        logits = problem.look(theta, step=first + steps)
         best.see(theta, problem.losses(logits) + problem.change.penalty(theta), problem.success(logits))
     return best.theta
 
@@ -78,3 +81,9 @@ class Best:
         self.theta = torch.where(per_row(better, theta), theta, self.theta)
         self.loss = torch.where(better, loss, self.loss)
         self.success = torch.where(better, success, self.success)
+
+    def see_some(self, rows: Tensor, theta: Tensor, loss: Tensor, success: Tensor) -> None:
+        """Takes note of an iterate of the pictures numbered ``rows [M]``, each at most once."""
+        better = (success > self.success[rows]) | ((success == self.success[rows]) & (loss < self.loss[rows]))
+        kept = rows[better]
+        self.theta[kept], self.loss[kept], self.success[kept] = theta[better], loss[better], success[better]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
-from physadv.attacks.attack import build_attack
+from physadv.attacks.attack import Attack, build_attack
 from physadv.attacks.engine import FrameStream, design_seed
-from physadv.attacks.goals import build_goal
+from physadv.attacks.goals import Goal, build_goal
 from physadv.attacks.rp2 import pick_device, true_class_of
 from physadv.attacks.views import Seen
 from physadv.core.config import Config
@@ -43,19 +45,40 @@ class SignAttackConfig(Config):
     device: Literal["cpu", "cuda", "mps"] = "cpu"
 
 
-def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Victim | None = None) -> Patch:
-    """Runs the attack, and makes a patch of what it has changed.
+@dataclass(frozen=True, eq=False)
+class SignSearch:
+    """What an attack has made of a sign's artwork.
+
+    Attributes:
+        attack: that did it.
+        seen: the view that it was searched through; its one picture is the artwork.
+        changed: the artwork now, ``[3, P, P]``, sRGB-encoded in [0,1].
+        goal: that was searched for.
+        won: which of the frames kept aside are won, ``[F]``, 0 or 1.
+        queries, gradients: frames that the victim answered, and of them those with a gradient.
+        flags: what made the search doubtful, in words.
+    """
+
+    attack: Attack
+    seen: Seen
+    changed: Tensor
+    goal: Goal
+    won: Tensor
+    queries: int
+    gradients: int
+    flags: tuple[str, ...]
+
+
+def search_sign(config: SignAttackConfig, *, victim: Victim | None = None) -> SignSearch:
+    """Runs the attack on the artwork.
 
     Args:
         config: what is attacked, how, and through which scenes.
-        out: folder of the bundle.
         victim: a model that is loaded already, in place of ``config.victim``.
 
     Raises:
-        PhysadvError: something in ``config`` is wrong, the attack has changed nothing, or ``out`` is taken.
+        PhysadvError: something in ``config`` is wrong, or the victim lacks what the attack needs.
     """
-    if out is not None and out.exists():
-        raise PhysadvError(f"{out}: exists already; choose another --out")
     keep_freed_memory()
     device = pick_device(config.device)
     attack = build_attack(config.attack, config.options)
@@ -75,41 +98,63 @@ def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Vi
         with torch.no_grad():
             clean = held_out.look(victim, held_out.pictures, step=0)[0]
         check_logits(victim, torch.zeros(1, 3, *victim.input_size, device=device))
-        goal = build_goal(
-            config.goal,
-            victim=victim,
-            true_class=true_class_of(sign, victim, config.true_class),
-            clean_logits=clean,
-        )
+        true_class = true_class_of(sign, victim, config.true_class)
+        goal = build_goal(config.goal, victim=victim, true_class=true_class, clean_logits=clean)
         problem = attack.problem(victim, seen, goal)
         theta = attack.search(problem, torch.Generator().manual_seed(design_seed(config.seed, attack.kind))).detach()
         with torch.no_grad():
             changed = problem.changed(theta).clamp(0.0, 1.0)
             won = goal.success(held_out.look(victim, changed, step=0)[0]).float()
-    noise = (changed - seen.pictures)[0].cpu()
+    return SignSearch(
+        attack=attack,
+        seen=seen,
+        changed=changed[0],
+        goal=goal,
+        won=won,
+        queries=int(problem.queries[0]),
+        gradients=int(problem.gradients[0]),
+        flags=attack.flags(problem),
+    )
+
+
+def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Victim | None = None) -> Patch:
+    """Runs the attack, and makes a patch of what it has changed.
+
+    Args:
+        config: what is attacked, how, and through which scenes.
+        out: folder of the bundle.
+        victim: a model that is loaded already, in place of ``config.victim``.
+
+    Raises:
+        PhysadvError: something in ``config`` is wrong, the attack has changed nothing, or ``out`` is taken.
+    """
+    if out is not None and out.exists():
+        raise PhysadvError(f"{out}: exists already; choose another --out")
+    victim = victim or load_victim(config.victim)
+    found = search_sign(config, victim=victim)
+    kind, sign = found.attack.kind, found.seen.sign
+    noise = (found.changed - found.seen.pictures[0]).cpu()
     where = noise.abs().amax(0) >= 1.0 / 255.0
     if not bool(where.any()):
-        raise PhysadvError(
-            f"attack {attack.kind!r}: has changed nothing of sign {sign.name}; give it more to work with"
-        )
-    target = goal.target_class
+        raise PhysadvError(f"attack {kind!r}: has changed nothing of sign {sign.name}; give it more to work with")
+    target = found.goal.target_class
     patch = patch_from_noise(
         sign,
         noise,
         where,
-        name=out.name if out else attack.kind,
+        name=out.name if out else kind,
         goal="untargeted" if target is None else f"targeted:{victim.classes[target]}",
         made={
-            "attack": attack.kind,
-            "config": {**config.model_dump(mode="json"), "attack_options": attack.model_dump(mode="json")},
+            "attack": kind,
+            "config": {**config.model_dump(mode="json"), "attack_options": found.attack.model_dump(mode="json")},
             "seed": config.seed,
             "victim": VictimNote(name=victim.name, sha256=victim.sha256, source=victim.source),
             "measured": {
-                "held_out_success": round(float(won.mean()), 4),
-                "held_out_frames": len(won),
-                "queries": int(problem.queries[0]),
-                "gradients": int(problem.gradients[0]),
-                "flags": list(attack.flags(problem)),
+                "held_out_success": round(float(found.won.mean()), 4),
+                "held_out_frames": len(found.won),
+                "queries": found.queries,
+                "gradients": found.gradients,
+                "flags": list(found.flags),
             },
         },
     )

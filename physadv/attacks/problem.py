@@ -8,7 +8,7 @@ from torch import Tensor
 from physadv.attacks.changes import Change
 from physadv.attacks.goals import Goal
 from physadv.attacks.losses import Loss
-from physadv.attacks.views import View
+from physadv.attacks.views import Some, View
 from physadv.core.errors import PhysadvError
 from physadv.victims import Victim
 
@@ -26,6 +26,7 @@ class Problem:
     Attributes:
         queries: frames of each picture that the victim has answered, ``[B]``.
         gradients: of them, those that it has been differentiated for, ``[B]``.
+        notes: what makes the search doubtful, in words (:meth:`note`).
     """
 
     def __init__(self, victim: Victim, view: View, change: Change, goal: Goal, loss: Loss) -> None:
@@ -34,9 +35,34 @@ class Problem:
         self.rows = torch.arange(len(self.pictures), device=self.pictures.device)
         self.queries = torch.zeros(len(self.rows), dtype=torch.int64, device=self.rows.device)
         self.gradients = torch.zeros_like(self.queries)
+        self.notes: list[str] = []
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    def note(self, words: str) -> None:
+        """Takes note of what makes the search doubtful; it ends up in the result's flags."""
+        self.notes.append(words)
+
+    def part(
+        self, rows: Tensor, *, loss: Loss | None = None, goal: Goal | None = None, change: Change | None = None
+    ) -> Problem:
+        """The same problem of the pictures numbered ``rows [M]`` alone, with counts of its own (:meth:`charge`).
+
+        Args:
+            rows: each at most once.
+            loss: another one than this problem's.
+            goal: another one, of all B pictures.
+            change: another one.
+        """
+        some, goal = Some(self.view, rows), (goal or self.goal).of(rows)
+        return Problem(self.victim, some, change or self.change, goal, loss or self._loss)
+
+    def charge(self, rows: Tensor, part: Problem) -> None:
+        """Adds what a part of the pictures numbered ``rows`` has asked, and its notes."""
+        self.queries.index_add_(0, rows, part.queries)
+        self.gradients.index_add_(0, rows, part.gradients)
+        self.notes.extend(part.notes)
 
     def begin(self, generator: torch.Generator | None) -> Tensor:
         """Parameters to start from ``[B, ...]``; those of no change without a generator."""

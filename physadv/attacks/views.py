@@ -21,7 +21,7 @@ class View(ABC):
         pictures: ``[B, 3, H, W]``, unchanged, sRGB-encoded in [0,1].
         frames: how many frames of each picture a look takes.
         varies: whether looks of different steps have different conditions.
-        pool: pictures ``[P, 3, H, W]`` that a search may start from, and their true classes ``[P]``; None: there are none.
+        pool: pictures ``[P, 3, H, W]`` that a search may start from, and their true classes ``[P]``; None: none.
     """
 
     pictures: Tensor
@@ -54,6 +54,19 @@ class Direct(View):
         return logits[:, None]
 
 
+class Some(View):
+    """Some of a view's pictures, by their numbers ``rows [M]``."""
+
+    def __init__(self, view: View, rows: Tensor) -> None:
+        self._view = view
+        self.pictures = view.pictures[rows]
+        self.frames, self.varies, self.pool = view.frames, view.varies, view.pool
+
+    def look(self, victim: Victim, changed: Tensor, *, step: int) -> Tensor:
+        """As the view does."""
+        return self._view.look(victim, changed, step=step)
+
+
 class Seen(View):
     """A sign's artwork, printed, on the sign, in scenes: the expectation over their conditions.
 
@@ -80,4 +93,8 @@ class Seen(View):
 
     def look(self, victim: Victim, changed: Tensor, *, step: int) -> Tensor:
         """Every picture in the same frames."""
-        return torch.stack([victim(self._stream.render(self.painted(picture), step)) for picture in changed])
+        return torch.stack([victim(self.shown(picture, step=step)) for picture in changed])
+
+    def shown(self, changed: Tensor, *, step: int) -> Tensor:
+        """The frames ``[frames, 3, H, W]`` of one changed artwork ``[3, P, P]``."""
+        return self._stream.render(self.painted(changed), step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,3 +82,33 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 def load_config(model: type[C], path: Path) -> C:
     """The configuration in a YAML file (see :func:`read_yaml`, :func:`validate` for the errors)."""
     return validate(model, read_yaml(path), path)
+
+
+def settings(words: Sequence[str], option: str) -> dict[str, Any]:
+    """A mapping from words such as ``rate=0.1`` and, for a mapping in it, ``attack.eps=0.03``; values are YAML.
+
+    Args:
+        words: as the user has typed them.
+        option: of the command line, for messages.
+
+    Raises:
+        PhysadvError: a word without a value, or one that is not YAML; a key that has a value and keys below it.
+    """
+    found: dict[str, Any] = {}
+    for word in words:
+        keys, equals, text = word.partition("=")
+        *above, key = keys.split(".")
+        if not equals or not all([*above, key]):
+            raise PhysadvError(f"{option} {word!r}: should be a key, then = and a value, such as seed=1")
+        place = found
+        for one in above:
+            place = place.setdefault(one, {})
+        try:
+            if not isinstance(place, dict) or isinstance(place.get(key), dict):
+                raise PhysadvError(
+                    f"{option} {word!r}: the key has a value of its own and keys below it; give one of both"
+                )
+            place[key] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise PhysadvError(f"{option} {word!r}: {text!r} is not a value") from error
+    return found

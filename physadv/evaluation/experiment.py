@@ -11,6 +11,7 @@ from physadv.attacks import DesignConfig, Listener, design
 from physadv.core.config import Config, read_yaml, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import read_json, read_named_yaml, write_json
+from physadv.defenses import load
 from physadv.evaluation.runner import evaluate
 from physadv.evaluation.summary import Summary
 
@@ -90,7 +91,7 @@ def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = N
         write_json(record, echo)
     patch = out / plan.name
     if not (patch / "patch.json").exists():
-        design(plan.design, out=patch, listener=listener)
+        design(plan.design, out=patch, victim=load(plan.design.victim), listener=listener)
     victims = list(dict.fromkeys([plan.design.victim, *plan.evaluate.victims]))
     return evaluate(
         [patch],

@@ -1,7 +1,7 @@
 """Digital and physical robustness side by side: victims x attacks, a share with its interval in every cell.
 
-A cell is one attack on one victim: either on pictures of a data set, straight into the victim, or on a sign, designed
-through scenes and scored in a battery that the design never saw. All victims see the same pictures.
+A cell is one attack on one victim: either on pictures of a data set, straight into the victim, or on signs, designed
+through scenes and scored in frames that the design never saw. All victims see the same pictures and the same frames.
 """
 
 from __future__ import annotations
@@ -18,20 +18,25 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from physadv.attacks.attack import Attack, Result, build_attack
+from physadv.attacks.attack import Result, build_attack
 from physadv.attacks.goals import check_goal
+from physadv.attacks.rp2 import true_class_of
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, read_json, write_json, write_text
 from physadv.core.images import write_png
+from physadv.defenses import Defended, load
+from physadv.evaluation.on_signs import OnSigns, attack_signs, check_on_signs, knowledge_of
 from physadv.evaluation.runfolder import open_run, versions
 from physadv.evaluation.statistics import rate
 from physadv.evaluation.summary import Rate
+from physadv.signs import load_sign
 from physadv.signs.datasets import SignDataset, load_dataset
-from physadv.victims import Victim, load_victim
+from physadv.victims import Victim
 
 SUMMARY_NAME = "robustness.json"
 TABLE_NAME = "outcomes.parquet"
+NORMS = ("l0", "l1", "l2", "linf")
 EXAMPLES = 6
 """Pictures of a cell that are kept to look at."""
 
@@ -45,6 +50,8 @@ class AttackSpec(Config):
     attack: str
     goal: str = "untargeted"
     options: dict[str, Any] = Field(default_factory=dict)
+    on_signs: OnSigns | None = None
+    """On signs, through scenes; None: on the pictures of the data set."""
     title: str = ""
     """How the report calls it; made from the rest if not given."""
 
@@ -57,7 +64,7 @@ class AttackSpec(Config):
             f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
             for name, value in self.options.items()
         ]
-        words = [self.attack, *shown]
+        words = [self.attack, *shown, *(["on signs"] if self.on_signs else [])]
         return ", ".join(words if self.goal == "untargeted" else [*words, self.goal])
 
 
@@ -80,7 +87,10 @@ class RobustnessPlan(Config):
             if title in titles[:number]:
                 raise ValueError(f"attack {title!r} comes twice; give one of them another title")
         for spec in self.attacks:
-            build_attack(spec.attack, spec.options)
+            if spec.on_signs:
+                check_on_signs(spec.attack, spec.options, spec.goal, spec.on_signs)
+            else:
+                build_attack(spec.attack, spec.options)
         return self
 
 
@@ -106,6 +116,10 @@ class Cell(Config):
     """Frames that the victim answered, over the pictures that were attacked."""
     seconds: float
     flags: tuple[str, ...]
+    on_signs: OnSigns | None = None
+    """On which signs, in which scenes; its shares are of frames. None: on the pictures of the data set."""
+    control_accuracy: Rate | None = None
+    """On signs, with plain grey in place of the sticker."""
     examples: str
     """PNG of some pictures: clean, adversarial, difference; relative to the folder, '' without one."""
 
@@ -119,6 +133,8 @@ class RobustnessSummary(Config):
     dataset: str
     victims: dict[str, str]
     """Name to SHA-256 of the weights."""
+    gradients: dict[str, str] = Field(default_factory=dict)
+    """Of victims behind a defence: through what the gradient of an attack runs."""
     cells: tuple[Cell, ...]
     versions: dict[str, str]
 
@@ -131,14 +147,13 @@ def run_robustness(
     Raises:
         PhysadvError: a victim, an attack or the data are wrong, or ``out`` holds something else.
     """
-    victims = [load_victim(name, device=device) for name in plan.victims]
+    victims = [load(name, device=device) for name in plan.victims]
     names = [victim.name for victim in victims]
     if len(set(names)) < len(names):
         raise PhysadvError(f"victims: {', '.join(names)}; each should have a name of its own")
     for spec in plan.attacks:
         for victim in victims:
-            _check_knowledge(build_attack(spec.attack, spec.options), victim)
-            check_goal(spec.goal, victim)
+            _check_victim(spec, victim)
     chosen = _pictures(plan, victims, data)
     identity = {"plan": plan.model_dump(mode="json"), "victims": {v.name: v.sha256 for v in victims}}
     open_run(out, identity, command="physadv attack", resume=True)
@@ -154,6 +169,7 @@ def run_robustness(
         pictures=len(chosen),
         dataset=f"{chosen.kind} {chosen.split}",
         victims={victim.name: victim.sha256 for victim in victims},
+        gradients={v.name: f"{v.gradient_words} ({v.adaptive})" for v in victims if isinstance(v, Defended)},
         cells=tuple(cells),
         versions=versions(),
     )
@@ -171,9 +187,12 @@ def read_robustness(folder: Path) -> RobustnessSummary:
     return validate(RobustnessSummary, read_json(folder / SUMMARY_NAME), folder / SUMMARY_NAME)
 
 
-def _check_knowledge(attack: Attack, victim: Victim) -> None:
-    if attack.knowledge == "gradients" and not victim.differentiable:
-        raise PhysadvError(f"attack {attack.kind!r} needs gradients and victim {victim.name!r} has none")
+def _check_victim(spec: AttackSpec, victim: Victim) -> None:
+    if knowledge_of(spec.attack) == "gradients" and not victim.differentiable:
+        raise PhysadvError(f"attack {spec.attack!r} needs gradients and victim {victim.name!r} has none")
+    check_goal(spec.goal, victim)
+    for name in spec.on_signs.signs if spec.on_signs else ():
+        true_class_of(load_sign(name), victim)
 
 
 def _pictures(plan: RobustnessPlan, victims: Iterable[Victim], data: Path | None) -> SignDataset:
@@ -216,41 +235,47 @@ def _cell(
     record, table = out / "cells" / f"{name}.json", out / "cells" / f"{name}.parquet"
     if record.exists() and table.exists():
         return validate(Cell, read_json(record), record)
-    attack = build_attack(spec.attack, spec.options)
     title = f"{victim.name} · {spec.heading}"
+    tell = (lambda done, of: listener(title, done, of)) if listener else None
     started = time.perf_counter()
-    result = attack(
-        victim,
-        pictures,
-        labels,
-        goal=spec.goal,
-        seed=plan.seed,
-        batch=plan.batch,
-        listener=(lambda done, of: listener(title, done, of)) if listener else None,
-    )
+    control = None
+    if spec.on_signs:
+        done = attack_signs(spec.attack, spec.options, spec.goal, spec.on_signs, victim, seed=plan.seed, listener=tell)
+        result, pictures, labels, control = done.result, done.clean, done.labels, done.control
+    else:
+        attack = build_attack(spec.attack, spec.options)
+        result = attack(victim, pictures, labels, goal=spec.goal, seed=plan.seed, batch=plan.batch, listener=tell)
     examples = _examples(out / "cells" / f"{name}.png", pictures, labels, result)
-    cell = _measured(victim, spec, attack, labels, result, time.perf_counter() - started, examples)
+    cell = _measured(victim, spec, labels, result, control, time.perf_counter() - started, examples)
     _write_table(table, victim.name, spec.heading, labels, result)
     write_json(record, cell.model_dump(mode="json"))
     return cell
 
 
 def _measured(
-    victim: Victim, spec: AttackSpec, attack: Attack, labels: Tensor, result: Result, seconds: float, examples: str
+    victim: Victim,
+    spec: AttackSpec,
+    labels: Tensor,
+    result: Result,
+    control: Tensor | None,
+    seconds: float,
+    examples: str,
 ) -> Cell:
     read = result.clean == labels
     won = result.success & read & result.attacked
     asked = result.queries[result.attacked].double()
     norms = {
-        name: float(values[won].double().median()) if bool(won.any()) else None for name, values in result.norms.items()
+        name: float(result.norms[name][won].double().median()) if name in result.norms and bool(won.any()) else None
+        for name in NORMS
     }
+    options = spec.options if spec.on_signs else build_attack(spec.attack, spec.options).model_dump(mode="json")
     return Cell(
         victim=victim.name,
         attack=spec.heading,
-        kind=attack.kind,
+        kind=spec.attack,
         goal=spec.goal,
-        knowledge=attack.knowledge,
-        options=attack.model_dump(mode="json"),
+        knowledge=knowledge_of(spec.attack),
+        options=options,
         clean_accuracy=rate(read.cpu().numpy()),
         robust_accuracy=rate((result.predicted == labels).cpu().numpy()),
         success=rate(won[read & result.attacked].cpu().numpy()),
@@ -258,15 +283,18 @@ def _measured(
         median_queries=float(asked.median()) if len(asked) else None,
         seconds=round(seconds, 2),
         flags=result.flags,
+        on_signs=spec.on_signs,
+        control_accuracy=None if control is None else rate(control.cpu().numpy()),
         examples=examples,
     )
 
 
 def _examples(path: Path, pictures: Tensor, labels: Tensor, result: Result) -> str:
     """Writes some of the pictures that were won: clean, adversarial, and the difference around grey."""
-    rows = (result.success & result.attacked & (result.clean == labels)).nonzero()[:EXAMPLES, 0]
+    rows = (result.success & result.attacked & (result.clean == labels)).nonzero()[:, 0]
     if not len(rows):
         return ""
+    rows = rows[torch.linspace(0, len(rows) - 1, min(EXAMPLES, len(rows))).round().long()]
     clean, made = pictures[rows].cpu(), result.adversarial[rows].cpu()
     change = made - clean
     scale = 0.5 / change.abs().flatten(1).amax(1).clamp(min=1e-6)[:, None, None, None]
@@ -287,7 +315,10 @@ def _write_table(path: Path, victim: str, attack: str, labels: Tensor, result: R
             name: getattr(result, name).cpu().numpy()
             for name in ("clean", "predicted", "attacked", "success", "queries", "gradients")
         },
-        **{name: values.double().cpu().numpy() for name, values in result.norms.items()},
+        **{
+            name: result.norms[name].double().cpu().numpy() if name in result.norms else np.full(len(labels), np.nan)
+            for name in NORMS
+        },
     }
     with atomic_path(path) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")

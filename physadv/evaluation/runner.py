@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
+from physadv.defenses import load
 from physadv.evaluation.battery import Battery, Thresholds, entry_scene, frame_counts, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.flags import failures_of, flags_of, transfer_flags
@@ -42,7 +43,7 @@ from physadv.evaluation.summary import (
 from physadv.patches import Patch
 from physadv.scenes import Scene
 from physadv.scenes.weather import Weather
-from physadv.victims import Victim, check_logits, load_victim, under_attack
+from physadv.victims import Victim, check_logits, under_attack
 
 PART_FRAMES = 256
 """Frames of a part: what a killed run loses at most."""
@@ -186,7 +187,7 @@ def _device(name: str) -> torch.device:
 @contextmanager
 def _looking(spec: str | Path | Victim, device: torch.device) -> Iterator[Victim]:
     """A victim in eval mode on ``device``, left as and where it was found."""
-    victim = spec if isinstance(spec, Victim) else load_victim(spec)
+    victim = spec if isinstance(spec, Victim) else load(spec)
     home = next((tensor.device for tensor in (*victim.parameters(), *victim.buffers())), device)
     victim.to(device)
     try:

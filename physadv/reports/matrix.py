@@ -34,6 +34,8 @@ def write_matrix(summary: RobustnessSummary, folder: Path) -> Path:
             victims=victims,
             attacks=attacks,
             cells=cells,
+            clean={cell.victim: cell.clean_accuracy for cell in summary.cells if not cell.on_signs},
+            places=list({repr(cell.on_signs): cell.on_signs for cell in summary.cells if cell.on_signs}.values()),
             shade=_shade,
             headline=_headline(summary),
             flags=[(cell, flag) for cell in summary.cells for flag in cell.flags],

@@ -6,6 +6,7 @@ Resizing and JPEG's transform are separable, so each is a pair of small matrix p
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -153,17 +154,19 @@ def _along_both(planes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return down.reshape(*rest, -1, down.shape[-1])
 
 
-def _quantise(planes: Tensor, steps: Tensor, *, block: int) -> Tensor:
+def _quantise(planes: Tensor, steps: Tensor, rounding: Callable[[Tensor], Tensor], *, block: int) -> Tensor:
     """``planes [N, C, H, W]`` with the coefficients of every block rounded to ``steps [N, 1, 8, 8]``."""
     (rows, rows_back), (columns, columns_back) = (
         _dct(side, block, planes.dtype, planes.device) for side in planes.shape[-2:]
     )
     coefficients = _along_both(planes, rows, columns)
     tiled = steps.repeat(1, 1, *(side // block for side in planes.shape[-2:]))
-    return _along_both(coefficients.div_(tiled).round_().mul_(tiled), rows_back, columns_back)
+    return _along_both(rounding(coefficients.div_(tiled)).mul_(tiled), rows_back, columns_back)
 
 
-def _jpeg(images: Tensor, quality: Tensor, pixels: Tensor) -> Tensor:
+def _jpeg(
+    images: Tensor, quality: Tensor, pixels: Tensor, rounding: Callable[[Tensor], Tensor] = torch.round_
+) -> Tensor:
     """``images``, whose sides are multiples of 16, after JPEG."""
     forward, inverse = _ycbcr(images.dtype, images.device)
     scale = torch.where(quality < 50.0, 5000.0 / quality.clamp(min=1.0), 200.0 - 2.0 * quality.clamp(max=100.0))
@@ -173,8 +176,8 @@ def _jpeg(images: Tensor, quality: Tensor, pixels: Tensor) -> Tensor:
     count, _, height, width = images.shape
     planes = (forward @ images.reshape(count, 3, height * width)).reshape(images.shape)
     planes[:, 0].sub_(0.5)
-    luma = _quantise(planes[:, :1], steps[:, :1], block=8).add_(0.5)
-    chroma = _quantise(planes[:, 1:], steps[:, 1:], block=16)
+    luma = _quantise(planes[:, :1], steps[:, :1], rounding, block=8).add_(0.5)
+    chroma = _quantise(planes[:, 1:], steps[:, 1:], rounding, block=16)
     decoded = (inverse @ torch.cat([luma, chroma], 1).reshape(count, 3, height * width)).reshape(images.shape)
     return decoded.clamp_(0.0, 1.0)
 
@@ -191,6 +194,30 @@ def jpeg(images: Tensor, quality: Tensor, pixels: Tensor) -> Tensor:
     return decoded
 
 
+def smooth_jpeg(images: Tensor, quality: Tensor) -> Tensor:
+    """JPEG as :func:`jpeg`, of pictures ``[N, 3, H, W]`` at ``quality [N]`` up to 100, exactly differentiable.
+
+    Rounding is replaced by ``round(x) + (x - round(x))^3`` (Shin and Song 2017, "JPEG-resistant adversarial images",
+    NIPS workshop on machine learning and computer security).
+    """
+    height, width = images.shape[-2:]
+    decoded = _jpeg(_whole_blocks(images), quality, torch.ones_like(quality), _smooth_round)
+    return decoded[..., :height, :width]
+
+
+def _smooth_round(values: Tensor) -> Tensor:
+    whole = values.detach().round()
+    return whole + (values - whole) ** 3
+
+
+def _whole_blocks(images: Tensor) -> Tensor:
+    """``images`` continued to sides that are multiples of 16."""
+    height, width = images.shape[-2:]
+    if not (height % 16 or width % 16):
+        return images
+    return F.pad(images, (0, -width % 16, 0, -height % 16), mode="replicate")
+
+
 class _Jpeg(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, quality: Tensor, pixels: Tensor) -> Tensor:
@@ -198,11 +225,8 @@ class _Jpeg(torch.autograd.Function):
         if not len(which):
             return images.clone()
         height, width = images.shape[-2:]
-        padded = images[which]
-        if height % 16 or width % 16:
-            padded = F.pad(padded, (0, -width % 16, 0, -height % 16), mode="replicate")
         decoded = images.clone()
-        decoded[which] = _jpeg(padded, quality[which], pixels[which])[..., :height, :width]
+        decoded[which] = _jpeg(_whole_blocks(images[which]), quality[which], pixels[which])[..., :height, :width]
         return decoded
 
     @staticmethod

@@ -27,6 +27,7 @@ class NetworkVictim(Victim):
     """A network behind its preprocessing.
 
     Attributes:
+        card: what it was made from.
         preprocess: from ``[N, 3, H, W]`` in [0,1] to what the network takes.
         network: from there to raw outputs ``[N, K]``.
     """
@@ -40,6 +41,7 @@ class NetworkVictim(Victim):
             sha256=digest,
             source=source,
         )
+        self.card = card
         self.preprocess = Preprocess(card.input)
         self.network = network
         self.probabilities = card.output == "probabilities"

@@ -1,0 +1,131 @@
+"""Rectangular occlusion: an opaque rectangle of any colours, where it hurts most."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from physadv.attacks.attack import ATTACKS, Attack
+from physadv.attacks.changes import Change
+from physadv.attacks.descent import Steepest, descend
+from physadv.attacks.problem import Problem
+from physadv.attacks.queries import scores
+
+GREY = 0.5
+
+
+class Covered(Change):
+    """Opaque paint on part of the picture: ``theta [B, 4, H, W]`` is the paint's colours and where it lies (0 or 1).
+
+    Gradients reach the colours; where the paint lies is for a search to choose.
+    """
+
+    def begin(self, pictures: Tensor, generator: torch.Generator | None) -> Tensor:
+        """No paint at all; with a generator, paint of random colours all over."""
+        count, _, height, width = pictures.shape
+        if generator is None:
+            return torch.cat([torch.full_like(pictures, GREY), pictures.new_zeros(count, 1, height, width)], dim=1)
+        colours = torch.rand(pictures.shape, generator=generator).to(pictures)
+        return torch.cat([colours, pictures.new_ones(count, 1, height, width)], dim=1)
+
+    def apply(self, pictures: Tensor, theta: Tensor) -> Tensor:
+        """The pictures under the paint."""
+        where = theta[:, 3:].detach()
+        return pictures + where * (theta[:, :3] - pictures)
+
+    def project(self, pictures: Tensor, theta: Tensor) -> Tensor:
+        """Colours in their range."""
+        return theta.clamp(0.0, 1.0)
+
+
+@ATTACKS.register("rectangle-occlusion")
+class RectangleOcclusion(Attack):
+    """Rectangular occlusion attack (ROA): one rectangle, placed by search and painted by projected gradient steps.
+
+    A grey rectangle is tried at the places of a grid: at all of them (exhaustive), or at those of the largest gradient
+    under the rectangle (guided). The place of the largest loss is painted by sign steps from grey (sections 4.1, 4.2).
+    """
+
+    kind: Literal["rectangle-occlusion"] = "rectangle-occlusion"
+    paper: ClassVar[str] = "Wu et al. 2020, arXiv:1909.09552"
+    height: float = Field(default=0.22, gt=0, le=1)
+    """Of the rectangle, as a share of the picture's."""
+    width: float = Field(default=0.22, gt=0, le=1)
+    stride: float = Field(default=0.07, gt=0, le=1)
+    """Distance of the grid's places, as a share of the picture's side."""
+    location: Literal["exhaustive", "guided"] = "guided"
+    candidates: int = Field(default=10, ge=1)
+    """With ``guided``, places that are tried."""
+    steps: int = Field(default=20, ge=1)
+    step_size: float | None = Field(default=None, gt=0)
+    """Of a colour; 2.5 / 2 / steps if not given, so that every colour can be reached from grey."""
+
+    def change(self) -> Change:
+        """Paint somewhere."""
+        return Covered()
+
+    def search(self, problem: Problem, generator: torch.Generator) -> Tensor:
+        """The best of the iterates at the chosen place."""
+        theta = problem.begin(None)
+        theta[:, 3:] = self.place(problem)
+        search = Steepest(step_size=self.step_size or 2.5 * GREY / self.steps)
+        return descend(problem, theta, search, steps=self.steps)
+
+    def place(self, problem: Problem) -> Tensor:
+        """Where the rectangle of each picture lies, ``[B, 1, H, W]``."""
+        masks = self.masks(problem.pictures)
+        count = len(problem)
+        tried = torch.arange(len(masks), device=masks.device).expand(count, -1)
+        if self.location == "guided" and self.candidates < len(masks):
+            tried = self._steep(problem).topk(self.candidates, dim=1).indices
+        each = tried.shape[1]
+        bare = problem.begin(None).repeat_interleave(each, dim=0)
+        bare[:, 3:] = masks[tried.reshape(-1)]
+        loss, _ = scores(problem, bare, problem.rows.repeat_interleave(each))
+        best = loss.reshape(count, each).argmin(1, keepdim=True)
+        return masks[tried.gather(1, best)[:, 0]]
+
+    def masks(self, pictures: Tensor) -> Tensor:
+        """The rectangle at every place of the grid, ``[M, 1, H, W]``, rows first."""
+        downs, rights = (
+            _spans(size, share, self.stride)
+            for size, share in zip(pictures.shape[-2:], (self.height, self.width), strict=True)
+        )
+        grid = downs[:, None, :, None] & rights[None, :, None, :]
+        return grid.flatten(0, 1)[:, None].to(pictures)
+
+    def _steep(self, problem: Problem) -> Tensor:
+        """Squared gradient of the loss under every rectangle, ``[B, M]``.
+
+        It is that of paint all over the picture, in the picture's own colours.
+        """
+        whole = torch.cat([problem.pictures, torch.ones_like(problem.pictures[:, :1])], dim=1)
+        _, _, gradient = problem.gradient(whole)
+        energy = gradient[:, :3].square().sum(1, keepdim=True)
+        size = [
+            max(1, round(share * side))
+            for share, side in zip((self.height, self.width), energy.shape[-2:], strict=True)
+        ]
+        under = F.avg_pool2d(energy, size, stride=1)[:, 0]
+        downs, rights = (
+            _starts(side, share, self.stride).to(under.device)
+            for side, share in zip(energy.shape[-2:], (self.height, self.width), strict=True)
+        )
+        return under[:, downs][:, :, rights].flatten(1)
+
+
+def _starts(size: int, share: float, stride: float) -> Tensor:
+    """First pixels of an extent's places along a side of ``size`` pixels, the last place included."""
+    last = size - max(1, round(share * size))
+    step = max(1, round(stride * size))
+    return torch.tensor(sorted({*range(0, last + 1, step), last}))
+
+
+def _spans(size: int, share: float, stride: float) -> Tensor:
+    """Which pixels each place covers, bool ``[places, size]``."""
+    index = torch.arange(size) - _starts(size, share, stride)[:, None]
+    return (index >= 0) & (index < max(1, round(share * size)))

@@ -1,0 +1,21 @@
+"""Defences: a victim that wraps a victim, so that whatever attacks or scores one does so to the other unchanged."""
+
+from physadv.defenses import recipes as _recipes  # noqa: F401 (registers the defences)
+from physadv.defenses.defense import DEFENSES, Adaptive, Defended, Defense, build_defense, defended
+from physadv.defenses.library import load
+from physadv.defenses.recipes.patch_cleanser import PatchCertificates, certify_patch
+from physadv.defenses.recipes.randomized_smoothing import Certificates, certify
+
+__all__ = [
+    "DEFENSES",
+    "Adaptive",
+    "Certificates",
+    "Defended",
+    "Defense",
+    "PatchCertificates",
+    "build_defense",
+    "certify",
+    "certify_patch",
+    "defended",
+    "load",
+]

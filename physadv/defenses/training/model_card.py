@@ -1,0 +1,97 @@
+"""The model card of a trained victim: data, recipe, measured accuracy, limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from torch import Tensor
+
+from physadv.attacks import build_attack
+from physadv.core.errors import PhysadvError
+from physadv.defenses.training.config import METHODS, TrainingConfig
+from physadv.defenses.training.data import Photographs
+from physadv.evaluation.statistics import rate
+from physadv.signs.datasets import load_dataset
+from physadv.victims import Victim
+
+ATTACKED = 500
+"""Photographs, drawn by the seed, that the attacks of the card are run on."""
+SHOWN = ("fgsm", "pgd", "rectangle-occlusion")
+"""Attacks of the card, with their default options."""
+
+
+def measured_on(config: TrainingConfig, data: Path | None, victim: Victim, held_out: Photographs) -> Photographs:
+    """The test split where the data set has one, else the photographs kept out of the training."""
+    if config.dataset != "gtsrb" or config.split is not None:
+        return held_out
+    try:
+        test = load_dataset(config.dataset, data, split="test").select(victim.classes)
+    except PhysadvError:
+        return held_out
+    return Photographs(test, held_out.size)
+
+
+def model_card(config: TrainingConfig, made: Victim, photographs: Photographs, learnt: int, *, start: Victim) -> str:
+    """Markdown: what was done, and what came out, side by side with what it started from.
+
+    Args:
+        config: of the training.
+        made: what came out.
+        photographs: to measure on.
+        learnt: photographs that were learnt from.
+        start: what it started from.
+    """
+    pair = (start, made)
+    clean = [_read(one, photographs) for one in pair]
+    rows = [_row("none", clean)]
+    generator = torch.Generator().manual_seed(config.seed)
+    drawn = torch.randperm(len(photographs), generator=generator)[:ATTACKED].sort().values
+    images, labels = photographs.rows(drawn)
+    rows += [_row(name, [_withstood(name, one, images, labels, config.seed) for one in pair]) for name in SHOWN]
+    members = [(name, photographs.labels == number) for number, name in enumerate(made.classes)]
+    classes = [
+        {"name": name, "n": int(of.sum()), "shares": [float(right[of].float().mean()) for right in clean]}
+        for name, of in members
+        if bool(of.any())
+    ]
+    loader = PackageLoader("physadv.defenses.training", package_path="")
+    template = Environment(loader=loader, undefined=StrictUndefined, autoescape=False).get_template("model_card.md.j2")
+    return template.render(
+        config=config,
+        made=made,
+        start=start,
+        paper=METHODS[config.method].paper,
+        learnt=learnt,
+        where=f"{photographs.dataset.kind} {photographs.dataset.split}",
+        rows=rows,
+        classes=classes,
+        recipe=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip(),
+    )
+
+
+def _row(attack: str, right: list[Tensor]) -> dict[str, Any]:
+    rates = [rate(each.numpy()) for each in right]
+    shares = [f"{each.value or 0.0:.1%} ({each.low or 0.0:.1%} to {each.high or 0.0:.1%})" for each in rates]
+    return {"attack": attack, "n": len(right[0]), "shares": shares}
+
+
+def _read(victim: Victim, photographs: Photographs) -> Tensor:
+    """Which of the photographs are read rightly, bool ``[N]``."""
+    right = []
+    device = next(victim.parameters()).device
+    with torch.no_grad():
+        for numbers in torch.split(torch.arange(len(photographs)), 256):
+            images, labels = photographs.rows(numbers)
+            right.append(victim(images.to(device)).argmax(1).cpu() == labels)
+    return torch.cat(right)
+
+
+def _withstood(name: str, victim: Victim, images: Tensor, labels: Tensor, seed: int) -> Tensor:
+    """Which of the pictures are still read rightly under an attack, bool ``[N]``."""
+    device = next(victim.parameters()).device
+    result = build_attack(name)(victim, images.to(device), labels.to(device), seed=seed)
+    return result.predicted.cpu() == labels

@@ -1,0 +1,84 @@
+"""The rectangular occlusion attack: where it lies, and what it may change."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from physadv.attacks import build_attack
+from physadv.attacks.goals import goal_for
+from physadv.attacks.recipes.occlusion import RectangleOcclusion
+from physadv.attacks.views import Direct
+from tests.attack_kit import labelled, pictures, small_victim
+
+
+def attack(**options: object) -> RectangleOcclusion:
+    built = build_attack("rectangle-occlusion", {"height": 0.25, "width": 0.4, "stride": 0.1, "steps": 10, **options})
+    assert isinstance(built, RectangleOcclusion)
+    return built
+
+
+def test_it_changes_one_rectangle_of_its_size_and_nothing_else() -> None:
+    victim, images = small_victim(), pictures(12)
+    result = attack()(victim, images, labelled(victim, images))
+    assert result.success.any()
+    changed = (result.adversarial != images).any(1)
+    for where in changed[result.attacked]:
+        down, right = where.nonzero().unbind(1)
+        assert down.max() - down.min() < 3
+        assert right.max() - right.min() < 5
+    assert float(result.norms["l0"].max()) <= 3 * 5
+
+
+def test_the_grid_reaches_every_border() -> None:
+    masks = attack().masks(pictures(1))
+    assert bool((masks.flatten(1).sum(1) == 15).all())
+    covered = masks.amax(0)[0]
+    assert bool((covered == 1).all())
+
+
+def test_exhaustive_search_takes_the_place_of_the_largest_loss() -> None:
+    victim, images = small_victim(), pictures(5)
+    labels = labelled(victim, images)
+    one = attack(location="exhaustive")
+    with torch.no_grad():
+        goal = goal_for("untargeted", victim=victim, labels=labels, clean_logits=victim(images))
+        place = one.place(one.problem(victim, Direct(images), goal))
+        masks = one.masks(images)
+        for row in range(5):
+            grey = images[row] + masks * (0.5 - images[row])
+            loss = torch.nn.functional.cross_entropy(victim(grey), labels[row].expand(len(masks)), reduction="none")
+            assert torch.equal(place[row], masks[int(loss.argmax())])
+
+
+def test_guided_search_with_all_candidates_is_exhaustive_search_and_asks_less_with_few() -> None:
+    victim, images = small_victim(), pictures(8)
+    labels = labelled(victim, images)
+    everywhere = attack(location="exhaustive")(victim, images, labels)
+    guided = attack(candidates=1000)(victim, images, labels)
+    assert torch.equal(everywhere.adversarial, guided.adversarial)
+    few = attack(candidates=4)(victim, images, labels)
+    places = len(attack().masks(images))
+    assert int(everywhere.queries.max()) == places + 10 + 1
+    assert int(few.queries.max()) == 4 + 1 + 10 + 1
+
+
+def test_guided_places_are_those_of_the_largest_gradient() -> None:
+    victim, images = small_victim(), pictures(3)
+    labels = labelled(victim, images)
+    one = attack()
+    goal = goal_for("untargeted", victim=victim, labels=labels, clean_logits=victim(images).detach())
+    steep = one._steep(one.problem(victim, Direct(images), goal))
+    leaf = images.clone().requires_grad_(True)
+    loss = torch.nn.functional.cross_entropy(victim(leaf), labels, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, leaf)
+    energy = gradient.square().sum(1, keepdim=True)
+    expected = (energy[:, None] * one.masks(images)[None]).flatten(2).sum(2) / 15
+    torch.testing.assert_close(steep, expected)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.01])
+def test_rectangles_of_the_whole_picture_or_of_a_pixel(share: float) -> None:
+    victim, images = small_victim(), pictures(3)
+    result = attack(height=share, width=share)(victim, images, labelled(victim, images))
+    assert float(result.norms["l0"].max()) <= max(1, 144 * share)
