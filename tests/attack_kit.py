@@ -17,6 +17,19 @@ QUICK: dict[str, dict[str, Any]] = {
     "bim": {"steps": 5, "eps": 0.2},
     "mi-fgsm": {"steps": 5, "eps": 0.2},
     "fgsm": {"eps": 0.2},
+    "nes": {"eps": 0.2, "max_queries": 1000},
+    "hop-skip-jump": {"max_queries": 1000},
+    "hard-label-sticker": {"max_queries": 1500},
+    "apgd-ce": {"steps": 20, "eps": 0.2},
+    "apgd-t": {"steps": 10, "eps": 0.2, "targets": 3},
+    "fab": {"steps": 10, "targets": 3},
+    "auto-attack": {"steps": 5, "eps": 0.2, "targets": 2, "square_queries": 50},
+    "deepfool": {"steps": 10, "candidates": 3},
+    "substitute": {"attack": "pgd", "attack_options": {"eps": 0.2}, "rounds": 3, "doublings": 4, "epochs": 5},
+    "one-pixel": {"pixels": 5, "population": 30, "max_queries": 900},
+    "square": {"eps": 0.2, "max_queries": 300},
+    "stadv": {"tau": 0.005, "steps": 60},
+    "cw-l2": {"steps": 40, "binary_steps": 3, "initial_c": 1.0},
 }
 """Options by attack; those that are not here are quick as they are."""
 

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from test_cli import Command, physadv, write_card  # noqa: F401 (a fixture)
 
-from physadv.attacks.recipes.occlusion import Covered
+from physadv.attacks.changes import Covered
 from physadv.core.config import settings
 from physadv.defenses.training import METHODS, Progress, StickerPoolConfig, Training, train, training_config
 from physadv.defenses.training.data import Photographs, training_photographs

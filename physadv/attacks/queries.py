@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -20,7 +22,7 @@ def at_once(problem: Problem) -> int:
 def scores(problem: Problem, theta: Tensor, rows: Tensor, *, step: int = 0) -> tuple[Tensor, Tensor]:
     """Loss with penalty ``[M]`` and success ``[M]`` of parameters ``[M, ...]`` of the pictures numbered ``rows``."""
     losses, wins = [], []
-    for some, of in zip(theta.split(at_once(problem)), rows.split(at_once(problem)), strict=True):
+    for some, of in _parts(problem, theta, rows):
         logits = problem.look(some, of, step=step)
         losses.append(problem.losses(logits, of) + problem.change.penalty(some))
         wins.append(problem.success(logits, of))
@@ -30,7 +32,7 @@ def scores(problem: Problem, theta: Tensor, rows: Tensor, *, step: int = 0) -> t
 @torch.no_grad()
 def decisions(problem: Problem, changed: Tensor, rows: Tensor, *, step: int = 0) -> Tensor:
     """Share of frames won ``[M]`` by changed pictures ``[M, 3, H, W]``; the victim's decisions are all it takes."""
-    parts = zip(changed.split(at_once(problem)), rows.split(at_once(problem)), strict=True)
+    parts = _parts(problem, changed, rows)
     return torch.cat([problem.success(problem.show(some, of, step=step), of) for some, of in parts])
 
 
@@ -50,3 +52,8 @@ def conditions(problem: Problem, step: int, *, every: int = 25) -> int:
 def settled(problem: Problem, success: Tensor) -> Tensor:
     """Which pictures need no more steps, bool ``[M]``: all frames are won, and no other conditions are to come."""
     return (success >= 1.0) & (not problem.view.varies)
+
+
+def _parts(problem: Problem, some: Tensor, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    size = at_once(problem)
+    return zip(torch.split(some, size), torch.split(rows, size), strict=True)

@@ -10,36 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from physadv.attacks.attack import ATTACKS, Attack
-from physadv.attacks.changes import Change
+from physadv.attacks.changes import GREY, Change, Covered
 from physadv.attacks.descent import Steepest, descend
 from physadv.attacks.problem import Problem
 from physadv.attacks.queries import scores
-
-GREY = 0.5
-
-
-class Covered(Change):
-    """Opaque paint on part of the picture: ``theta [B, 4, H, W]`` is the paint's colours and where it lies (0 or 1).
-
-    Gradients reach the colours; where the paint lies is for a search to choose.
-    """
-
-    def begin(self, pictures: Tensor, generator: torch.Generator | None) -> Tensor:
-        """No paint at all; with a generator, paint of random colours all over."""
-        count, _, height, width = pictures.shape
-        if generator is None:
-            return torch.cat([torch.full_like(pictures, GREY), pictures.new_zeros(count, 1, height, width)], dim=1)
-        colours = torch.rand(pictures.shape, generator=generator).to(pictures)
-        return torch.cat([colours, pictures.new_ones(count, 1, height, width)], dim=1)
-
-    def apply(self, pictures: Tensor, theta: Tensor) -> Tensor:
-        """The pictures under the paint."""
-        where = theta[:, 3:].detach()
-        return pictures + where * (theta[:, :3] - pictures)
-
-    def project(self, pictures: Tensor, theta: Tensor) -> Tensor:
-        """Colours in their range."""
-        return theta.clamp(0.0, 1.0)
 
 
 @ATTACKS.register("rectangle-occlusion")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from physadv.attacks.changes import Covered
 from physadv.attacks.descent import Steepest, descend
 from physadv.attacks.engine import FrameStream, design_seed
 from physadv.attacks.goals import Untargeted
 from physadv.attacks.losses import LOSSES
 from physadv.attacks.problem import Problem
-from physadv.attacks.recipes.occlusion import Covered
 from physadv.attacks.views import Seen
 from physadv.core.errors import PhysadvError
 from physadv.defenses.training.config import StickerPoolConfig
