@@ -262,6 +262,51 @@ def train(
     typer.echo(f"model card: {out / made.name}.md")
 
 
+@app.command("train-advgan")
+def train_generator(
+    out: Annotated[Path, typer.Option(help="Folder of the generator.")],
+    victim: VictimOption = "gtsrb-cnn",
+    defense: DefenseOption = None,
+    goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
+    distilled: Annotated[
+        bool, typer.Option("--distilled", help="Black box: gradients of a student of the victim's scores alone.")
+    ] = False,
+    option: Annotated[
+        list[str] | None, typer.Option("--set", help="An option: eps=0.03, steps=2000 or student.every=100.")
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="Data set of the pictures: gtsrb, lisa or image-folder.")] = "gtsrb",
+    split: Annotated[str | None, typer.Option(help="Its split. [default: that for training]")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Pictures, drawn by the seed.")] = 4000,
+    data: DataOption = None,
+    seed: SeedOption = 0,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Train AdvGAN's generator against a victim; physadv attack advgan --set generator=FOLDER applies it."""
+    from physadv.attacks.advgan import AdvGanConfig
+    from physadv.core.config import settings, validate
+    from physadv.evaluation.generators import Progress, train_generator
+    from physadv.progress import counted_progress
+
+    words = {"goal": goal, "distilled": distilled, "seed": seed, "device": device, **settings(option or [], "--set")}
+    config = validate(AdvGanConfig, words, "physadv train-advgan")
+    with counted_progress() as bar:
+
+        def listen(stands: Progress) -> None:
+            bar("generator", stands.step, stands.steps)
+
+        train_generator(
+            _behind([victim], defense)[0],
+            out,
+            config=config,
+            dataset=dataset,
+            split=split,
+            limit=limit,
+            data=data,
+            listener=listen,
+        )
+    typer.echo(f"next: physadv attack advgan --set generator={out} --victim {victim} --out results")
+
+
 def _attack_sign(
     attacks: list[str], victims: list[str], out: Path, options: dict[str, dict[str, Any]], words: dict[str, Any]
 ) -> None:

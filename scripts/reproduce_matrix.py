@@ -26,12 +26,12 @@ SIGNS = {"signs": ["de/stop", "us/stop"], "scenes": ["wide"], "scored_in": "stat
 ATTACKS = (
     {"attack": "fgsm", "title": "FGSM 8/255"},
     {"attack": "pgd", "title": "PGD-20 8/255"},
-    {"attack": "one-pixel", "title": "one pixel"},
-    {"attack": "stadv", "title": "stAdv"},
+    {"attack": "one-pixel", "options": {"max_queries": 1000}, "title": "one pixel"},
+    {"attack": "stadv", "options": {"steps": 100}, "title": "stAdv"},
     {"attack": "rectangle-occlusion", "title": "rectangle, 5 %"},
-    {"attack": "shadow", "title": "shadow"},
+    {"attack": "shadow", "options": {"max_queries": 500}, "title": "shadow"},
     {"attack": "rp2", "options": {"mask": "bars", "steps": 200}, "on_signs": SIGNS, "title": "sticker, on signs"},
-    {"attack": "shadow", "on_signs": SIGNS, "title": "shadow, on signs"},
+    {"attack": "shadow", "options": {"max_queries": 6400}, "on_signs": SIGNS, "title": "shadow, on signs"},
 )
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--victim", action="append", default=[], help="a trained model's card, in place of training")
     parser.add_argument("--steps", type=int, default=2000, help="of each training")
-    parser.add_argument("--limit", type=int, default=500, help="photographs that are attacked")
+    parser.add_argument("--limit", type=int, default=200, help="photographs that are attacked")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     if args.data is None:

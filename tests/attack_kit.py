@@ -18,6 +18,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "mi-fgsm": {"steps": 5, "eps": 0.2},
     "fgsm": {"eps": 0.2},
     "nes": {"eps": 0.2, "max_queries": 1000},
+    "advgan": {"eps": 0.2, "steps": 20, "learning_rate": 5e-3},
     "hop-skip-jump": {"max_queries": 1000},
     "hard-label-sticker": {"max_queries": 1500},
     "apgd-ce": {"steps": 20, "eps": 0.2},

@@ -78,6 +78,11 @@ class Attack(Config, ABC):
     def search(self, problem: Problem, generator: torch.Generator) -> Tensor:
         """The parameters that it finds for the change of each of the problem's pictures, ``[B, ...]``."""
 
+    @property
+    def asks_gradients(self) -> bool:
+        """Whether, with these options, it asks the victim for gradients."""
+        return self.knowledge == "gradients"
+
     def flags(self, problem: Problem) -> tuple[str, ...]:
         """What made the search doubtful, in words: what it took note of."""
         return tuple(problem.notes)
@@ -113,7 +118,7 @@ class Attack(Config, ABC):
                 knowledge the attack lacks.
         """
         pictures, labels = checked(victim, pictures, labels)
-        if self.knowledge == "gradients" and not victim.differentiable:
+        if self.asks_gradients and not victim.differentiable:
             raise PhysadvError(
                 f"attack {self.kind!r} needs gradients and victim {victim.name!r} has none; "
                 f"those that need none: {', '.join(n for n, part in ATTACKS.items() if part.knowledge != 'gradients')}"

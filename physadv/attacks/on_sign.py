@@ -84,7 +84,7 @@ def search_sign(config: SignAttackConfig, *, victim: Victim | None = None) -> Si
     attack = build_attack(config.attack, config.options)
     sign = load_sign(config.sign)
     victim = (victim or load_victim(config.victim)).to(device)
-    if attack.knowledge == "gradients" and not victim.differentiable:
+    if attack.asks_gradients and not victim.differentiable:
         raise PhysadvError(f"attack {attack.kind!r} needs gradients and victim {victim.name!r} has none")
     scenes = [load_scene(spec) for spec in config.scenes]
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from physadv.attacks import DesignConfig, SignAttackConfig, design
-from physadv.attacks.attack import ATTACKS, Knowledge, Result
+from physadv.attacks.attack import ATTACKS, Knowledge, Result, build_attack
 from physadv.attacks.goals import goal_for
 from physadv.attacks.on_sign import search_sign
 from physadv.attacks.rp2 import true_class_of
@@ -63,6 +63,11 @@ class OnSignsResult:
 def knowledge_of(attack: str) -> Knowledge:
     """What an attack, or the design of stickers, must be told of the victim."""
     return "gradients" if attack == STICKER else ATTACKS[attack].knowledge
+
+
+def asks_gradients(attack: str, options: dict[str, Any]) -> bool:
+    """Whether it needs a victim that can be differentiated, with these options."""
+    return attack == STICKER or build_attack(attack, options).asks_gradients
 
 
 def check_on_signs(attack: str, options: dict[str, Any], goal: str, where: OnSigns) -> None:

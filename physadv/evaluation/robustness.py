@@ -26,7 +26,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, read_json, write_json, write_text
 from physadv.core.images import write_png
 from physadv.defenses import Defended, load
-from physadv.evaluation.on_signs import OnSigns, attack_signs, check_on_signs, knowledge_of
+from physadv.evaluation.on_signs import OnSigns, asks_gradients, attack_signs, check_on_signs, knowledge_of
 from physadv.evaluation.runfolder import open_run, versions
 from physadv.evaluation.statistics import rate
 from physadv.evaluation.summary import Rate
@@ -159,7 +159,7 @@ def run_robustness(
     open_run(out, identity, command="physadv attack", resume=True)
     cells = []
     for victim in victims:
-        pictures, labels = _for_victim(chosen, victim)
+        pictures, labels = pictures_for(victim, chosen)
         for number, spec in enumerate(plan.attacks):
             cells.append(
                 _cell(out, f"{names.index(victim.name)}-{number}", plan, spec, victim, pictures, labels, listener)
@@ -188,7 +188,7 @@ def read_robustness(folder: Path) -> RobustnessSummary:
 
 
 def _check_victim(spec: AttackSpec, victim: Victim) -> None:
-    if knowledge_of(spec.attack) == "gradients" and not victim.differentiable:
+    if not victim.differentiable and asks_gradients(spec.attack, spec.options):
         raise PhysadvError(f"attack {spec.attack!r} needs gradients and victim {victim.name!r} has none")
     check_goal(spec.goal, victim)
     for name in spec.on_signs.signs if spec.on_signs else ():
@@ -202,15 +202,19 @@ def _pictures(plan: RobustnessPlan, victims: Iterable[Victim], data: Path | None
         known = chosen.select(victim.classes)
         kept = {item.path for item in known.items}
         chosen = chosen.subset([number for number, item in enumerate(chosen.items) if item.path in kept])
-    if plan.limit and plan.limit < len(chosen):
-        generator = torch.Generator().manual_seed(plan.seed)
-        drawn = torch.randperm(len(chosen), generator=generator)[: plan.limit].sort().values
-        chosen = chosen.subset(drawn)
-    return chosen
+    return drawn(chosen, plan.limit, plan.seed)
 
 
-def _for_victim(chosen: SignDataset, victim: Victim) -> tuple[Tensor, Tensor]:
-    """The pictures at the victim's size, and their labels in its words."""
+def drawn(chosen: SignDataset, limit: int | None, seed: int) -> SignDataset:
+    """So many of the pictures, drawn by the seed; all of them where there are no more."""
+    if not limit or limit >= len(chosen):
+        return chosen
+    order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(seed))
+    return chosen.subset(order[:limit].sort().values)
+
+
+def pictures_for(victim: Victim, chosen: SignDataset) -> tuple[Tensor, Tensor]:
+    """The pictures ``[N, 3, H, W]`` at the victim's size, and their labels ``[N]`` in its words."""
     height, width = victim.input_size
     known = chosen.select(victim.classes)
     side = max(height, width)

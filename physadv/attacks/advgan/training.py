@@ -1,0 +1,264 @@
+"""From a victim and pictures to a generator in a folder; stopped and taken up anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from physadv.attacks.advgan.config import AdvGanConfig
+from physadv.attacks.advgan.files import (
+    RECORD,
+    GeneratorRecord,
+    HeldOut,
+    identity_of,
+    load_generator,
+    read_checkpoint,
+    save_generator,
+    save_record,
+    write_samples,
+)
+from physadv.attacks.advgan.game import Game
+from physadv.attacks.attack import checked
+from physadv.attacks.changes import PixelBall
+from physadv.attacks.goals import Goal, check_goal, goal_for
+from physadv.attacks.losses import LOSSES
+from physadv.attacks.problem import Problem
+from physadv.attacks.rp2 import pick_device
+from physadv.attacks.substitute import learn, new_student, seeded
+from physadv.attacks.views import Direct
+from physadv.core.errors import PhysadvError
+from physadv.core.files import atomic_path, write_json
+from physadv.scenes.randomness import substream
+from physadv.victims import Victim, check_logits, under_attack
+
+CHECKPOINT = "checkpoint.pt"
+_AT_ONCE = 256
+"""Pictures that the victim is asked about, or that are changed, at a time."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a training stands.
+
+    Attributes:
+        step, steps: done, and in all.
+        losses: of the last step: ``adversarial``, ``gan``, ``hinge`` and ``discriminator``; and its changes' mean
+            Euclidean ``length`` and ``success`` (against the student, where there is one).
+        point: the last point of the curves.
+    """
+
+    step: int
+    steps: int
+    losses: dict[str, float]
+    point: dict[str, float]
+
+
+Listener = Callable[[Progress], None]
+
+
+def train_advgan(
+    victim: Victim,
+    pictures: Tensor,
+    labels: Tensor,
+    out: str | Path,
+    *,
+    config: AdvGanConfig,
+    listener: Listener | None = None,
+) -> Path:
+    """Trains a generator, going on from a checkpoint in ``out`` if there is one.
+
+    Args:
+        victim: what is to be led astray; moved to ``config.device``, otherwise left as it was.
+        pictures: ``[N, 3, H, W]`` in [0,1], sRGB-encoded; those that meet the goal unchanged are left out.
+        labels: true classes ``[N]``.
+        out: folder of ``generator.safetensors``, ``generator.yaml`` (:class:`GeneratorRecord`), ``curves.json`` and
+            ``samples-STEP.png``.
+        config: what is asked.
+        listener: told of progress.
+
+    Returns:
+        ``out``, for :func:`load_generator`.
+
+    Raises:
+        PhysadvError: wrong pictures, labels or goal; too few pictures; a victim without gradients and no
+            ``distilled``; or ``out`` holds something else.
+
+    Source: Xiao et al. 2018, arXiv:1801.02610.
+    """
+    out, device = Path(out), pick_device(config.device)
+    if not victim.differentiable and not config.distilled:
+        raise PhysadvError(f"victim {victim.name!r}: has no gradient; train the generator with distilled = true")
+    check_goal(config.goal, victim)
+    victim = victim.to(device)
+    pictures, labels = checked(victim, pictures.to(device), labels)
+    identity = identity_of(config, victim, pictures, labels)
+    if (out / RECORD).exists():
+        if load_generator(out).record.identity != identity:
+            raise PhysadvError(f"{out}: holds a generator of another training; choose another folder")
+        return out
+    state = read_checkpoint(out / CHECKPOINT, identity, device)
+    with under_attack(victim):
+        clean = state["clean"] if state else _asked(victim, pictures)
+        training = Training(config, victim, pictures, labels, clean)
+        if state:
+            training.load(state)
+        training.run(out, identity=identity, listener=listener)
+        training.write(out, identity)
+    (out / CHECKPOINT).unlink(missing_ok=True)
+    return out
+
+
+class Training:
+    """A game against a victim or a student of it, as it stands after so many steps.
+
+    Args:
+        config: what is asked.
+        victim: in ``eval``, frozen.
+        pictures: ``[N, 3, H, W]`` on the victim's device.
+        labels: true classes ``[N]``.
+        clean: the victim's logits for them, ``[N, K]``.
+
+    Attributes:
+        step: steps done.
+        points: of the curves: step, the step's losses, and ``held_out``, the victim's success on pictures kept aside.
+    """
+
+    def __init__(self, config: AdvGanConfig, victim: Victim, pictures: Tensor, labels: Tensor, clean: Tensor) -> None:
+        self.config, self.victim, self.clean = config, victim, clean
+        goal = goal_for(config.goal, victim=victim, labels=labels, clean_logits=clean)
+        learnt, kept = _split(config, ~goal.success(clean))
+        self._answers = clean[learnt].softmax(1)
+        self._held = self._problem(victim, pictures[kept], goal.of(kept))
+        with seeded(self._random("begin"), pictures.device):
+            self.game = Game(config, eps=config.eps, device=pictures.device)
+            student = config.student.architecture
+            self.student = new_student(victim, student, pictures.device) if config.distilled else None
+        self.problem = self._problem(self.student or victim, pictures[learnt], goal.of(learnt))
+        self.asked = len(pictures)
+        self.step = 0
+        self.points: list[dict[str, float]] = []
+
+    def _problem(self, victim: Victim, pictures: Tensor, goal: Goal) -> Problem:
+        return Problem(victim, Direct(pictures), PixelBall(self.config.eps), goal, LOSSES["margin"])
+
+    def _random(self, name: str) -> torch.Generator:
+        return torch.Generator().manual_seed(substream(self.config.seed, f"advgan/{name}"))
+
+    def run(self, out: Path, *, identity: str, listener: Listener | None = None) -> None:
+        """Goes on to the last step; checkpoints and samples are written to ``out`` on the way."""
+        config = self.config
+        while self.step < config.steps:
+            generator = self._random(str(self.step))
+            with seeded(generator, self.problem.pictures.device):
+                losses = self._learn(generator)
+            self.step += 1
+            if self.step % config.check_every == 0 or self.step == config.steps:
+                self.points.append({"step": float(self.step), **losses, "held_out": self.measure().success})
+                self.sample(out / f"samples-{self.step:05d}.png")
+                self._save(out / CHECKPOINT, identity)
+            if listener:
+                listener(Progress(self.step, config.steps, losses, self.points[-1] if self.points else {}))
+
+    def _learn(self, generator: torch.Generator) -> dict[str, float]:
+        every = self.config.student.every
+        if self.student and (self.step == 0 or (every and self.step % every == 0)):
+            self._teach(self.student, generator)
+        order = torch.randperm(len(self.problem), generator=generator)
+        rows = order[: self.config.batch].to(self.problem.rows.device)
+        with under_attack(self.problem.victim):
+            return self.game.play(self.problem, rows, step=self.step)
+
+    def _teach(self, student: Victim, generator: torch.Generator) -> None:
+        """At first from the victim's answers to clean pictures; then from those to generated ones, beside the clean.
+
+        Source: Xiao et al. 2018, static and dynamic distillation of the black-box attack.
+        """
+        config, problem = self.config.student, self.problem
+        frames, answers, epochs = problem.pictures, self._answers, config.epochs
+        if self.step:
+            rows = torch.randperm(len(problem), generator=generator)[: config.pictures].to(problem.rows.device)
+            changed = self._changed(problem, rows)
+            said = _asked(self.victim, changed).softmax(1)
+            self.asked += len(rows)
+            frames, answers = torch.cat([frames[rows], changed]), torch.cat([answers[rows], said])
+            epochs = config.renewed_epochs
+        learn(student, frames, answers, epochs=epochs, rate=config.learning_rate, generator=generator)
+
+    def _changed(self, problem: Problem, rows: Tensor) -> Tensor:
+        return torch.cat([self.game.changed(problem, some) for some in torch.split(rows, _AT_ONCE)])
+
+    def measure(self) -> HeldOut:
+        """Success against the victim itself on the pictures kept aside."""
+        logits = _asked(self.victim, self._changed(self._held, self._held.rows))
+        won = int(self._held.goal.success(logits).sum())
+        return HeldOut(pictures=len(self._held), won=won, success=round(won / len(self._held), 4))
+
+    def sample(self, path: Path) -> None:
+        """Writes a grid of pictures kept aside: clean, changed, and the change."""
+        rows = self._held.rows[: self.config.sample_count]
+        write_samples(path, self._held.pictures[rows], self._changed(self._held, rows), self.config.eps)
+
+    def write(self, out: Path, identity: str) -> None:
+        """Writes curves and generator, and the record last."""
+        write_json(out / "curves.json", self.points)
+        problem, distilled = self.problem, self.student is not None
+        record = GeneratorRecord(
+            config=self.config,
+            victim=self.victim.name,
+            victim_sha256=self.victim.sha256,
+            picture_size=(problem.pictures.shape[-2], problem.pictures.shape[-1]),
+            held_out=self.measure(),
+            queries=self.asked if distilled else self.asked + int(problem.queries.sum()),
+            gradients=0 if distilled else int(problem.gradients.sum()),
+            identity=identity,
+            weights_sha256=save_generator(self.game.generator, out),
+        )
+        save_record(record, out)
+
+    def _save(self, path: Path, identity: str) -> None:
+        state = {
+            "identity": identity,
+            "step": self.step,
+            "clean": self.clean,
+            "game": self.game.state(),
+            "student": self.student.state_dict() if self.student else {},
+            "asked": self.asked,
+            "queries": self.problem.queries,
+            "gradients": self.problem.gradients,
+            "points": self.points,
+        }
+        with atomic_path(path) as temporary:
+            torch.save(state, temporary)
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Goes on from a checkpoint."""
+        self.game.load(state["game"])
+        if self.student:
+            self.student.load_state_dict(state["student"])
+            self.student.eval()
+        self.step, self.points, self.asked = state["step"], state["points"], state["asked"]
+        self.problem.queries, self.problem.gradients = state["queries"], state["gradients"]
+
+
+def _split(config: AdvGanConfig, open_: Tensor) -> tuple[Tensor, Tensor]:
+    """Numbers of the pictures to learn from, and of those kept aside; of those that are still to be won."""
+    rows = open_.nonzero()[:, 0]
+    kept = max(1, round(config.held_out * len(rows)))
+    if len(rows) <= kept:
+        raise PhysadvError(
+            f"pictures: {len(rows)} of {len(open_)} are still to be won, and {kept} of them would be kept aside; "
+            "give more"
+        )
+    generator = torch.Generator().manual_seed(substream(config.seed, "advgan/held-out"))
+    rows = rows[torch.randperm(len(rows), generator=generator).to(rows.device)]
+    return rows[kept:], rows[:kept]
+
+
+@torch.no_grad()
+def _asked(victim: Victim, pictures: Tensor) -> Tensor:
+    return torch.cat([check_logits(victim, some) for some in torch.split(pictures, _AT_ONCE)])
