@@ -9,8 +9,8 @@ from torch import Tensor
 
 from physadv.attacks.problem import Problem
 
-_VALUES_AT_ONCE = 2**23
-"""Numbers in the candidate pictures that are made and shown at once."""
+_VALUES_AT_ONCE = 2**20
+"""Numbers in the candidate pictures that are made and shown at once: few enough to stay in the processor's caches."""
 
 
 def at_once(problem: Problem) -> int:
