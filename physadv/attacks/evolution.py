@@ -78,21 +78,22 @@ class Evolution:
         return torch.rand(shape, generator=self._generator).to(self.points)
 
 
-def evolved(problem: Problem, points: Tensor, *, max_queries: int, generator: torch.Generator) -> Tensor:
+def evolved(problem: Problem, population: int, *, max_queries: int, generator: torch.Generator) -> Tensor:
     """The best parameters ``[B, ...]`` that evolution in [0,1] finds; pictures that have won ask no more.
 
     Args:
         problem: what is searched; its parameters lie in [0,1].
-        points: first populations ``[B, P, ...]``; fewer of them are used where the budget is smaller.
+        population: points of each picture, drawn as its change begins; fewer where the budget is smaller.
         max_queries: budget of each picture, in frames.
         generator: of the random numbers.
     """
-    rows, shape = problem.rows, points.shape[2:]
+    rows = problem.rows
     looks = int(looks_left(problem, max_queries, rows).min())
     if not looks:
         return problem.begin(None)
-    points = points[:, :looks].flatten(2)
-    size = points.shape[1]
+    size = min(population, looks)
+    first = problem.change.begin(problem.pictures.repeat_interleave(size, dim=0), generator)
+    shape, points = first.shape[1:], first.reshape(len(problem), size, -1)
 
     def asked(candidates: Tensor, rows: Tensor, step: int) -> tuple[Tensor, Tensor]:
         flat = candidates.reshape(-1, *shape)

@@ -73,7 +73,4 @@ class OnePixel(Attack):
 
     def search(self, problem: Problem, generator: torch.Generator) -> Tensor:
         """The best pixels of every picture; those that have won ask no more."""
-        many = problem.rows.repeat_interleave(self.population)
-        first = problem.change.begin(problem.pictures[many], generator)
-        points = first.reshape(len(problem), self.population, *first.shape[1:])
-        return evolved(problem, points, max_queries=self.max_queries, generator=generator)
+        return evolved(problem, self.population, max_queries=self.max_queries, generator=generator)
