@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from physadv.attacks.problem import Problem
-from physadv.attacks.queries import conditions, looks_left, scores
+from physadv.attacks.queries import conditions, looks_left, scores, settled
 
 
 class Evolution:
@@ -106,7 +106,7 @@ def evolved(problem: Problem, population: int, *, max_queries: int, generator: t
     left, seen, step = looks // size - 1, 0, 0
     while left > 0 and size >= 4:
         step += 1
-        rows = rows[won[rows] < 1.0]
+        rows = rows[~settled(problem, won[rows])]
         if not len(rows):
             break
         now = conditions(problem, step)

@@ -11,7 +11,7 @@ from torch import Tensor
 from physadv.attacks.attack import ATTACKS, BallAttack, Knowledge
 from physadv.attacks.balls import steepest
 from physadv.attacks.problem import Problem
-from physadv.attacks.queries import at_once, looks_left, scores
+from physadv.attacks.queries import at_once, looks_left, scores, settled
 
 
 @ATTACKS.register("nes")
@@ -53,7 +53,7 @@ class Nes(BallAttack):
             better = (share > won[rows]) | ((share == won[rows]) & (loss < least[rows]))
             kept = rows[better]
             best[kept], least[kept], won[kept] = theta[kept], loss[better], share[better]
-            rows = rows[won[rows] < 1.0]
+            rows = rows[~settled(problem, won[rows])]
         return best
 
     def estimate(

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from physadv.attacks.attack import ATTACKS, BallAttack, Knowledge
 from physadv.attacks.balls import lengths, per_row
 from physadv.attacks.problem import Problem
-from physadv.attacks.queries import conditions, looks_left, scores
+from physadv.attacks.queries import conditions, looks_left, scores, settled
 
 _HALVINGS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 """Shares of the budget at which the squares' share of the picture is halved, those of the authors' programme."""
@@ -47,7 +47,7 @@ class Square(BallAttack):
         best, won = scores(problem, theta, rows)
         asked, seen = 1, 0
         for step in range(1, looks):
-            rows = rows[won[rows] < 1.0]
+            rows = rows[~settled(problem, won[rows])]
             now = conditions(problem, step)
             if now != seen and len(rows):
                 best[rows], won[rows] = scores(problem, theta[rows], rows, step=now)
