@@ -56,6 +56,14 @@ def test_pixels_lie_where_theta_says_and_the_later_one_is_seen() -> None:
     assert torch.equal(none.apply(images, none.begin(images, None)), images)
 
 
+@pytest.mark.parametrize(("height", "width"), [(4, 9), (9, 4)])
+def test_pixels_lie_right_on_pictures_that_are_not_square(height: int, width: int) -> None:
+    images = torch.full((1, 3, height, width), 0.5)
+    theta = torch.tensor([[[2.5 / height, 3.5 / width, 1.0, 0.0, 0.0]]])
+    changed = FewPixels(1).apply(images, theta)
+    assert (changed != images).any(1).nonzero().tolist() == [[0, 2, 3]]
+
+
 def test_only_the_wanted_class_counts() -> None:
     victim, images = small_victim(), pictures(30)
     labels = labelled(victim, images)

@@ -107,6 +107,26 @@ def test_rivals_are_made_of_three_others() -> None:
             assert value in sums
 
 
+def test_a_rival_differs_from_its_point_in_one_coordinate_at_least() -> None:
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(20, 8, 5, generator=generator)
+    box = torch.full((5,), -9.0), torch.full((5,), 9.0)
+    search = Evolution(points, points.sum(-1), *box, generator=generator, crossover=0.0)
+    changed = (search.ask(torch.arange(20)) != points).sum(-1)
+    assert torch.equal(changed, torch.ones_like(changed))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("one-pixel", {"pixels": 8, "population": 20}), ("shadow", {"strength": 0.2})]
+)
+def test_pictures_that_have_won_ask_no_more(name: str, options: dict[str, object]) -> None:
+    victim, images = small_victim(), pictures(40)
+    result = build_attack(name, {**options, "max_queries": 600})(victim, images, labelled(victim, images))
+    assert 0 < int(result.success.sum()) < len(images)
+    assert int(result.queries[result.success].float().median()) < 300
+    assert set(result.queries[~result.success].tolist()) == {600}
+
+
 @pytest.mark.parametrize("budget", [1, 3, 25, 61])
 @pytest.mark.parametrize("name", ["one-pixel", "shadow"])
 def test_the_budget_is_kept_however_small(name: str, budget: int) -> None:

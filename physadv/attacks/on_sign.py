@@ -133,6 +133,9 @@ def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Vi
     victim = victim or load_victim(config.victim)
     found = search_sign(config, victim=victim)
     kind, sign = found.attack.kind, found.seen.sign
+    flags = list(found.flags)
+    if not found.attack.printed:
+        flags.append("the change is light, and the bundle holds it as paint: headlights show the two differently")
     noise = (found.changed - found.seen.pictures[0]).cpu()
     where = noise.abs().amax(0) >= 1.0 / 255.0
     if not bool(where.any()):
@@ -154,7 +157,7 @@ def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Vi
                 "held_out_frames": len(found.won),
                 "queries": found.queries,
                 "gradients": found.gradients,
-                "flags": list(found.flags),
+                "flags": flags,
             },
         },
     )
