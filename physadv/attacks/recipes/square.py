@@ -57,7 +57,7 @@ class Square(BallAttack):
             trial = self._trial(problem, theta[rows], rows, self.side(step / looks, problem.pictures), generator)
             loss, share = scores(problem, trial, rows, step=now)
             asked += 1
-            better = (loss < best[rows]) | (share > won[rows])
+            better = (share > won[rows]) | ((share == won[rows]) & (loss < best[rows]))
             kept = rows[better]
             theta[kept], best[kept], won[kept] = trial[better], loss[better], share[better]
         return theta
