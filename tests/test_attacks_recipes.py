@@ -112,8 +112,8 @@ def test_queries_are_those_that_the_victim_counts(name: str) -> None:
     labels = labelled(victim, images)
     victim.asked = 0
     result = attack(victim, images, labels)
-    checks = len(images) + int(result.attacked.sum())  # of the clean pictures, and of the result
-    assert victim.asked == int(result.queries.sum()) + checks
+    checks = victim.asked - int(result.queries.sum()) - len(images)  # each clean picture is asked about once
+    assert 0 <= checks <= int(result.attacked.sum())  # and each changed one, unless the search saw just that last
     assert bool((result.gradients <= result.queries).all())
     limit = getattr(attack, "max_queries", None)
     if limit is not None:

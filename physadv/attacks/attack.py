@@ -153,7 +153,7 @@ class Attack(Config, ABC):
             queries[rows], gradients[rows] = problem.queries, problem.gradients
             with torch.no_grad():
                 adversarial[rows] = problem.changed(theta).clamp(0.0, 1.0)
-                logits[rows] = victim(adversarial[rows])
+                logits[rows] = problem.answers(adversarial[rows])[:, 0]
         change = adversarial - pictures
         return Result(
             adversarial=adversarial,

@@ -36,6 +36,7 @@ class Problem:
         self.queries = torch.zeros(len(self.rows), dtype=torch.int64, device=self.rows.device)
         self.gradients = torch.zeros_like(self.queries)
         self.notes: list[str] = []
+        self._latest: tuple[Tensor, Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -84,7 +85,24 @@ class Problem:
         """Logits ``[M, frames, K]`` of changed pictures of the numbers ``rows``, however they came about."""
         asked = self.rows if rows is None else rows
         self.queries.index_add_(0, asked, torch.full_like(asked, self.view.frames))
-        return self.view.look(self.victim, changed, step=step)
+        logits = self.view.look(self.victim, changed, step=step)
+        self._latest = None if rows is not None or torch.is_grad_enabled() else (changed, logits)
+        return logits
+
+    @torch.no_grad()
+    def answers(self, changed: Tensor) -> Tensor:
+        """Logits ``[B, frames, K]`` of all pictures as they are changed in the end, which count as no queries.
+
+        Where conditions do not vary, those that the last look without gradient saw are not shown again.
+        """
+        if self.view.varies or self._latest is None:
+            return self.view.look(self.victim, changed, step=0)
+        seen, logits = self._latest
+        others = (changed != seen).flatten(1).any(1).nonzero()[:, 0]
+        if len(others):
+            again = Some(self.view, others).look(self.victim, changed[others], step=0)
+            logits = logits.index_copy(0, others, again)
+        return logits
 
     def losses(self, logits: Tensor, rows: Tensor | None = None) -> Tensor:
         """Mean loss over the frames ``[M]``."""
@@ -110,7 +128,7 @@ class Problem:
         logits = self.look(leaf, rows, step=step)
         total = self._over_frames(logits, rows, loss or self._loss) + self.change.penalty(leaf)
         (gradient,) = torch.autograd.grad(total.sum(), leaf)
-        if not bool(torch.isfinite(gradient).all()):
+        if not bool(torch.isfinite(gradient.sum())):
             raise PhysadvError(f"victim {self.victim.name!r}: its gradient is not finite; are the weights intact?")
         asked = self.rows if rows is None else rows
         self.gradients.index_add_(0, asked, torch.full_like(asked, self.view.frames))
