@@ -215,7 +215,7 @@ def attack(
 
 @app.command()
 def train(
-    method: Annotated[str, typer.Argument(help="How: clean, fgsm, pgd, fast, doa or roadside; see physadv list.")],
+    method: Annotated[str, typer.Argument(help="How: pgd, doa, roadside, ...; see physadv list.")],
     out: Annotated[Path, typer.Option(help="Folder of the victim card, weights, model card and curves.")],
     victim: VictimOption = "gtsrb-cnn",
     name: Annotated[str, typer.Option(help="Name of what is made. [default: VICTIM-METHOD]")] = "",

@@ -43,7 +43,8 @@ def test_exhaustive_search_takes_the_place_of_the_largest_loss() -> None:
     one = attack(location="exhaustive")
     with torch.no_grad():
         goal = goal_for("untargeted", victim=victim, labels=labels, clean_logits=victim(images))
-        place = one.place(one.problem(victim, Direct(images), goal))
+        problem = one.problem(victim, Direct(images), goal)
+        place = one.place(problem, problem.begin(None), step=0)
         masks = one.masks(images)
         for row in range(5):
             grey = images[row] + masks * (0.5 - images[row])
@@ -68,7 +69,8 @@ def test_guided_places_are_those_of_the_largest_gradient() -> None:
     labels = labelled(victim, images)
     one = attack()
     goal = goal_for("untargeted", victim=victim, labels=labels, clean_logits=victim(images).detach())
-    steep = one._steep(one.problem(victim, Direct(images), goal))
+    problem = one.problem(victim, Direct(images), goal)
+    steep = one._steep(problem, problem.begin(None), 0)
     leaf = images.clone().requires_grad_(True)
     loss = torch.nn.functional.cross_entropy(victim(leaf), labels, reduction="sum")
     (gradient,) = torch.autograd.grad(loss, leaf)
@@ -82,3 +84,18 @@ def test_rectangles_of_the_whole_picture_or_of_a_pixel(share: float) -> None:
     victim, images = small_victim(), pictures(3)
     result = attack(height=share, width=share)(victim, images, labelled(victim, images))
     assert float(result.norms["l0"].max()) <= max(1, 144 * share)
+
+
+def test_more_rectangles_are_placed_beside_those_before_and_may_stay_grey() -> None:
+    victim, images = small_victim(), pictures(6)
+    labels = labelled(victim, images)
+    one = attack(steps=0)(victim, images, labels)
+    two = attack(steps=0, rectangles=2)(victim, images, labels)
+    for before, after in zip(one.adversarial[one.attacked], two.adversarial[two.attacked], strict=True):
+        first, both = (before - 0.5).abs() < 1e-6, (after - 0.5).abs() < 1e-6
+        assert bool((first <= both).all())
+        assert 15 < int(both.all(0).sum()) <= 30
+    changed = (two.adversarial != images).any(1, keepdim=True).expand_as(images)
+    torch.testing.assert_close(two.adversarial[changed], torch.full_like(two.adversarial[changed], 0.5))
+    painted = attack(rectangles=2)(victim, images, labels)
+    assert int(painted.success.sum()) >= int(two.success.sum())

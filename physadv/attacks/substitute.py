@@ -115,7 +115,7 @@ def jacobian_sign(student: Victim, view: View, pictures: Tensor, classes: Tensor
         classes: one a frame, ``[M, frames]``.
         step: of the conditions.
 
-    Source: Papernot et al. 2017, section 4.2, eq. 3.
+    Source: Papernot et al. 2017, algorithm 1, the augmentation.
     """
     signs = []
     size = max(1, 2**20 // pictures[0].numel())

@@ -18,10 +18,11 @@ from physadv.attacks.queries import scores
 
 @ATTACKS.register("rectangle-occlusion")
 class RectangleOcclusion(Attack):
-    """Rectangular occlusion attack (ROA): one rectangle, placed by search and painted by projected gradient steps.
+    """Rectangular occlusion attack (ROA): a rectangle, placed by search and painted by projected gradient steps.
 
     A grey rectangle is tried at the places of a grid: at all of them (exhaustive), or at those of the largest gradient
     under the rectangle (guided). The place of the largest loss is painted by sign steps from grey (sections 4.1, 4.2).
+    More than one rectangle (the paper has one) are placed one after another, each beside those before it.
     """
 
     kind: Literal["rectangle-occlusion"] = "rectangle-occlusion"
@@ -34,7 +35,9 @@ class RectangleOcclusion(Attack):
     location: Literal["exhaustive", "guided"] = "guided"
     candidates: int = Field(default=10, ge=1)
     """With ``guided``, places that are tried."""
-    steps: int = Field(default=20, ge=1)
+    rectangles: int = Field(default=1, ge=1)
+    steps: int = Field(default=20, ge=0)
+    """Of painting; 0: they stay grey."""
     step_size: float | None = Field(default=None, gt=0)
     """Of a colour; 2.5 / 2 / steps if not given, so that every colour can be reached from grey."""
 
@@ -45,23 +48,26 @@ class RectangleOcclusion(Attack):
     def search(self, problem: Problem, generator: torch.Generator) -> Tensor:
         """The best of the iterates at the chosen place."""
         theta = problem.begin(None)
-        theta[:, 3:] = self.place(problem)
+        for number in range(self.rectangles):
+            theta[:, 3:] = self.place(problem, theta, step=number)
+        if not self.steps:
+            return theta
         search = Steepest(step_size=self.step_size or 2.5 * GREY / self.steps)
-        return descend(problem, theta, search, steps=self.steps)
+        return descend(problem, theta, search, steps=self.steps, first=self.rectangles)
 
-    def place(self, problem: Problem) -> Tensor:
-        """Where the rectangle of each picture lies, ``[B, 1, H, W]``."""
+    def place(self, problem: Problem, theta: Tensor, *, step: int) -> Tensor:
+        """Where paint lies with one more rectangle on each picture, ``[B, 1, H, W]``."""
         masks = self.masks(problem.pictures)
         count = len(problem)
         tried = torch.arange(len(masks), device=masks.device).expand(count, -1)
         if self.location == "guided" and self.candidates < len(masks):
-            tried = self._steep(problem).topk(self.candidates, dim=1).indices
+            tried = self._steep(problem, theta, step).topk(self.candidates, dim=1).indices
         each = tried.shape[1]
-        bare = problem.begin(None).repeat_interleave(each, dim=0)
-        bare[:, 3:] = masks[tried.reshape(-1)]
-        loss, _ = scores(problem, bare, problem.rows.repeat_interleave(each))
+        more = theta.repeat_interleave(each, dim=0)
+        more[:, 3:] = torch.maximum(more[:, 3:], masks[tried.reshape(-1)])
+        loss, _ = scores(problem, more, problem.rows.repeat_interleave(each), step=step)
         best = loss.reshape(count, each).argmin(1, keepdim=True)
-        return masks[tried.gather(1, best)[:, 0]]
+        return torch.maximum(theta[:, 3:], masks[tried.gather(1, best)[:, 0]])
 
     def masks(self, pictures: Tensor) -> Tensor:
         """The rectangle at every place of the grid, ``[M, 1, H, W]``, rows first."""
@@ -72,13 +78,13 @@ class RectangleOcclusion(Attack):
         grid = downs[:, None, :, None] & rights[None, :, None, :]
         return grid.flatten(0, 1)[:, None].to(pictures)
 
-    def _steep(self, problem: Problem) -> Tensor:
+    def _steep(self, problem: Problem, theta: Tensor, step: int) -> Tensor:
         """Squared gradient of the loss under every rectangle, ``[B, M]``.
 
-        It is that of paint all over the picture, in the picture's own colours.
+        It is that of paint all over the picture, in the picture's own colours where no rectangle lies yet.
         """
-        whole = torch.cat([problem.pictures, torch.ones_like(problem.pictures[:, :1])], dim=1)
-        _, _, gradient = problem.gradient(whole)
+        now = problem.changed(theta)
+        _, _, gradient = problem.gradient(torch.cat([now, torch.ones_like(now[:, :1])], dim=1), step=step)
         energy = gradient[:, :3].square().sum(1, keepdim=True)
         size = [
             max(1, round(share * side))

@@ -40,7 +40,7 @@ class Substitute(Attack):
     step: float = Field(default=0.1, gt=0)
     """Of the pictures that are added, in units of pictures in [0,1]: lambda."""
     turn: int = Field(default=3, ge=1)
-    """Rounds after which the step changes its sign: tau of Papernot et al. 2016, arXiv:1605.07277, section 4."""
+    """Rounds after which the step changes its sign: tau of Papernot et al. 2016, arXiv:1605.07277."""
     doublings: int = Field(default=3, ge=0)
     """Rounds that double the pictures: sigma of the same; later ones add a number that stays, chosen at random."""
     added: int = Field(default=400, ge=1)

@@ -22,7 +22,7 @@ class GradientSmoothing(Purification):
     Edges are the norm of the first differences of the luma (ITU-R BT.601), scaled to [0,1] over the picture. A pixel in
     several blocks counts as theirs if one of them passes the threshold.
 
-    Source: Naseer et al. 2019, section 3, with blocks of 15 pixels that overlap by 5, threshold 0.1 and smoothing 2.3
+    Source: Naseer et al. 2019, with blocks of 15 pixels that overlap by 5, threshold 0.1 and smoothing 2.3
     on pictures of 299 pixels. The defaults here are for signs of 32 pixels, which are dense in edges: blocks
     of 5 that overlap by 2, and smoothing 1 (at 2.3 the shipped classifier reads 59 % of them instead of 88 %).
     """

@@ -139,6 +139,16 @@ METHODS.register("doa")(
         {"attack": "rectangle-occlusion", "attack_options": {"steps": 5, "candidates": 6}, **_ALONE},
     )
 )
+METHODS.register("masked")(
+    Method(
+        "Saha et al. 2023, arXiv:2306.12610: two grey masks in the worst places, one after another, for PatchCleanser",
+        {
+            "attack": "rectangle-occlusion",
+            "attack_options": {"steps": 0, "rectangles": 2, "height": 0.28, "width": 0.28, "candidates": 6},
+            "clean_share": 0.25,
+        },
+    )
+)
 METHODS.register("roadside")(
     Method("adversarial stickers on signs, through the expectation of scenes", {"stickers": {}, "frames": 16})
 )
