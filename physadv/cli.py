@@ -29,6 +29,9 @@ DefenseOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything that is drawn at random.")]
+CalibrationOption = Annotated[
+    Path | None, typer.Option(help="File of a printer's and a camera's colours, as physadv calibrate writes it.")
+]
 DataOption = Annotated[Path | None, typer.Option(help="Data folder; in place of PHYSADV_DATA.")]
 
 
@@ -76,6 +79,7 @@ def design(
     seed: SeedOption = 0,
     views: Annotated[int, typer.Option(help="Frames a step.")] = 64,
     true_class: Annotated[str | None, typer.Option(help="The sign's class in the victim's words.")] = None,
+    calibration: CalibrationOption = None,
     device: DeviceOption = "cpu",
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite the patch that is there.")] = False,
 ) -> None:
@@ -101,6 +105,7 @@ def design(
         "seed": seed,
         "views": views,
         "true_class": true_class,
+        "calibration": str(calibration) if calibration else None,
         "device": device,
     }
     config = validate(DesignConfig, words, "physadv design")
@@ -131,6 +136,7 @@ def evaluate(
         float | None, typer.Option(help="Exit with 1 if an attack's success rate is above this, 0 to 1.")
     ] = None,
     true_class: Annotated[str | None, typer.Option(help="The sign's class in the victim's words.")] = None,
+    calibration: CalibrationOption = None,
     device: DeviceOption = "cpu",
     batch: Annotated[int, typer.Option(help="Frames rendered at once.")] = 64,
 ) -> None:
@@ -145,6 +151,7 @@ def evaluate(
         frames=frames,
         max_asr=max_asr,
         true_class=true_class,
+        calibration=calibration,
         device=device,
         batch=batch,
     )

@@ -10,9 +10,8 @@ from shapely.geometry.base import BaseGeometry
 from torch import Tensor
 
 from physadv.attacks.perturbations import Perturbation, edges
-from physadv.core.color import srgb_to_linear
 from physadv.core.errors import PhysadvError
-from physadv.patches import MASKS, Mask, MaskConfig, build_mask
+from physadv.patches import MASKS, Ink, Mask, MaskConfig, as_sent, build_mask
 from physadv.scenes import PaintedSign
 from physadv.signs import Sign
 
@@ -42,12 +41,12 @@ class Graffiti(Perturbation):
     While searching, a stroke's edge is a ramp of about two texels, so that gradients move it; the patch has it sharp.
     """
 
-    def __init__(self, sign: Sign, config: Strokes, *, px: int, device: torch.device) -> None:
+    def __init__(self, sign: Sign, config: Strokes, *, px: int, device: torch.device, ink: Ink = as_sent) -> None:
         self._normals, distances = edges(sign, device)
         self._limits = distances - (config.width_mm * 0.55 + _EDGE_MM) / sign.extent_mm
         if float(self._limits.min()) <= 0.0:
             raise PhysadvError(f"mask 'strokes': width_mm = {config.width_mm:g} is too wide for sign {sign.name}")
-        self.sign, self.config, self.px = sign, config, px
+        self.sign, self.config, self.px, self.ink = sign, config, px, ink
         self.base = sign.texture(px).to(device)
         centres = (torch.arange(px, device=device) + 0.5) / px - 0.5
         self._texels = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), -1).reshape(-1, 2)
@@ -80,7 +79,7 @@ class Graffiti(Perturbation):
     def painted(self, theta: Tensor) -> PaintedSign:
         """The sign under the strokes."""
         rgb, bare = self.base[:3], torch.ones_like(self.base[:1])
-        colours = srgb_to_linear(theta[:, 8:])
+        colours = self.ink(theta[:, 8:].T).T
         for cover, colour in zip(self._cover(theta), colours, strict=True):
             rgb = rgb + (colour[:, None, None] - rgb) * cover
             bare = bare * (1.0 - cover)

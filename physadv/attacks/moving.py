@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from physadv.attacks.perturbations import Perturbation, edges
-from physadv.core.color import srgb_to_linear
-from physadv.patches import Mask, PaintKind, build_mask, compose
+from physadv.patches import Ink, Mask, PaintKind, as_sent, build_mask, compose
 from physadv.patches.mask_kinds.rectangles import Stickers
 from physadv.scenes import PaintedSign
 from physadv.signs import Sign
@@ -32,6 +31,7 @@ class MovingStickers(Perturbation):
         device: where.
         max_area_fraction: of the sign, of all rectangles together.
         min_side_mm: of a rectangle.
+        ink: what the printed colours reflect.
     """
 
     def __init__(
@@ -44,8 +44,9 @@ class MovingStickers(Perturbation):
         device: torch.device,
         max_area_fraction: float,
         min_side_mm: float,
+        ink: Ink = as_sent,
     ) -> None:
-        self.sign, self.paint, self.px = sign, paint, px
+        self.sign, self.paint, self.px, self.ink = sign, paint, px, ink
         self.base = sign.texture(px).to(device)
         self.count = len(start.stickers)
         self._start = _boxes(start, sign.extent_mm).to(device)
@@ -81,7 +82,7 @@ class MovingStickers(Perturbation):
         """The sign, with the paint where a rectangle is."""
         colours, boxes = self._split(theta)
         cover = self._cover(boxes)
-        rgba = compose(self.base, cover, srgb_to_linear(self.paint.decode(colours)))
+        rgba = compose(self.base, cover, self.ink(self.paint.decode(colours)))
         return PaintedSign(self.sign, rgba, 1.0 - cover.detach())
 
     def project(self, theta: Tensor) -> Tensor:

@@ -7,13 +7,14 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from physadv.core.color import srgb_to_linear
 from physadv.patches import (
+    Ink,
     Inks,
     Mask,
     PaintedTexels,
     PaintKind,
     Palette,
+    as_sent,
     compose_texels,
     non_printability,
     total_variation,
@@ -68,6 +69,7 @@ class Sticker(Perturbation):
         px: texels a side while optimising.
         smoothness: weight of the total variation.
         printability: weight of the non-printability of the printed colours.
+        ink: what the printed colours reflect.
     """
 
     def __init__(
@@ -81,8 +83,9 @@ class Sticker(Perturbation):
         palette: Palette,
         smoothness: float,
         printability: float,
+        ink: Ink = as_sent,
     ) -> None:
-        self.sign, self.paint, self.px = sign, paint, px
+        self.sign, self.paint, self.px, self.ink = sign, paint, px, ink
         self.mask = mask.at(px)
         self.alpha = self.mask.alpha.to(device)
         self.base = sign.texture(px).to(device)
@@ -99,7 +102,7 @@ class Sticker(Perturbation):
     def painted(self, theta: Tensor) -> PaintedSign:
         """The sign's artwork under opaque ink."""
         texels = self._texels
-        colours = srgb_to_linear(texels.colours(self.paint.decode(theta)))
+        colours = self.ink(texels.colours(self.paint.decode(theta)))
         return self._bare.repainted(compose_texels(self.base, texels, colours), only_covered=self._sparse)
 
     def project(self, theta: Tensor) -> Tensor:
@@ -139,13 +142,16 @@ class FullFace(Sticker):
         device: torch.device,
         palette: Palette,
         sparsity: float,
+        ink: Ink = as_sent,
     ) -> None:
-        super().__init__(sign, mask, paint, px=px, device=device, palette=palette, smoothness=0.0, printability=0.0)
+        super().__init__(
+            sign, mask, paint, px=px, device=device, palette=palette, smoothness=0.0, printability=0.0, ink=ink
+        )
         self._sparsity = sparsity
 
     def change(self, theta: Tensor) -> Tensor:
         """Difference of the paint's linear colour from the sign's, ``[3, P, P]``."""
-        return (srgb_to_linear(self.paint.decode(theta)) - self.base[:3]) * self.alpha
+        return (self.ink(self.paint.decode(theta)) - self.base[:3]) * self.alpha
 
     def blended(self, change: Tensor) -> PaintedSign:
         """The bare sign plus a change, differentiable in ``change``."""

@@ -32,6 +32,7 @@ from physadv.patches import (
     VictimNote,
     build_mask,
     discover_mask,
+    ink_of,
     load_palette,
     new_patch,
     parse_mask,
@@ -74,6 +75,10 @@ class DesignConfig(Config):
     """Held-out success at which, three checks in a row, the design ends early; above 1: never."""
     smoothness: float = Field(default=0.02, ge=0)
     printability: float = Field(default=0.5, ge=0)
+    """Weight of the distance from a generic printer's colours; with ``calibration`` there is none, for what is searched
+    then is what to send to the printer, all of which it can print."""
+    calibration: str | None = None
+    """File of ``physadv calibrate``: printer and camera through which colours are seen; sRGB's own if not given."""
     true_class: str | None = None
     """The sign's class in the victim's words, where they cannot be matched by name."""
     device: Literal["cpu", "cuda", "mps"] = "cpu"
@@ -174,6 +179,7 @@ class _Design:
         self.spent_s = spent_s
         self.paint = config.paint
         self.palette = load_palette()
+        self.ink = ink_of(config.calibration)
 
     def run(self, stage: str, perturbation: Perturbation, budget: Budget, *, stop_at: float) -> Run:
         """A run with this design's parts."""
@@ -195,7 +201,7 @@ class _Design:
     def perturbation(self, mask: MaskConfig) -> Perturbation:
         """What may change, for a mask."""
         if isinstance(mask, Strokes):
-            return Graffiti(self.parts.sign, mask, px=self.parts.px, device=self.parts.device)
+            return Graffiti(self.parts.sign, mask, px=self.parts.px, device=self.parts.device, ink=self.ink)
         return Sticker(
             self.parts.sign,
             build_mask(mask, self.parts.sign, px=self.parts.px),
@@ -204,7 +210,8 @@ class _Design:
             device=self.parts.device,
             palette=self.palette,
             smoothness=self.config.smoothness,
-            printability=self.config.printability,
+            printability=0.0 if self.config.calibration else self.config.printability,
+            ink=self.ink,
         )
 
     def _generator(self, number: int) -> torch.Generator:
@@ -270,6 +277,7 @@ class _Design:
                 device=parts.device,
                 palette=self.palette,
                 sparsity=config.sparsity,
+                ink=self.ink,
             )
             stage = f"where {number + 1}/{len(rounds)}"
             run = self.run(stage, face, budget.share((1.0 - _MOVING) / len(rounds)), stop_at=2.0)
@@ -301,6 +309,7 @@ class _Design:
             device=self.parts.device,
             max_area_fraction=config.max_area_fraction * 0.999,
             min_side_mm=config.min_side_mm,
+            ink=self.ink,
         )
         run = self.run("moving", moving, budget.share(_MOVING), stop_at=2.0)
         *_, done = run.snapshots(run.begin(self._generator(-2), moving.joined(theta)))

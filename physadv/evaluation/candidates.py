@@ -15,7 +15,7 @@ from physadv.core.files import sha256
 from physadv.evaluation.frames import SUBJECTS
 from physadv.evaluation.made import Making, making_of
 from physadv.evaluation.summary import Subject
-from physadv.patches import Patch, control_patch, load_patch
+from physadv.patches import Ink, Patch, as_sent, control_patch, load_patch
 from physadv.patches.bundle import find_bundle
 from physadv.scenes import PaintedSign
 from physadv.signs import Sign
@@ -54,8 +54,10 @@ def texture_px(input_size_px: int) -> int:
     return min(max(4 * input_size_px, TEXTURE_PX[0]), TEXTURE_PX[1])
 
 
-def load_candidates(patches: Sequence[Path | Patch], *, px: int, device: torch.device) -> list[Candidate]:
-    """The patches with their controls, painted at ``px`` texels a side.
+def load_candidates(
+    patches: Sequence[Path | Patch], *, px: int, device: torch.device, ink: Ink = as_sent
+) -> list[Candidate]:
+    """The patches with their controls, painted at ``px`` texels a side, in colours that reflect what ``ink`` says.
 
     Raises:
         PhysadvError: none, one is not readable, or two have the same name.
@@ -66,7 +68,7 @@ def load_candidates(patches: Sequence[Path | Patch], *, px: int, device: torch.d
     candidates: list[Candidate] = []
     for spec in patches:
         patch, folder = (spec, None) if isinstance(spec, Patch) else (load_patch(spec), find_bundle(spec))
-        candidates.append(_candidate(patch, folder, clean, px, device))
+        candidates.append(_candidate(patch, folder, clean, px, device, ink))
         names = [candidate.name for candidate in candidates]
         if names.count(names[-1]) > 1:
             raise PhysadvError(f"two patches are named {names[-1]!r}; rename the folder of one of them")
@@ -74,7 +76,7 @@ def load_candidates(patches: Sequence[Path | Patch], *, px: int, device: torch.d
 
 
 def _candidate(
-    patch: Patch, folder: Path | None, clean: dict[str, PaintedSign], px: int, device: torch.device
+    patch: Patch, folder: Path | None, clean: dict[str, PaintedSign], px: int, device: torch.device, ink: Ink
 ) -> Candidate:
     painted: dict[Subject, PaintedSign] = {}
     for subject in SUBJECTS:
@@ -82,7 +84,7 @@ def _candidate(
             painted["clean"] = clean[patch.sign.name]
             continue
         shown = patch if subject == "patch" else control_patch(patch, subject, CONTROL_SEED)
-        painted[subject] = PaintedSign(patch.sign, shown.painted(px).to(device), shown.sheeting(px).to(device))
+        painted[subject] = PaintedSign(patch.sign, shown.painted(px, ink).to(device), shown.sheeting(px).to(device))
     clean.setdefault(patch.sign.name, painted["clean"])
     return Candidate(
         name=folder.resolve().name if folder else patch.record.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -63,7 +64,10 @@ def load_experiment(path: Path | None = None) -> Experiment:
         return str(beside) if Path(spec).suffix in {".yaml", ".yml"} and beside.is_file() else spec
 
     scenes = tuple(near(scene) if isinstance(scene, str) else scene for scene in plan.design.scenes)
-    design_config = plan.design.model_copy(update={"victim": near(plan.design.victim), "scenes": scenes})
+    named: dict[str, Any] = {"victim": near(plan.design.victim), "scenes": scenes}
+    if plan.design.calibration is not None:
+        named["calibration"] = str(path.parent / plan.design.calibration)
+    design_config = plan.design.model_copy(update=named)
     scoring = plan.evaluate.model_copy(
         update={
             "victims": tuple(map(near, plan.evaluate.victims)),
@@ -101,5 +105,6 @@ def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = N
         frames=plan.evaluate.frames,
         max_asr=plan.max_asr,
         true_class=plan.design.true_class,
+        calibration=plan.design.calibration,
         device=device,
     )

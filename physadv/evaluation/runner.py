@@ -40,7 +40,7 @@ from physadv.evaluation.summary import (
     VictimInfo,
     write_summary,
 )
-from physadv.patches import Patch
+from physadv.patches import Patch, ink_of
 from physadv.scenes import Scene
 from physadv.scenes.weather import Weather
 from physadv.victims import Victim, check_logits, under_attack
@@ -88,6 +88,7 @@ def evaluate(
     frames: int | None = None,
     max_asr: float | None = None,
     true_class: str | None = None,
+    calibration: str | Path | None = None,
     device: str = "cpu",
     batch: int = 64,
     progress: bool = True,
@@ -107,6 +108,7 @@ def evaluate(
         frames: frames an entry in place of the batteries' own numbers, rounded up to whole drives.
         max_asr: a threshold on the untargeted success, in place of the batteries' own.
         true_class: the sign's class in the victims' words, where it cannot be matched by name.
+        calibration: file of ``physadv calibrate``: printer and camera through which paint is seen, the controls' too.
         device: where to render and to look.
         batch: frames rendered at once.
         progress: show a progress bar on standard error.
@@ -124,9 +126,11 @@ def evaluate(
         models = [stack.enter_context(_looking(spec, place)) for spec in victims]
         _check_unique("victim", [victim.name for victim in models])
         px = texture_px(max(max(victim.input_size) for victim in models))
-        candidates = load_candidates(patches, px=px, device=place)
+        candidates = load_candidates(patches, px=px, device=place, ink=ink_of(calibration))
         scorer = Scorer(candidates, models, batch=batch, device=place, true_class=true_class)
         options = {"frames": frames, "true_class": true_class, "device": str(place)}
+        if calibration is not None:
+            options["calibration"] = str(calibration)
         identity = _identity(courses, candidates, models, options)
         for victim in models:
             check_logits(victim, torch.full((2, 3, *victim.input_size), 0.5, device=place))

@@ -19,6 +19,7 @@ from physadv.patches.discover import discover_mask
 from physadv.patches.mask import MASKS, InMillimetres, Mask, MaskConfig, MaskField, build_mask, parse_mask
 from physadv.patches.paint import PAINTS, PaintConfig, PaintKind, parse_paint
 from physadv.patches.picture import patch_from_picture
+from physadv.patches.press import Calibration, Ink, as_sent, ink_of, load_calibration, save_calibration
 from physadv.patches.printability import (
     Inks,
     PaintedTexels,
@@ -35,7 +36,9 @@ __all__ = [
     "MASKS",
     "NOTICE",
     "PAINTS",
+    "Calibration",
     "InMillimetres",
+    "Ink",
     "Inks",
     "Mask",
     "MaskConfig",
@@ -47,6 +50,7 @@ __all__ = [
     "Patch",
     "PatchRecord",
     "VictimNote",
+    "as_sent",
     "build_mask",
     "compose",
     "compose_texels",
@@ -54,6 +58,8 @@ __all__ = [
     "discover_mask",
     "find_bundle",
     "generic_palette",
+    "ink_of",
+    "load_calibration",
     "load_palette",
     "load_patch",
     "new_patch",
@@ -62,6 +68,7 @@ __all__ = [
     "parse_mask",
     "parse_paint",
     "patch_from_picture",
+    "save_calibration",
     "save_patch",
     "total_variation",
 ]

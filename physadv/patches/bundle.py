@@ -18,13 +18,14 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 import physadv
-from physadv.core.color import from_uint8, linear_to_srgb, srgb_to_linear, to_uint8
+from physadv.core.color import from_uint8, linear_to_srgb, to_uint8
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_folder, bundled, read_json, write_json
 from physadv.core.images import read_image, write_png
 from physadv.patches.compose import compose
 from physadv.patches.mask import Mask, build_mask, parse_mask
+from physadv.patches.press import Ink, as_sent
 from physadv.patches.resample import resample
 from physadv.signs import Sign, load_sign
 
@@ -121,9 +122,14 @@ class Patch:
         weight = self.mask.at(size).alpha.to(self.paint) if px < size else self.paint.new_ones(1, size, size)
         return resample(self.paint, weight, px)
 
-    def painted(self, px: int) -> Tensor:
-        """The painted sign ``[4, px, px]``, linear RGB and straight alpha, which is the sign's outline."""
-        paint = srgb_to_linear(self.paint_at(px))
+    def painted(self, px: int, ink: Ink = as_sent) -> Tensor:
+        """The painted sign ``[4, px, px]``, linear RGB and straight alpha, which is the sign's outline.
+
+        Args:
+            px: texels a side.
+            ink: what the paint's colours reflect, once they are printed.
+        """
+        paint = ink(self.paint_at(px))
         return compose(self.sign.texture(px).to(paint), self.mask.at(px).alpha.to(paint), paint)
 
     def sheeting(self, px: int) -> Tensor:

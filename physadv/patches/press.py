@@ -1,0 +1,132 @@
+"""Press: what a printed colour reflects, by sRGB's definition or as one printer and camera were measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from physadv.core.color import linear_to_srgb, srgb_to_linear
+from physadv.core.config import Config, validate
+from physadv.core.errors import PhysadvError
+from physadv.core.files import read_json, write_json
+
+Ink: TypeAlias = Callable[[Tensor], Tensor]
+"""From colours as sent to the printer, sRGB-encoded ``[3, ...]`` in [0,1], to linear reflectance ``[3, ...]``."""
+
+as_sent: Ink = srgb_to_linear
+"""The ideal press: the sheet looks as the file says."""
+
+_PALETTE_STEPS = 9
+
+
+class Calibration(Config):
+    """One printer and one camera, as ``physadv calibrate`` has measured them; a JSON file.
+
+    The table holds what colours on a regular grid of sRGB values reflect, as this camera sees it, relative to a perfect
+    white diffuser: red, green and blue in linear sRGB. Between its nodes it is interpolated trilinearly.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str = ""
+    """Of printer, paper and camera, in the user's words."""
+    created: str = ""
+    """ISO 8601, or empty."""
+    nodes: int = Field(ge=2, le=33)
+    """Of the grid along an axis."""
+    reflectance: tuple[tuple[float, float, float], ...]
+    """``nodes ** 3`` rows, blue fastest."""
+    measured: dict[str, Any] = Field(default_factory=dict)
+    """How well it fits: colour differences on the patches it was fitted to and on those kept aside, photographs."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Calibration:
+        if len(self.reflectance) != self.nodes**3:
+            raise ValueError(f"reflectance: holds {len(self.reflectance)} rows; nodes = {self.nodes} asks for its cube")
+        if not all(0.0 <= value <= 1.5 and math.isfinite(value) for row in self.reflectance for value in row):
+            raise ValueError("reflectance: every value should be a number from 0 to 1.5")
+        return self
+
+    @property
+    def press(self) -> Press:
+        """The table as a function of colours."""
+        table = torch.tensor(self.reflectance, dtype=torch.float32)
+        return Press(table.reshape(self.nodes, self.nodes, self.nodes, 3))
+
+
+class Press:
+    """A measured press: an :data:`Ink` by trilinear interpolation, differentiable in the colours.
+
+    Args:
+        table: linear reflectance ``[G, G, G, 3]`` at the nodes of a regular grid of red, green and blue.
+    """
+
+    def __init__(self, table: Tensor) -> None:
+        self.table = table
+
+    def __call__(self, encoded: Tensor) -> Tensor:
+        """Linear reflectance ``[3, ...]`` in [0,1] of sRGB-encoded colours ``[3, ...]``; beyond [0,1] the border's."""
+        flat = encoded.reshape(3, -1)
+        made = interpolate(self.table.to(flat), flat)
+        return made.clamp(0.0, 1.0).reshape(encoded.shape)
+
+    def palette(self, steps: int = _PALETTE_STEPS) -> Tensor:
+        """Colours that the press makes, ``[steps ** 3, 3]``, sRGB-encoded as a camera sees them in neutral light."""
+        line = torch.linspace(0.0, 1.0, steps)
+        sent = torch.stack(torch.meshgrid(line, line, line, indexing="ij")).flatten(1)
+        return linear_to_srgb(self(sent)).T.contiguous()
+
+
+def interpolate(table: Tensor, colours: Tensor) -> Tensor:
+    """Trilinear interpolation of ``table [G, G, G, C]`` at ``colours [3, n]`` in [0,1], ``[C, n]``; differentiable."""
+    nodes = table.shape[0]
+    place = colours.clamp(0.0, 1.0) * (nodes - 1)
+    low = place.detach().floor().clamp(max=nodes - 2).long()
+    part = place - low
+    rows = table.reshape(-1, table.shape[-1])
+    total = torch.zeros(table.shape[-1], colours.shape[1], dtype=table.dtype, device=table.device)
+    for corner in range(8):
+        up = [(corner >> axis) & 1 for axis in (2, 1, 0)]
+        index = ((low[0] + up[0]) * nodes + low[1] + up[1]) * nodes + low[2] + up[2]
+        weight = torch.ones_like(part[0])
+        for axis in range(3):
+            weight = weight * (part[axis] if up[axis] else 1.0 - part[axis])
+        total = total + rows[index].T * weight
+    return total
+
+
+def grid(nodes: int) -> Tensor:
+    """The grid's sRGB values ``[nodes ** 3, 3]``, blue fastest."""
+    line = torch.linspace(0.0, 1.0, nodes)
+    return torch.stack(torch.meshgrid(line, line, line, indexing="ij"), -1).reshape(-1, 3)
+
+
+def load_calibration(path: str | Path) -> Calibration:
+    """Reads what ``physadv calibrate`` wrote.
+
+    Raises:
+        PhysadvError: the file is missing, not JSON, or not a calibration.
+    """
+    data = read_json(Path(path))
+    if not isinstance(data, dict) or "reflectance" not in data:
+        raise PhysadvError(f"{path}: is no calibration; give the file that physadv calibrate wrote")
+    return validate(Calibration, data, path)
+
+
+def save_calibration(calibration: Calibration, path: str | Path) -> None:
+    """Writes it as JSON, whole or not at all."""
+    write_json(Path(path), calibration.model_dump(mode="json"))
+
+
+def ink_of(path: str | Path | None) -> Ink:
+    """The press of a calibration's file; the ideal one without a file.
+
+    Raises:
+        PhysadvError: the file is missing or not a calibration.
+    """
+    return as_sent if path is None else load_calibration(path).press
