@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from physadv.core.color import linear_to_srgb, srgb_to_linear
+from physadv.core.color import srgb_to_linear
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import read_json, write_json
@@ -28,8 +28,8 @@ _PALETTE_STEPS = 9
 class Calibration(Config):
     """One printer and one camera, as ``physadv calibrate`` has measured them; a JSON file.
 
-    The table holds what colours on a regular grid of sRGB values reflect, as this camera sees it, relative to a perfect
-    white diffuser: red, green and blue in linear sRGB. Between its nodes it is interpolated trilinearly.
+    The table holds how colours on a regular grid of sRGB values come out, as this camera sees them beside a perfect
+    white diffuser: sRGB-encoded, so that an ideal press's table is its own grid. Between nodes it is trilinear.
     """
 
     schema_version: Literal[1] = 1
@@ -39,23 +39,23 @@ class Calibration(Config):
     """ISO 8601, or empty."""
     nodes: int = Field(ge=2, le=33)
     """Of the grid along an axis."""
-    reflectance: tuple[tuple[float, float, float], ...]
+    colours: tuple[tuple[float, float, float], ...]
     """``nodes ** 3`` rows, blue fastest."""
     measured: dict[str, Any] = Field(default_factory=dict)
     """How well it fits: colour differences on the patches it was fitted to and on those kept aside, photographs."""
 
     @model_validator(mode="after")
     def _check(self) -> Calibration:
-        if len(self.reflectance) != self.nodes**3:
-            raise ValueError(f"reflectance: holds {len(self.reflectance)} rows; nodes = {self.nodes} asks for its cube")
-        if not all(0.0 <= value <= 1.5 and math.isfinite(value) for row in self.reflectance for value in row):
-            raise ValueError("reflectance: every value should be a number from 0 to 1.5")
+        if len(self.colours) != self.nodes**3:
+            raise ValueError(f"colours: holds {len(self.colours)} rows; nodes = {self.nodes} asks for its cube")
+        if not all(0.0 <= value <= 1.0 and math.isfinite(value) for row in self.colours for value in row):
+            raise ValueError("colours: every value should be a number from 0 to 1")
         return self
 
     @property
     def press(self) -> Press:
         """The table as a function of colours."""
-        table = torch.tensor(self.reflectance, dtype=torch.float32)
+        table = torch.tensor(self.colours, dtype=torch.float32)
         return Press(table.reshape(self.nodes, self.nodes, self.nodes, 3))
 
 
@@ -63,7 +63,7 @@ class Press:
     """A measured press: an :data:`Ink` by trilinear interpolation, differentiable in the colours.
 
     Args:
-        table: linear reflectance ``[G, G, G, 3]`` at the nodes of a regular grid of red, green and blue.
+        table: sRGB-encoded colours ``[G, G, G, 3]`` that come out at the nodes of a regular grid of red, green, blue.
     """
 
     def __init__(self, table: Tensor) -> None:
@@ -72,14 +72,13 @@ class Press:
     def __call__(self, encoded: Tensor) -> Tensor:
         """Linear reflectance ``[3, ...]`` in [0,1] of sRGB-encoded colours ``[3, ...]``; beyond [0,1] the border's."""
         flat = encoded.reshape(3, -1)
-        made = interpolate(self.table.to(flat), flat)
-        return made.clamp(0.0, 1.0).reshape(encoded.shape)
+        return srgb_to_linear(interpolate(self.table.to(flat), flat)).reshape(encoded.shape)
 
     def palette(self, steps: int = _PALETTE_STEPS) -> Tensor:
         """Colours that the press makes, ``[steps ** 3, 3]``, sRGB-encoded as a camera sees them in neutral light."""
         line = torch.linspace(0.0, 1.0, steps)
         sent = torch.stack(torch.meshgrid(line, line, line, indexing="ij")).flatten(1)
-        return linear_to_srgb(self(sent)).T.contiguous()
+        return interpolate(self.table, sent).T.contiguous()
 
 
 def interpolate(table: Tensor, colours: Tensor) -> Tensor:
@@ -113,7 +112,7 @@ def load_calibration(path: str | Path) -> Calibration:
         PhysadvError: the file is missing, not JSON, or not a calibration.
     """
     data = read_json(Path(path))
-    if not isinstance(data, dict) or "reflectance" not in data:
+    if not isinstance(data, dict) or "colours" not in data:
         raise PhysadvError(f"{path}: is no calibration; give the file that physadv calibrate wrote")
     return validate(Calibration, data, path)
 
