@@ -84,7 +84,7 @@ def reflectances(readings: Readings, *, paper: float = 0.87) -> Reflectances:
             f"chart: none of {len(usable)} photographs shows at least {_LEAST_PATCHES} patches neither too dark nor "
             "too bright; expose so that the paper is just not white"
         )
-    logs = np.where(whole[..., None], np.log(_decoded(usable)), np.nan)
+    logs = np.where(whole[..., None], np.log(decoded(usable)), np.nan)
     logs[~kept] = np.nan
     light, patch = _polished(logs)
     white = int(readings.sent.sum(1).argmax())
@@ -146,7 +146,7 @@ def fit(readings: Readings, *, nodes: int = 5, paper: float = 0.87, seed: int = 
     stiffness = _stiffness(sent[half], linear[half], nodes)
     tried = _table(sent[half], linear[half], nodes, stiffness)
     table = _table(sent, linear, nodes, stiffness)
-    ideal = _decoded(sent)
+    ideal = decoded(sent)
     errors = {
         "before": _errors(ideal, linear),
         "fitted": _errors(_predicted(table, sent, nodes), linear),
@@ -205,7 +205,7 @@ def _table(sent: Matrix, linear: Matrix, nodes: int, stiffness: float) -> Matrix
     """Encoded colours of the nodes ``[nodes ** 3, 3]``."""
     weights, bending = _weights(sent, nodes), _bending(nodes) * stiffness
     system = sparse.vstack([weights / np.sqrt(len(sent)), bending]).tocsr()
-    added = _encoded(linear) - sent
+    added = encoded(linear) - sent
     found: list[Matrix] = [
         lsqr(system, np.concatenate([one / np.sqrt(len(sent)), np.zeros(bending.shape[0])]), **_EXACT)[0]
         for one in added.T
@@ -214,16 +214,18 @@ def _table(sent: Matrix, linear: Matrix, nodes: int, stiffness: float) -> Matrix
     return np.clip(regular + np.stack(found, 1), 0.0, 1.0)
 
 
-def _decoded(encoded: Matrix) -> Matrix:
-    return np.asarray(srgb_to_linear(torch.from_numpy(encoded)).numpy(), np.float64)
+def decoded(values: Matrix) -> Matrix:
+    """sRGB-encoded values to linear ones."""
+    return np.asarray(srgb_to_linear(torch.from_numpy(values)).numpy(), np.float64)
 
 
-def _encoded(linear: Matrix) -> Matrix:
+def encoded(linear: Matrix) -> Matrix:
+    """Linear values to sRGB-encoded ones, within [0,1]."""
     return np.asarray(linear_to_srgb(torch.from_numpy(linear.clip(0.0, 1.0))).numpy(), np.float64)
 
 
 def _predicted(table: Matrix, sent: Matrix, nodes: int) -> Matrix:
-    return _decoded(np.asarray(_weights(sent, nodes) @ table, np.float64))
+    return decoded(np.asarray(_weights(sent, nodes) @ table, np.float64))
 
 
 def _stiffness(sent: Matrix, linear: Matrix, nodes: int) -> float:
