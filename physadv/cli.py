@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from physadv import photo_commands
 from physadv.core.errors import PhysadvError
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ DefenseOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything that is drawn at random.")]
+app.add_typer(photo_commands.app, name="photos")
+app.command()(photo_commands.calibrate)
+
 CalibrationOption = Annotated[
     Path | None, typer.Option(help="File of a printer's and a camera's colours, as physadv calibrate writes it.")
 ]

@@ -1,0 +1,116 @@
+"""Where a photograph shows the sign: by a person's points or by the rig's markers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from physadv.core.errors import PhysadvError
+from physadv.photos.camera import Camera
+from physadv.photos.markers import Seen, find_markers, marker_scale, pose_from_markers
+from physadv.photos.pose import Pose, solve_pose
+from physadv.photos.rig import Rig
+from physadv.photos.sidecar import grip_points_mm
+from physadv.signs import Sign
+
+Matrix: TypeAlias = npt.NDArray[np.float64]
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+
+_GOOD_PX = 1.0
+_CLICK_SD_PX = 2.0
+_WRONG_SHARE = 0.08
+"""Reprojection error over the sign's size, beyond which points do not belong to this sign."""
+_SCALE_SLACK = 0.02
+_SMALL_PX = 12.0
+"""Of the sign in the photograph, below which nothing is said of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A sign in a photograph.
+
+    Attributes:
+        pose: of the sign, seen by the camera.
+        how: ``corners`` (of a sidecar) or ``markers``.
+        confidence: 0 to 1, that this is the sign and where it is.
+        outline_px: the sign's outline in the photograph ``[n, 2]``, lens distortion included.
+        flags: what is doubtful, in words.
+    """
+
+    pose: Pose
+    how: str
+    confidence: float
+    outline_px: Matrix
+    flags: tuple[str, ...] = ()
+
+
+def find_sign(
+    pixels: Pixels, sign: Sign, camera: Camera, *, rig: Rig | None = None, points: Matrix | None = None
+) -> tuple[Found, Seen]:
+    """The sign in a photograph, and the markers that are seen.
+
+    Args:
+        pixels: ``[H, W, 3]`` RGB, upright.
+        sign: that is looked for.
+        camera: that took it, for pictures of this size.
+        rig: the markers about the sign; none are looked for without it.
+        points: where a person has clicked the sign's four points (:func:`grip_points_mm`); these count first.
+
+    Raises:
+        PhysadvError: it is not found; the sentence says what was looked for.
+    """
+    seen = find_markers(pixels) if rig is not None else Seen({})
+    if points is not None:
+        found = _by_points(points, sign, camera)
+    elif rig is not None:
+        found = _by_markers(seen, rig, sign, camera)
+    else:
+        raise PhysadvError("no marker was looked for and no points are given; give --rig or --corners")
+    size = float(np.ptp(found.outline_px, axis=0).max())
+    if size < _SMALL_PX:
+        raise PhysadvError(f"the sign is {size:.0f} px large; at least {_SMALL_PX:.0f} px are needed")
+    height, width = pixels.shape[:2]
+    if found.outline_px.min() < 0 or (found.outline_px > [width, height]).any():
+        found = replace(found, flags=(*found.flags, "the sign is cut off by the picture's edge"))
+    return found, seen
+
+
+def _by_points(points: Matrix, sign: Sign, camera: Camera) -> Found:
+    grips = grip_points_mm(sign)
+    pose = solve_pose(grips, points, camera, point_sd_px=_CLICK_SD_PX)
+    size = float(np.ptp(points, axis=0).max())
+    if pose.error_px > _WRONG_SHARE * size:
+        raise PhysadvError(
+            f"the four points fit the sign only within {pose.error_px:.0f} px; are they in its order, clockwise?"
+        )
+    confidence = float(np.clip(1.0 - pose.error_px / (_WRONG_SHARE * size), 0.0, 1.0))
+    return Found(pose, "corners", round(confidence, 3), outline_px(sign, pose, camera))
+
+
+def _by_markers(seen: Seen, rig: Rig, sign: Sign, camera: Camera) -> Found:
+    pose = pose_from_markers(seen, rig, camera)
+    if pose is None:
+        raise PhysadvError("none of the rig's markers is seen")
+    count = sum(marker.id in seen.corners for marker in rig.markers)
+    flags = []
+    scale = marker_scale(seen, rig)
+    if scale is not None and abs(scale - 1.0) > _SCALE_SLACK:
+        flags.append(f"the markers look as if printed at {scale:.0%}; measure the sheet's 100 mm bar and give --bar-mm")
+    if count == 1:
+        flags.append("only one marker is seen; the pose is rough")
+    confidence = min(1.0, 0.6 + 0.2 * (count - 1)) * float(np.clip(1.5 - 0.5 * pose.error_px / _GOOD_PX, 0.1, 1.0))
+    return Found(pose, "markers", round(confidence, 3), outline_px(sign, pose, camera), tuple(flags))
+
+
+def outline_px(sign: Sign, pose: Pose, camera: Camera) -> Matrix:
+    """The outline in the photograph ``[n, 2]``."""
+    import cv2
+
+    outline = np.array(sign.outline_mm, np.float64)
+    flat = np.concatenate([outline, np.ones((len(outline), 1))], axis=1) @ pose.homography.T
+    rays = np.concatenate([flat[:, :2] / flat[:, 2:], np.ones((len(flat), 1))], axis=1) @ np.linalg.inv(camera.matrix).T
+    seen, _ = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), camera.matrix, camera.coefficients)
+    return np.asarray(seen.reshape(-1, 2), np.float64)

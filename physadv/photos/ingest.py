@@ -1,0 +1,287 @@
+"""From a folder of photographs to a session: find the sign in each, its pose and light; nothing stops the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from physadv.core.errors import PhysadvError
+from physadv.core.files import atomic_path, read_json, sha256, write_json
+from physadv.core.images import write_png
+from physadv.patches import find_bundle, load_patch, package_versions
+from physadv.photos.camera import Camera, camera_from_focal, load_camera
+from physadv.photos.finding import Found, find_sign
+from physadv.photos.light import estimate_light
+from physadv.photos.markers import Seen, printed_rig, read_chart
+from physadv.photos.overlays import write_index, write_overlay
+from physadv.photos.reading import Photo, Refusal, list_files, read_file
+from physadv.photos.rig import Rig, load_rig
+from physadv.photos.session import (
+    CROPS,
+    OVERLAYS,
+    Row,
+    Session,
+    Subject,
+    open_session,
+    row_json,
+    write_given_up,
+    write_table,
+)
+from physadv.photos.sidecar import read_sidecar
+from physadv.signs import Sign, load_sign
+
+Matrix: TypeAlias = npt.NDArray[np.float64]
+Listener: TypeAlias = Callable[[str, int, int], None]
+
+_ROOM = 0.5
+"""Around the sign's box in a crop, as a share of it."""
+_CROP_PX = 1024
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a folder of photographs: how many rows, and what was given up and why."""
+
+    found: int
+    given_up: tuple[tuple[str, str], ...]
+    flagged: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Reader:
+    """What a photograph is read with."""
+
+    session: Session
+    sign: Sign
+    rig: Rig | None
+    camera: Camera | None
+    points: dict[str, Matrix]
+    out: Path
+
+    def read(self, photo: Photo) -> Row:
+        """Its row, with crop and overlay written.
+
+        Raises:
+            PhysadvError: the sign is not found.
+        """
+        height, width = photo.pixels.shape[:2]
+        camera = (
+            self.camera.sized(width, height) if self.camera else camera_from_focal(width, height, photo.equivalent_mm)
+        )
+        found, seen = find_sign(photo.pixels, self.sign, camera, rig=self.rig, points=self.points.get(photo.name))
+        subject, patch = subject_of(photo.name, self.session.patch)
+        stem = hashlib.sha256(photo.name.encode()).hexdigest()[:12]
+        crop, box = self._crop(photo, found)
+        row = self._row(photo, camera, found, seen, subject, patch, f"{CROPS}/{stem}.png", box)
+        (self.out / CROPS).mkdir(exist_ok=True)
+        with atomic_path(self.out / row.crop) as temporary:
+            write_png(temporary, crop)
+        write_overlay(self.out / OVERLAYS / f"{stem}.jpg", photo.pixels, found, row)
+        return row
+
+    def _crop(self, photo: Photo, found: Found) -> tuple[npt.NDArray[np.uint8], Matrix]:
+        """The sign with room around it, and its box in it (left, top, width, height)."""
+        import cv2
+
+        height, width = photo.pixels.shape[:2]
+        low, high = found.outline_px.min(0), found.outline_px.max(0)
+        room = _ROOM * (high - low)
+        left, top = np.floor(np.maximum(low - room, 0)).astype(int)
+        right, bottom = np.ceil(np.minimum(high + room, [width, height])).astype(int)
+        if right - left < 2 or bottom - top < 2:
+            raise PhysadvError("the sign lies outside of the picture")
+        crop = np.ascontiguousarray(photo.pixels[top:bottom, left:right])
+        scale = min(1.0, _CROP_PX / max(crop.shape[:2]))
+        if scale < 1.0:
+            size = (round(crop.shape[1] * scale), round(crop.shape[0] * scale))
+            crop = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
+        box = np.concatenate([low - [left, top] + 0.5, high - low]) * scale
+        return crop.astype(np.uint8), box
+
+    def _row(
+        self,
+        photo: Photo,
+        camera: Camera,
+        found: Found,
+        seen: Seen,
+        subject: Subject,
+        patch: str,
+        crop: str,
+        box: Matrix,
+    ) -> Row:
+        pose = found.pose
+        light = estimate_light(photo.pixels, pose.homography, self.sign, photo.ev100)
+        chart = read_chart(photo.pixels, seen, self.rig.chart) if self.rig and self.rig.chart else None
+        flags = list(found.flags)
+        if camera.source == "assumed":
+            flags.append("no focal length is known; distance and angles are rough")
+        cosine = np.cos(np.radians(pose.yaw_deg)) * np.cos(np.radians(pose.pitch_deg))
+        return Row(
+            file=photo.name,
+            sha256=photo.sha256,
+            taken=photo.taken,
+            camera=photo.camera,
+            subject=subject,
+            patch=patch,
+            how=found.how,
+            confidence=found.confidence,
+            width_px=photo.pixels.shape[1],
+            height_px=photo.pixels.shape[0],
+            sign_px=float(np.ptp(found.outline_px, axis=0).max()),
+            distance_m=pose.distance_m,
+            distance_sd_m=pose.distance_sd_m,
+            yaw_deg=pose.yaw_deg,
+            yaw_sd_deg=pose.yaw_sd_deg,
+            pitch_deg=pose.pitch_deg,
+            pitch_sd_deg=pose.pitch_sd_deg,
+            roll_deg=pose.roll_deg,
+            roll_sd_deg=pose.roll_sd_deg,
+            angle_deg=float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))),
+            error_px=pose.error_px,
+            focal_px=(camera.fx_px + camera.fy_px) / 2.0,
+            focal_source=camera.source,
+            homography=tuple(float(value) for value in pose.homography.reshape(-1)),
+            exposure_ev=light.exposure_ev,
+            temperature_k=light.temperature_k,
+            illuminance_lux=light.illuminance_lux,
+            ev100=np.nan if photo.ev100 is None else photo.ev100,
+            crop=crop,
+            box_left=float(box[0]),
+            box_top=float(box[1]),
+            box_width=float(box[2]),
+            box_height=float(box[3]),
+            chart=None if chart is None else tuple((float(r), float(g), float(b)) for r, g, b in chart.colours),
+            flags=tuple(flags),
+        )
+
+
+def subject_of(name: str, patch: str | None) -> tuple[Subject, str]:
+    """What a photograph shows, by the folder that it lies in: ``clean``, ``grey``, ``random``, or a patch.
+
+    Photographs in no folder of these names show the patch of ``--patch``; without one, the clean sign.
+    """
+    folders = PurePosixPath(name).parts[:-1]
+    controls = {"clean", "grey", "gray", "random"}
+    control = next((part.lower() for part in reversed(folders) if part.lower() in controls), None)
+    others = [part for part in folders if part.lower() not in controls]
+    named = patch or (others[-1] if others else "")
+    subject = {"gray": "grey"}.get(control or "", control) or ("patch" if named else "clean")
+    found: Subject = next(kind for kind in get_args(Subject) if kind == subject)
+    return found, named
+
+
+def ingest(
+    photographs: Path,
+    out: Path,
+    *,
+    sign: str = "us/stop",
+    patch: str | Path | None = None,
+    rig: Path | None = None,
+    camera: Path | None = None,
+    corners: Path | None = None,
+    bar_mm: float | None = None,
+    every: int = 15,
+    listener: Listener | None = None,
+) -> Outcome:
+    """Reads photographs into a session; a stopped run, started again with the same options, goes on.
+
+    Args:
+        photographs: folder; what lies in subfolders ``clean``, ``grey`` and ``random`` shows the controls.
+        out: folder of the session: ``photos.parquet``, ``given_up.csv``, ``overlays/``, ``crops/``, ``session.json``.
+        sign: that they show.
+        patch: on it; a bundle.
+        rig: file of the markers about it.
+        camera: file of its calibration; EXIF's focal length otherwise.
+        corners: sidecar with points that a person has clicked.
+        bar_mm: what the printed sheet's 100 mm bar measures.
+        every: of a video, every n-th frame.
+        listener: told of progress.
+
+    Raises:
+        PhysadvError: an option is wrong. A photograph that cannot be used is given up, and the others are read.
+    """
+    shown = load_sign(sign)
+    named = None
+    if patch is not None:
+        bundle = load_patch(patch)
+        if bundle.sign.name != shown.name:
+            raise PhysadvError(f"--patch {patch}: is for sign {bundle.sign.name}, not for {shown.name}; give --sign")
+        named = find_bundle(patch).resolve().name
+    if rig is None and corners is None:
+        raise PhysadvError("nothing says where the sign is; give --rig (markers) or --corners (points in a CSV file)")
+    layout = load_rig(rig) if rig else None
+    if layout and (layout.sign, layout.sign_width_mm) != (shown.name, shown.width_mm):
+        raise PhysadvError(f"{rig}: is the rig of sign {layout.sign}, not of {shown.name}")
+    if layout and bar_mm is not None:
+        layout = printed_rig(layout, bar_mm)
+    points = read_sidecar(corners) if corners else {}
+    files = list_files(photographs)
+    _check_names(corners, points, files, photographs)
+    session = Session(
+        sign=shown.name,
+        patch=named,
+        photographs=str(photographs.resolve()),
+        rig=layout,
+        bar_mm=bar_mm,
+        every=every,
+        corners_sha256=sha256(corners) if corners else None,
+        camera_sha256=sha256(camera) if camera else None,
+        versions=package_versions(),
+    )
+    lens = load_camera(camera) if camera else None
+    place = open_session(out, session)
+    reader = _Reader(session, shown, layout, lens, points, out)
+    done: list[tuple[Row | None, str, str]] = []
+    for number, path in enumerate(files):
+        done += _file(reader, path, photographs, place, every)
+        if listener:
+            listener("photographs", number + 1, len(files))
+    rows = [row for row, _, _ in done if row is not None]
+    refused = [(name, why) for row, name, why in done if row is None]
+    write_given_up(out, refused)
+    write_index(out, rows, refused, shown)
+    write_table(out, rows)
+    shutil.rmtree(place, ignore_errors=True)
+    return Outcome(len(rows), tuple(refused), sum(bool(row.flags) for row in rows))
+
+
+def _check_names(corners: Path | None, points: dict[str, Matrix], files: list[Path], folder: Path) -> None:
+    names = {path.relative_to(folder).as_posix() for path in files}
+    unknown = sorted(name for name in points if name.split("#")[0] not in names)
+    if unknown:
+        raise PhysadvError(f"{corners}: names {unknown[0]!r}, which is no file in {folder}")
+
+
+def _file(reader: _Reader, path: Path, folder: Path, place: Path, every: int) -> list[tuple[Row | None, str, str]]:
+    """Rows and refusals of a file, kept on disk once they are known."""
+    stat = path.stat()
+    key = hashlib.sha256(f"{path.relative_to(folder)}/{stat.st_size}/{stat.st_mtime_ns}".encode()).hexdigest()[:24]
+    kept = place / f"{key}.json"
+    if not kept.exists():
+        write_json(kept, [_echo(*found) for found in _read(reader, path, folder, every)])
+    return [
+        (None if entry["row"] is None else Row.model_validate(entry["row"]), entry["name"], entry["why"])
+        for entry in read_json(kept)
+    ]
+
+
+def _echo(row: Row | None, name: str, why: str) -> dict[str, object]:
+    return {"row": None if row is None else row_json(row), "name": name, "why": why}
+
+
+def _read(reader: _Reader, path: Path, folder: Path, every: int) -> Iterator[tuple[Row | None, str, str]]:
+    for found in read_file(path, folder, every=every):
+        if isinstance(found, Refusal):
+            yield None, found.name, found.why
+            continue
+        try:
+            yield reader.read(found), found.name, ""
+        except PhysadvError as error:
+            yield None, found.name, str(error)

@@ -1,0 +1,300 @@
+"""From photographs to a session and a calibration, as a user goes: files, mistakes, resumption."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from photo_kit import chart_sheet, photograph, sign_board
+from PIL import Image
+
+from physadv import cli
+from physadv.core.errors import PhysadvError
+from physadv.photos import ingest as module
+from physadv.photos.camera import Camera, camera_from_focal, save_camera
+from physadv.photos.ingest import ingest, subject_of
+from physadv.photos.pose import describe
+from physadv.photos.rig import Rig, default_rig, save_rig
+from physadv.photos.session import load_session, read_crop
+from physadv.photos.sidecar import COLUMNS, grip_points_mm, read_sidecar
+from physadv.signs import load_sign, sign_names
+
+PHONE = Camera(width_px=1200, height_px=900, fx_px=1000.0, fy_px=1000.0, cx_px=603.0, cy_px=448.0)
+POSES = ((1.2, 0.0, 0.0), (2.0, 35.0, -6.0), (3.0, -20.0, 4.0))
+
+
+def printer(sent: np.ndarray) -> np.ndarray:
+    """What the chart's colours look like on paper under a neutral light, sRGB-encoded."""
+    return np.clip(0.08 + 0.8 * (0.75 * sent + 0.25 * sent.mean(1, keepdims=True)) ** 1.15, 0, 1)
+
+
+def pasted(photo: np.ndarray, rig: Rig, number: int) -> np.ndarray:
+    """The photograph with another one of the chart in its corner, as if it hung beside the sign."""
+    assert rig.chart is not None
+    flat, centre = chart_sheet(rig.chart, printer(np.array(rig.chart.colours)), printer(np.ones((1, 3)))[0])
+    lens = Camera(width_px=420, height_px=420, fx_px=600.0, fy_px=600.0, cx_px=209.5, cy_px=209.5)
+    turn = np.radians([3.0 * number, -4.0, 1.0])
+    shown = photograph(flat, centre, 8.0, lens, turn, np.array([0.0, 0.0, 420.0]), noise=0.004, seed=number)
+    joined = photo.copy()
+    joined[-420:, :420] = shown * (0.95 - 0.1 * number)
+    return joined
+
+
+@pytest.fixture(scope="module")
+def shoot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three photographs of a board, its rig and camera beside it, and the poses."""
+    folder = tmp_path_factory.mktemp("shoot")
+    rig = default_rig(load_sign("us/stop"))
+    save_rig(rig, folder / "rig.json")
+    save_camera(PHONE, folder / "camera.json")
+    flat, centre = sign_board(rig)
+    (folder / "photos" / "clean").mkdir(parents=True)
+    truth = {}
+    for number, (distance, yaw, pitch) in enumerate(POSES):
+        turn, shift = np.radians([pitch, yaw, 2.0]), np.array([150.0, -80.0, distance * 1000.0])
+        photo = pasted(photograph(flat, centre, 2.0, PHONE, turn, shift, seed=number), rig, number)
+        exif = Image.Exif()
+        ifd = exif.get_ifd(0x8769)
+        ifd[0x9003], ifd[0x829A], ifd[0x829D], ifd[0x8827] = "2026:05:04 10:00:00", 0.005, 2.0, 100
+        ifd[0xA405] = 36
+        Image.fromarray(photo).save(folder / "photos" / "clean" / f"{number}.jpg", quality=96, exif=exif)
+        truth[f"clean/{number}.jpg"] = describe(np.concatenate([turn, shift])).tolist()
+    (folder / "truth.json").write_text(json.dumps(truth))
+    return folder
+
+
+def test_a_session_holds_poses_light_and_crops(shoot: Path, tmp_path: Path) -> None:
+    made = ingest(shoot / "photos", tmp_path / "out", rig=shoot / "rig.json", camera=shoot / "camera.json")
+    assert (made.found, made.given_up) == (3, ())
+    session, rows = load_session(tmp_path / "out")
+    assert session.sign == "us/stop"
+    truth = json.loads((shoot / "truth.json").read_text())
+    for row in rows:
+        distance, yaw, pitch, roll = truth[row.file]
+        assert row.distance_m == pytest.approx(distance, rel=0.01)
+        np.testing.assert_allclose([row.yaw_deg, row.pitch_deg, row.roll_deg], [yaw, pitch, roll], atol=1.0)
+        assert (row.how, row.subject, row.taken[:10]) == ("markers", "clean", "2026-05-04")
+        assert row.confidence > 0.9
+        assert row.ev100 == pytest.approx(np.log2(4 / 0.005))
+        assert abs(row.exposure_ev) < 0.5
+        assert 5000 < row.temperature_k < 8500
+        crop = read_crop(tmp_path / "out", row)
+        left, top = round(row.box_left), round(row.box_top)
+        face = crop[top : top + round(row.box_height), left : left + round(row.box_width)]
+        red = (face[..., 0] > 120) & (face[..., 1] < 80)
+        assert red.mean() > 0.35
+        assert (tmp_path / "out" / "overlays" / (Path(row.crop).stem + ".jpg")).exists()
+    page = (tmp_path / "out" / "overlays" / "index.html").read_text()
+    assert page.count("<figure") == 3
+    assert not (tmp_path / "out" / "rows").exists()
+
+
+def test_from_the_command_line_to_a_calibration(
+    shoot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*words: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["physadv", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    out = tmp_path / "out"
+    assert run("photos", "ingest", shoot / "photos", "--rig", shoot / "rig.json", "--out", out) == 0
+    assert "the sign in 3 photographs" in capsys.readouterr().out
+    assert run("calibrate", out, "--name", "office laser", "--out", tmp_path / "press.json") == 0
+    assert "DE2000" in capsys.readouterr().out
+    made = json.loads((tmp_path / "press.json").read_text())
+    errors = made["measured"]["delta_e_2000"]
+    assert errors["held_out"]["mean"] < 3.0 < errors["held_out_before"]["mean"]
+    assert made["name"] == "office laser"
+    assert run("calibrate", shoot, "--out", tmp_path / "none.json") == 2
+    assert "no session" in capsys.readouterr().err
+    assert not (tmp_path / "none.json").exists()
+
+
+def test_exif_gives_the_focal_length_and_its_doubt(shoot: Path, tmp_path: Path) -> None:
+    ingest(shoot / "photos", tmp_path / "out", rig=shoot / "rig.json")
+    _, rows = load_session(tmp_path / "out")
+    focal = camera_from_focal(1200, 900, 36.0).fx_px
+    for row in rows:
+        assert (row.focal_source, row.focal_px) == ("exif", pytest.approx(focal))
+        assert row.distance_sd_m >= 0.03 * row.distance_m
+
+
+def bad_files(folder: Path) -> None:
+    whole = (folder / "clean" / "0.jpg").read_bytes()
+    (folder / "truncated.jpg").write_bytes(whole[: len(whole) // 3])
+    (folder / "text.jpg").write_text("not a picture")
+    Image.fromarray(np.full((400, 600, 3), 90, np.uint8)).save(folder / "nothing.png")
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "tiny.png")
+    Image.new("L", (15_000, 12_000)).save(folder / "bomb.png")
+    (folder / "broken.mp4").write_bytes(b"\0" * 4000)
+
+
+def test_what_cannot_be_used_is_named_and_the_rest_goes_on(shoot: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    (folder / "clean").mkdir(parents=True)
+    (folder / "clean" / "0.jpg").write_bytes((shoot / "photos" / "clean" / "0.jpg").read_bytes())
+    bad_files(folder)
+    made = ingest(folder, tmp_path / "out", rig=shoot / "rig.json")
+    assert made.found == 1
+    with (tmp_path / "out" / "given_up.csv").open(newline="") as file:
+        given_up = {row["file"]: row["why"] for row in csv.DictReader(file)}
+    expected = {
+        "truncated.jpg": "not a readable picture",
+        "text.jpg": "not a readable picture",
+        "nothing.png": "none of the rig's markers",
+        "tiny.png": "too small",
+        "bomb.png": "more than the limit",
+        "broken.mp4": "not a readable video",
+    }
+    assert set(given_up) == set(expected)
+    for name, words in expected.items():
+        assert words in given_up[name]
+
+
+def test_a_photograph_on_its_side_is_turned_as_exif_says(shoot: Path, tmp_path: Path) -> None:
+    photo = Image.open(shoot / "photos" / "clean" / "1.jpg")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    photo.rotate(90, expand=True).save(folder / "turned.jpg", quality=96, exif=exif)
+    ingest(folder, tmp_path / "out", rig=shoot / "rig.json", camera=shoot / "camera.json")
+    _, (row,) = load_session(tmp_path / "out")
+    truth = json.loads((shoot / "truth.json").read_text())["clean/1.jpg"]
+    assert row.distance_m == pytest.approx(truth[0], rel=0.01)
+    assert row.roll_deg == pytest.approx(truth[3], abs=1.0)
+
+
+def test_a_video_gives_every_nth_frame(shoot: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    frame = cv2.imread(str(shoot / "photos" / "clean" / "0.jpg"))
+    writer = cv2.VideoWriter(str(folder / "walk.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (1200, 900))
+    for _ in range(7):
+        writer.write(frame)
+    writer.release()
+    made = ingest(folder, tmp_path / "out", rig=shoot / "rig.json", every=3)
+    _, rows = load_session(tmp_path / "out")
+    assert made.found == 3
+    assert [row.file for row in rows] == ["walk.avi#0", "walk.avi#3", "walk.avi#6"]
+
+
+def test_a_stopped_session_goes_on_where_it_was(shoot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    whole = module.read_file
+
+    def counted(path: Path, *args: object, **options: object) -> object:
+        if len(read) == 2:
+            raise KeyboardInterrupt
+        read.append(path.name)
+        return whole(path, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "read_file", counted)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(shoot / "photos", tmp_path / "out", rig=shoot / "rig.json")
+    with pytest.raises(PhysadvError, match="not all read"):
+        load_session(tmp_path / "out")
+    with pytest.raises(PhysadvError, match="other options"):
+        ingest(shoot / "photos", tmp_path / "out", rig=shoot / "rig.json", bar_mm=99.0)
+    read.clear()
+    assert ingest(shoot / "photos", tmp_path / "out", rig=shoot / "rig.json").found == 3
+    assert read == ["2.jpg"]
+
+
+def clicked(shoot: Path, name: str) -> np.ndarray:
+    distance, yaw, pitch = POSES[int(name[0])]
+    grips = np.concatenate([grip_points_mm(load_sign("us/stop")), np.zeros((4, 1))], 1)
+    turn, shift = np.radians([pitch, yaw, 2.0]), np.array([150.0, -80.0, distance * 1000.0])
+    return cv2.projectPoints(grips, turn, shift, PHONE.matrix, PHONE.coefficients)[0].reshape(-1, 2)
+
+
+def test_points_that_a_person_clicks_do_for_markers(shoot: Path, tmp_path: Path) -> None:
+    lines = [",".join(COLUMNS)]
+    for number in range(3):
+        points = clicked(shoot, f"{number}") + np.random.default_rng(number).normal(0, 1.0, (4, 2))
+        lines.append(",".join([f"clean/{number}.jpg", *(f"{value:.1f}" for value in points.reshape(-1))]))
+    (tmp_path / "points.csv").write_text("\n".join(lines))
+    ingest(shoot / "photos", tmp_path / "out", corners=tmp_path / "points.csv", camera=shoot / "camera.json")
+    truth = json.loads((shoot / "truth.json").read_text())
+    for row in load_session(tmp_path / "out")[1]:
+        assert row.how == "corners"
+        assert row.distance_m == pytest.approx(truth[row.file][0], rel=0.03)
+        assert row.yaw_deg == pytest.approx(truth[row.file][1], abs=5.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("file,x,y\n", "its columns are file, x, y; they should be file,x1"),
+        (",".join(COLUMNS) + "\na.jpg,1,2,3\n", "line 2"),
+        (",".join(COLUMNS) + "\na.jpg,1,2,3,4,5,6,7,one\n", "line 2"),
+        (",".join(COLUMNS) + "\na.jpg,1,2,3,4,5,6,7,8\na.jpg,1,2,3,4,5,6,7,8\n", "twice"),
+        ("", "none"),
+    ],
+)
+def test_a_wrong_sidecar_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "points.csv").write_text(text)
+    with pytest.raises(PhysadvError, match=words.replace("(", r"\(")):
+        read_sidecar(tmp_path / "points.csv")
+
+
+@pytest.mark.parametrize("name", sign_names())
+def test_the_four_points_lie_on_the_outline_and_fix_a_pose(name: str) -> None:
+    sign = load_sign(name)
+    grips = grip_points_mm(sign)
+    spread = np.linalg.svd(grips - grips.mean(0), compute_uv=False)
+    assert spread[1] > 0.2 * spread[0]
+    around = grips - grips.mean(0)
+    turns = np.diff(np.unwrap(np.arctan2(around[:, 1], around[:, 0])))
+    assert (turns > 0).all()
+    outline = np.array(sign.outline_mm, np.float32)
+    for x, y in grips:
+        assert abs(cv2.pointPolygonTest(outline, (float(x), float(y)), True)) < 0.06 * sign.extent_mm
+
+
+def mistakes(shoot: Path, tmp_path: Path) -> list[tuple[dict[str, object], str]]:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("")
+    (tmp_path / "points.csv").write_text(",".join(COLUMNS) + "\nother.jpg,1,2,3,4,5,6,7,8\n")
+    return [
+        ({"photographs": tmp_path / "nowhere"}, "no such folder"),
+        ({"rig": None}, "give --rig"),
+        ({"sign": "de/stop"}, "is the rig of sign us/stop"),
+        ({"bar_mm": 70.0}, "without fitting to the page"),
+        ({"out": tmp_path / "full"}, "no session"),
+        ({"corners": tmp_path / "points.csv"}, "no file in"),
+        ({"sign": "de/stop", "patch": "nothing"}, "no patch there"),
+    ]
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_mistakes_are_one_sentence_and_leave_nothing(shoot: Path, tmp_path: Path, number: int) -> None:
+    change, words = mistakes(shoot, tmp_path)[number]
+    options: dict[str, object] = {"photographs": shoot / "photos", "out": tmp_path / "out", "rig": shoot / "rig.json"}
+    asked: Callable[..., object] = ingest
+    with pytest.raises(PhysadvError, match=words):
+        asked(**{**options, **change})
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "patch", "expected"),
+    [
+        ("a.jpg", None, ("clean", "")),
+        ("a.jpg", "bars", ("patch", "bars")),
+        ("grey/a.jpg", "bars", ("grey", "bars")),
+        ("bars/Random/a.jpg", None, ("random", "bars")),
+        ("bars/a.jpg", None, ("patch", "bars")),
+        ("gray/a.jpg", None, ("grey", "")),
+    ],
+)
+def test_what_a_photograph_shows_is_its_folders_name(name: str, patch: str | None, expected: tuple[str, str]) -> None:
+    assert subject_of(name, patch) == expected
