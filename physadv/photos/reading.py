@@ -87,7 +87,7 @@ def read_file(path: Path, folder: Path, *, every: int = 15) -> Iterator[Photo | 
         else:
             yield _photograph(path, name)
     except PhysadvError as error:
-        yield Refusal(name, str(error))
+        yield Refusal(name, str(error).removeprefix(f"{path}: "))
 
 
 def _photograph(path: Path, name: str) -> Photo:
@@ -148,12 +148,12 @@ def _frames(path: Path, name: str, every: int) -> Iterator[Photo | Refusal]:
                     pixels = np.ascontiguousarray(frame[..., ::-1])
                     yield Photo(name=f"{name}#{number}", pixels=pixels, sha256=digest)
                 else:
-                    yield Refusal(f"{name}#{number}", f"{path}: frame {number} cannot be decoded")
+                    yield Refusal(f"{name}#{number}", "the frame cannot be decoded")
             number += 1
         if not read:
             raise PhysadvError(f"{path}: none of its frames can be decoded")
         if total > 0 and number < 0.9 * total:
-            yield Refusal(f"{name}#{number}", f"{path}: breaks off after {number} of {total} frames")
+            yield Refusal(f"{name}#{number}", f"the video breaks off after {number} of {total} frames")
     finally:
         video.release()
 

@@ -21,9 +21,9 @@ _ROUND = 0.02
 def grip_points_mm(sign: Sign) -> Matrix:
     """The four points of an outline that a person clicks, ``[4, 2]`` in mm, clockwise.
 
-    Of a disc and a diamond its top, right, bottom and left; of other signs the left and right ends of the top edge, then the right
-    and left ends of the bottom edge; where an edge is a point, as a triangle's, that point and the middle of the other
-    edge.
+    Of a disc and a diamond its top, right, bottom and left; of other signs the left and right ends of the top edge,
+    then the right and left ends of the bottom edge; where an edge is a point, as a triangle's, that point, and the ends
+    of the other edge with its middle between them.
     """
     outline = np.array(sign.outline_mm, np.float64)
     radius = np.linalg.norm(outline, axis=1)
