@@ -127,7 +127,8 @@ def design(
 
 @app.command()
 def evaluate(
-    patches: Annotated[list[Path], typer.Argument(help="Folders of patches.")],
+    patches: Annotated[list[Path] | None, typer.Argument(help="Folders of patches.")] = None,
+    *,
     out: Annotated[Path, typer.Option(help="Folder of the results.")],
     victim: Annotated[list[str], typer.Option(help="A victim's name or card; may be repeated.")],
     defense: DefenseOption = None,
@@ -141,11 +142,25 @@ def evaluate(
     ] = None,
     true_class: Annotated[str | None, typer.Option(help="The sign's class in the victim's words.")] = None,
     calibration: CalibrationOption = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(help="Score photographs instead: a session of physadv photos ingest, beside their simulation."),
+    ] = None,
     device: DeviceOption = "cpu",
     batch: Annotated[int, typer.Option(help="Frames rendered at once.")] = 64,
 ) -> None:
     """Score patches and their controls on frames that no design has seen, and write the report."""
+    if photos is not None:
+        given = {"--battery": battery, "--frames": frames, "--max-asr": max_asr}
+        unused = [name for name, value in given.items() if value is not None]
+        if unused:
+            raise PhysadvError(f"{unused[0]}: has no meaning with --photos, which scores each photograph once")
+        photo_commands.evaluate_photos(photos, patches or [], _behind(victim, defense), out, true_class, calibration)
+        return
     from physadv.evaluation import evaluate
+
+    if not patches:
+        raise PhysadvError("no patch to evaluate; name at least one folder, or give --photos")
 
     summary = evaluate(
         patches,

@@ -96,3 +96,25 @@ def calibrate(
         f"{made.measured['patches']} patches in {made.measured['photographs']} photographs"
     )
     typer.echo(f"next: physadv design --calibration {out} --out my-patch")
+
+
+def evaluate_photos(
+    session: Path, patches: list[Path], victims: list[str], out: Path, true_class: str | None, calibration: Path | None
+) -> None:
+    """Scores a session's photographs and writes the report."""
+    from physadv.evaluation.on_photographs import evaluate_photographs
+    from physadv.progress import counted_progress
+    from physadv.reports.photographs import headline, write_photograph_report
+
+    with counted_progress() as listener:
+        summary = evaluate_photographs(
+            session,
+            victims,
+            out,
+            patches=patches,
+            true_class=true_class,
+            calibration=calibration,
+            listener=listener,
+        )
+    typer.echo(headline(summary))
+    typer.echo(f"report: {write_photograph_report(summary, out)}")

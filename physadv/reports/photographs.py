@@ -1,0 +1,82 @@
+"""The report of a session of photographs as one self-contained HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from markupsafe import Markup
+
+from physadv.core.files import write_text
+from physadv.evaluation.agreement import Estimate
+from physadv.evaluation.on_photographs import Group, PhotographSummary, Shown
+from physadv.reports import words
+from physadv.reports.page import FILE_NAME, environment, template_text
+from physadv.reports.pictures import data_url
+
+PICTURE_PX = 200
+MOST_PICTURES = 24
+
+
+def write_photograph_report(summary: PhotographSummary, folder: Path) -> Path:
+    """Writes ``report.html`` into ``folder``; pictures come from the session.
+
+    Raises:
+        PhysadvError: a picture is missing, or the file cannot be written.
+    """
+    session = Path(summary.session)
+    shown = chosen(summary)
+    html = (
+        environment()
+        .get_template("photographs.html.j2")
+        .render(
+            style=Markup(template_text("report.css")),
+            summary=summary,
+            headline=headline(summary),
+            title_of=title_of,
+            estimate=estimate,
+            pictures=[(one, data_url(session, one.crop, side_px=PICTURE_PX)) for one in shown],
+            total=len(summary.shown),
+            details={"shown", "groups", "agreement"},
+        )
+    )
+    path = folder / FILE_NAME
+    write_text(path, html)
+    return path
+
+
+def chosen(summary: PhotographSummary) -> list[Shown]:
+    """Photographs to show: where photograph and simulation differ most, then the others, evenly over the groups."""
+
+    def surprise(one: Shown) -> float:
+        return 0.0 if one.simulated is None else abs(one.simulated - one.misread)
+
+    by_group: dict[tuple[str, str, str], list[Shown]] = {}
+    for one in sorted(summary.shown, key=lambda one: (-surprise(one), one.file)):
+        by_group.setdefault((one.victim, one.patch, one.subject), []).append(one)
+    turns = [group[k] for k in range(MOST_PICTURES) for group in by_group.values() if k < len(group)]
+    return turns[:MOST_PICTURES]
+
+
+def title_of(group: Group | Shown) -> str:
+    """What was photographed: ``clean sign``, ``bars``, ``bars (grey)``."""
+    if group.subject == "clean":
+        return "clean sign"
+    return group.patch or "patch" if group.subject == "patch" else f"{group.patch or 'patch'} ({group.subject})"
+
+
+def estimate(value: Estimate) -> str:
+    """A number with its interval."""
+    if value.value is None:
+        return "too few to say"
+    spread = "" if value.low is None else f" ({value.low:.2f} to {value.high:.2f})"
+    return f"{value.value:.2f}{spread}"
+
+
+def headline(summary: PhotographSummary) -> str:
+    """The one sentence."""
+    patched = [group for group in summary.groups if group.subject == "patch"] or list(summary.groups)
+    worst = max(patched, key=lambda group: group.parts[0].misread.value or 0.0)
+    misread = worst.parts[0].misread
+    foretold = worst.parts[0].simulated
+    tail = "" if foretold is None else f"; the simulation foretold {words.percent(foretold)}"
+    return f"{worst.victim} misreads {misread.hits} of {misread.n} photographs of {title_of(worst)}{tail}"

@@ -1,0 +1,187 @@
+"""Scoring photographs, beside the simulation of their conditions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from photo_kit import photograph, sign_board
+from PIL import Image
+from scipy import stats
+
+from physadv import cli
+from physadv.core.errors import PhysadvError
+from physadv.evaluation.agreement import agreement
+from physadv.evaluation.on_photographs import (
+    PHOTOGRAPHS,
+    SIMULATED,
+    evaluate_photographs,
+    simulated_conditions,
+    victim_view,
+)
+from physadv.evaluation.outcomes import check_version
+from physadv.photos.camera import Camera, save_camera
+from physadv.photos.ingest import ingest
+from physadv.photos.rig import default_rig, save_rig
+from physadv.photos.session import load_session, read_crop
+from physadv.reports.photographs import write_photograph_report
+from physadv.scenes import PaintedSign, load_scene
+from physadv.signs import load_sign
+from physadv.victims import Victim, load_victim
+
+PHONE = Camera(width_px=1000, height_px=750, fx_px=850.0, fy_px=850.0, cx_px=499.5, cy_px=374.5)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six photographs of the clean stop sign, three of them of one that is covered in grey, as a patch."""
+    folder = tmp_path_factory.mktemp("session")
+    rig = default_rig(load_sign("us/stop"), chart=False)
+    save_rig(rig, folder / "rig.json")
+    save_camera(PHONE, folder / "camera.json")
+    flat, centre = sign_board(rig)
+    covered = flat.copy()
+    middle = slice(int(centre[0]) - 620, int(centre[0]) + 620)
+    covered[int(centre[1]) - 300 : int(centre[1]) + 300, middle] = 0.45
+    for name, picture in (("clean", flat), ("slab", covered)):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number, (distance, yaw) in enumerate(((1.3, 0.0), (2.2, 30.0), (3.0, -15.0))):
+            photo = photograph(
+                picture, centre, 2.0, PHONE, np.radians([0, yaw, 1.0]), np.array([0, 0, distance * 1000])
+            )
+            Image.fromarray(photo).save(folder / "photos" / name / f"{number}.png")
+    ingest(folder / "photos", folder / "read", rig=folder / "rig.json", camera=folder / "camera.json")
+    return folder / "read"
+
+
+class Redness(Victim):
+    """Reads a stop sign where the middle of the picture is red."""
+
+    def __init__(self) -> None:
+        super().__init__(name="redness", classes=("stop", "other"), input_size=(32, 32), differentiable=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        middle = images[:, :, 10:22, 6:26].mean((2, 3))
+        red = middle[:, 0] - middle[:, 1]
+        return torch.stack([20.0 * (red - 0.15), torch.zeros_like(red)], dim=1)
+
+
+def test_photographs_are_scored_and_have_the_columns_of_simulated_frames(session: Path, tmp_path: Path) -> None:
+    summary = evaluate_photographs(session, [Redness()], tmp_path / "out", draws=4)
+    shares = {group.subject: group.parts[0] for group in summary.groups}
+    assert (shares["clean"].misread.hits, shares["clean"].misread.n) == (0, 3)
+    assert (shares["patch"].misread.hits, shares["patch"].misread.n) == (3, 3)
+    assert shares["clean"].simulated == 0.0
+    assert shares["patch"].simulated is None
+    assert any("not simulated" in flag and "slab" in flag for flag in summary.flags)
+    assert check_version(tmp_path / "out" / "outcomes.parquet") == 6 + 3 * 4
+    table = pq.read_table(tmp_path / "out" / "outcomes.parquet").to_pylist()
+    photos = [row for row in table if row["battery"] == PHOTOGRAPHS]
+    simulated = [row for row in table if row["battery"] == SIMULATED]
+    assert (len(photos), len(simulated)) == (6, 12)
+    _, rows = load_session(session)
+    for row in photos:
+        own = next(one for one in rows if one.file == row["scene"])
+        assert row["distance_m"] == pytest.approx(own.distance_m, rel=1e-5)
+        assert row["angle_deg"] == pytest.approx(own.angle_deg, abs=0.5)
+    page = write_photograph_report(summary, tmp_path / "out").read_text()
+    assert page.count("<figure") == 6
+    assert "data:image" in page
+    assert "slab" in page
+
+
+def test_a_simulated_frame_looks_like_the_photograph_of_its_conditions(session: Path) -> None:
+    """Same pose, camera and light: after both are cut out, sign and letters lie on each other."""
+    _, rows = load_session(session)
+    scene = load_scene("stationary-15")
+    sign = load_sign("us/stop")
+    bare = PaintedSign(sign, sign.texture(512), torch.ones(1, 512, 512))
+    for number, row in enumerate(row for row in rows if row.subject == "clean"):
+        photo = victim_view(read_crop(session, row), row, (64, 64))[0]
+        conditions = simulated_conditions(row, scene, number=number, draws=8, seed=0)
+        frames = scene.render(bare, conditions, size=(64, 64))
+        inside = slice(12, 52)
+        one = photo[1, inside, inside].flatten()
+        other = frames.mean(0)[1, inside, inside].flatten()
+        assert float(torch.corrcoef(torch.stack([one, other]))[0, 1]) > 0.85, row.file
+        assert abs(float(one.mean() - other.mean())) < 0.12
+
+
+def test_from_the_command_line_with_a_shipped_victim(
+    session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*words: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["physadv", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    assert run("evaluate", "--photos", session, "--victim", "gtsrb-cnn", "--out", tmp_path / "out") == 0
+    assert "of 3 photographs of slab" in capsys.readouterr().out
+    assert (tmp_path / "out" / "report.html").exists()
+    assert run("evaluate", "--photos", session, "--victim", "gtsrb-cnn", "--out", tmp_path / "b", "--frames", 3) == 2
+    assert "--frames" in capsys.readouterr().err
+    assert run("evaluate", "--victim", "gtsrb-cnn", "--out", tmp_path / "c") == 2
+    assert "--photos" in capsys.readouterr().err
+    assert run("evaluate", "--photos", tmp_path, "--victim", "gtsrb-cnn", "--out", tmp_path / "d") == 2
+    assert "no session" in capsys.readouterr().err
+
+
+def test_mistakes_are_one_sentence(session: Path, tmp_path: Path) -> None:
+    victim = load_victim("gtsrb-cnn")
+    with pytest.raises(PhysadvError, match="draws = 0"):
+        evaluate_photographs(session, [victim], tmp_path / "a", draws=0)
+    with pytest.raises(PhysadvError, match="each once"):
+        evaluate_photographs(session, [victim, victim], tmp_path / "b")
+    with pytest.raises(PhysadvError, match="is for sign de/stop"):
+        evaluate_photographs(session, [victim], tmp_path / "c", patches=[german(tmp_path)])
+    assert not any((tmp_path / name).exists() for name in "abc")
+
+
+def german(folder: Path) -> Path:
+    from physadv.patches import build_mask, new_patch, parse_mask, save_patch
+
+    sign = load_sign("de/stop")
+    mask = build_mask(parse_mask("bars"), sign, px=64)
+    save_patch(new_patch(sign, mask, torch.full((3, 64, 64), 0.5), name="g"), folder / "g")
+    return folder / "g"
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), n=st.integers(5, 60))
+def test_the_scores_are_those_of_the_textbooks(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    predicted, happened = np.round(rng.random(n), 1), rng.random(n) < 0.5
+    found = agreement(predicted, happened, ["one"] * n)
+    assert found.both + found.simulated_only + found.photographed_only + found.neither == n
+    assert found.brier.value == pytest.approx(np.mean((predicted - happened) ** 2))
+    if happened.any() and not happened.all():
+        u = stats.mannwhitneyu(predicted[happened], predicted[~happened]).statistic
+        assert found.auc.value == pytest.approx(u / (happened.sum() * (~happened).sum()))
+        assert found.auc.low is not None
+        assert found.auc.high is not None
+        assert found.auc.low <= found.auc.value <= found.auc.high
+    else:
+        assert found.auc.value is None
+    assert found.rank.value is None
+
+
+def test_a_simulation_that_knows_beats_one_that_does_not() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random(200)
+    happened = rng.random(200) < truth
+    groups = [f"g{int(value * 8)}" for value in truth]
+    knows, guesses = agreement(truth, happened, groups), agreement(rng.random(200), happened, groups)
+    assert knows.brier_of_rate is not None
+    assert knows.brier.value is not None
+    assert guesses.brier.value is not None
+    assert knows.brier.value < knows.brier_of_rate < guesses.brier.value
+    assert knows.rank.value is not None
+    assert knows.rank.value > 0.8
+    assert knows.groups == 8
