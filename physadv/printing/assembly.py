@@ -1,0 +1,112 @@
+"""Where the stickers go: the sign with their outlines, labels, and distances from its edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from physadv.printing.drawing import Fill, Line, Shape, Words
+from physadv.printing.paper import Paper
+from physadv.printing.pieces import Piece, rings_of
+from physadv.signs import Sign
+
+Place: TypeAlias = Callable[[float, float], tuple[float, float]]
+
+_ROW_MM = 4.4
+_TEXT_MM = 2.7
+_TABLE_SHARE = 0.45
+"""Of the page, that the table may take."""
+_COLUMNS = ("sticker", "width", "height", "from left", "from top", "from right", "from bottom")
+
+
+def assembly_shapes(sign: Sign, pieces: Sequence[Piece], paper: Paper) -> list[Shape]:
+    """A page with the sign drawn to a smaller scale, and a table of every sticker's place in mm.
+
+    Distances are measured from the sign's box: the lines through its outermost points.
+    """
+    most = int(_TABLE_SHARE * paper.height / _ROW_MM) - 2
+    listed = pieces[:most]
+    table = (len(listed) + 2) * _ROW_MM + (_ROW_MM if len(pieces) > most else 0.0)
+    room_x, room_y = paper.width - 24.0, paper.height - table - 24.0
+    scale = min(room_x / sign.width_mm, room_y / sign.height_mm)
+    middle = (paper.left + paper.width / 2.0 + 6.0, paper.left + 14.0 + sign.height_mm * scale / 2.0)
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return middle[0] + x * scale, middle[1] + y * scale
+
+    made: list[Shape] = [
+        Words(
+            paper.left,
+            paper.left + 4.0,
+            f"Scale 1 to {1.0 / scale:.2f}; all distances in mm, from the sign's edges",
+            3.2,
+        ),
+        Line(tuple(at(x, y) for x, y in sign.outline_mm), 0.3, closed=True),
+    ]
+    half_x, half_y = sign.width_mm / 2.0, sign.height_mm / 2.0
+    for piece in pieces:
+        rings = tuple(tuple(at(x, y) for x, y in ring) for ring in rings_of(piece.shape))
+        made.append(Fill(rings, 0.85))
+        made += [Line(ring, 0.2, closed=True) for ring in rings]
+    for number, piece in enumerate(pieces):
+        made += _dimensions(piece, at, half_x, half_y, share=_spread(number, len(pieces)))
+    for piece in pieces:
+        x, y = at((piece.box[0] + piece.box[2]) / 2.0, (piece.box[1] + piece.box[3]) / 2.0)
+        made.append(Words(x, y + 1.2, piece.label, 3.6, "middle"))
+    return [*made, *_table(listed, len(pieces), half_x, half_y, paper, paper.left + paper.height - table)]
+
+
+def _spread(number: int, count: int) -> float:
+    """Where across a sticker its dimension lines run: those of different stickers apart."""
+    return 0.5 if count == 1 else 0.25 + 0.5 * ((number * 0.618) % 1.0)
+
+
+def _dimensions(piece: Piece, at: Place, half_x: float, half_y: float, *, share: float) -> list[Shape]:
+    """From the sign's left and upper edge to the sticker's."""
+    left, top, right, bottom = piece.box
+    x, y = left + share * (right - left), top + share * (bottom - top)
+    made: list[Shape] = []
+    for start, end, length, turned in (
+        ((-half_x, y), (left, y), left + half_x, False),
+        ((x, -half_y), (x, top), top + half_y, True),
+    ):
+        if length < 1.0:
+            continue
+        (ax, ay), (bx, by) = at(*start), at(*end)
+        made.append(Line(((ax, ay), (bx, by)), 0.1, dash_mm=(0.8, 0.8)))
+        words = f"{piece.label} {length:.0f}"
+        if turned:
+            made.append(Words(ax - 0.7, ay - 1.2, words, 2.2, "left", turned=True))
+        else:
+            made.append(Words(ax - 1.2, ay + 0.8, words, 2.2, "right"))
+    return made
+
+
+def _table(pieces: Sequence[Piece], count: int, half_x: float, half_y: float, paper: Paper, top: float) -> list[Shape]:
+    step = paper.width / len(_COLUMNS)
+    rows = [_COLUMNS] + [
+        (
+            piece.label,
+            *(
+                f"{value:.1f}"
+                for value in (
+                    piece.width,
+                    piece.height,
+                    piece.box[0] + half_x,
+                    piece.box[1] + half_y,
+                    half_x - piece.box[2],
+                    half_y - piece.box[3],
+                )
+            ),
+        )
+        for piece in pieces
+    ]
+    made: list[Shape] = []
+    for down, row in enumerate(rows):
+        y = top + (down + 1) * _ROW_MM
+        made += [Words(paper.left + step * k, y, text, _TEXT_MM) for k, text in enumerate(row)]
+        made.append(Line(((paper.left, y + 1.2), (paper.left + paper.width, y + 1.2)), 0.08))
+    if count > len(pieces):
+        y = top + (len(rows) + 1) * _ROW_MM
+        made.append(Words(paper.left, y, f"and {count - len(pieces)} more, as drawn above", _TEXT_MM))
+    return made

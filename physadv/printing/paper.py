@@ -1,0 +1,140 @@
+"""Paper, and what every sheet has in its margin: a scale bar, a code, and words that say what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from physadv.core.errors import PhysadvError
+from physadv.patches import NOTICE
+from physadv.printing.drawing import Fill, Line, Page, Shape, Words
+
+PAPERS = {
+    "A5": (148.0, 210.0),
+    "A4": (210.0, 297.0),
+    "A3": (297.0, 420.0),
+    "A2": (420.0, 594.0),
+    "A1": (594.0, 841.0),
+    "A0": (841.0, 1189.0),
+    "Letter": (215.9, 279.4),
+    "Legal": (215.9, 355.6),
+    "Tabloid": (279.4, 431.8),
+}
+"""Width and height in mm, upright (ISO 216; ANSI/ASME Y14.1)."""
+BAR_MM = 100.0
+FOOT_MM = 24.0
+"""Height of the strip for the scale bar and the words, at the lower margin."""
+BAR_RANGE = (90.0, 110.0)
+_QR_MM = 17.0
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A sheet as it lies: the part that is printed on is inside the margins and above the foot.
+
+    Attributes:
+        width_mm, height_mm: of the sheet.
+        margin_mm: that a printer leaves white.
+        scale: everything is drawn so much larger, to make up for a printer that shrinks.
+    """
+
+    width_mm: float
+    height_mm: float
+    margin_mm: float = 10.0
+    scale: float = 1.0
+
+    @property
+    def left(self) -> float:
+        """Of the part that is printed on, before scaling."""
+        return self.margin_mm / self.scale
+
+    @property
+    def width(self) -> float:
+        """Of the part that is printed on."""
+        return (self.width_mm - 2.0 * self.margin_mm) / self.scale
+
+    @property
+    def height(self) -> float:
+        """Of the part that is printed on, the foot left out."""
+        return (self.height_mm - 2.0 * self.margin_mm) / self.scale - FOOT_MM
+
+    def turned(self) -> Paper:
+        """The sheet on its side."""
+        return Paper(self.height_mm, self.width_mm, self.margin_mm, self.scale)
+
+
+def pick_paper(name: str, *, margin_mm: float = 10.0, bar_mm: float | None = None) -> Paper:
+    """A paper by name, upright.
+
+    Args:
+        name: of :data:`PAPERS`, whatever the case.
+        margin_mm: that the printer leaves white.
+        bar_mm: what an earlier sheet's 100 mm bar measured; the new one makes up for it.
+
+    Raises:
+        PhysadvError: no such paper, or a margin or a bar out of range.
+    """
+    sizes = {known.lower(): size for known, size in PAPERS.items()}
+    if name.lower() not in sizes:
+        raise PhysadvError(f"--paper {name!r}: should be one of {', '.join(PAPERS)}")
+    if not 0.0 <= margin_mm <= 40.0:
+        raise PhysadvError(f"--margin-mm {margin_mm:g}: should be from 0 to 40")
+    if bar_mm is not None and not BAR_RANGE[0] <= bar_mm <= BAR_RANGE[1]:
+        raise PhysadvError(
+            f"--bar-mm {bar_mm:g}: a 100 mm bar should measure {BAR_RANGE[0]:g} to {BAR_RANGE[1]:g} mm; "
+            "print at 100 %, without fitting to the page"
+        )
+    width, height = sizes[name.lower()]
+    return Paper(width, height, margin_mm, BAR_MM / bar_mm if bar_mm else 1.0)
+
+
+def finished(
+    paper: Paper, shapes: list[Shape], *, title: str, lines: tuple[str, ...], code: str, number: int, count: int
+) -> Page:
+    """A page with its foot.
+
+    Args:
+        paper: as it lies.
+        shapes: of the page.
+        title: of the sheet, in the foot.
+        lines: below it.
+        code: that the QR code holds.
+        number, count: of the sheet, from 1.
+    """
+    foot = paper.left + paper.height + 3.0
+    made: list[Shape] = [*shapes, *scale_bar(paper.left, foot + 4.0, min(BAR_MM, paper.width - _QR_MM - 4.0))]
+    made += qr_code(code, paper.left + paper.width - _QR_MM, foot, _QR_MM)
+    words = (f"{title}, sheet {number} of {count}", *lines, NOTICE)
+    made += [Words(paper.left, foot + 11.2 + 3.1 * row, text, 2.5) for row, text in enumerate(words)]
+    return Page(paper.width_mm, paper.height_mm, tuple(made), name=title, scale=paper.scale)
+
+
+def scale_bar(left: float, top: float, length: float) -> list[Shape]:
+    """A bar with a tick every ten millimetres."""
+    whole = 10.0 * int(length / 10.0)
+    ticks = [
+        Line(((left + at, top - (2.5 if at in (0.0, whole) else 1.2)), (left + at, top)), 0.15)
+        for at in (10.0 * step for step in range(int(whole / 10.0) + 1))
+    ]
+    words = f"{whole:g} mm: measure this bar; if it is not, print at 100 % or give --bar-mm"
+    return [Line(((left, top), (left + whole, top)), 0.15), *ticks, Words(left, top + 3.4, words, 2.3)]
+
+
+def qr_code(text: str, left: float, top: float, side: float) -> list[Shape]:
+    """A QR code as filled squares."""
+    import segno
+
+    rows = [list(row) for row in segno.make(text, error="m", micro=False).matrix_iter(border=0)]
+    cell = side / len(rows)
+    rings = []
+    for down, row in enumerate(rows):
+        right = 0
+        while right < len(row):
+            length = 0
+            while right + length < len(row) and row[right + length]:
+                length += 1
+            if length:
+                x, y = left + right * cell, top + down * cell
+                end = x + length * cell
+                rings.append(((x, y), (end, y), (end, y + cell), (x, y + cell)))
+            right += length + 1
+    return [Fill(tuple(rings))]
