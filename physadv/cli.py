@@ -32,6 +32,8 @@ DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything that is drawn at random.")]
 app.add_typer(photo_commands.app, name="photos")
 app.command()(photo_commands.calibrate)
+app.command("print")(photo_commands.print_sheets)
+app.command("print-rig")(photo_commands.print_rig)
 
 CalibrationOption = Annotated[
     Path | None, typer.Option(help="File of a printer's and a camera's colours, as physadv calibrate writes it.")

@@ -142,8 +142,8 @@ class Board(Config):
 
     columns: int = Field(default=8, ge=3, le=30)
     rows: int = Field(default=11, ge=3, le=30)
-    square_mm: float = Field(default=22.0, gt=0)
-    marker_mm: float = Field(default=16.0, gt=0)
+    square_mm: float = Field(default=20.0, gt=0)
+    marker_mm: float = Field(default=15.0, gt=0)
 
     def build(self) -> Any:
         """OpenCV's board."""

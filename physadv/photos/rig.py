@@ -177,8 +177,10 @@ def corner_room_mm(sign: Sign) -> float:
     return low
 
 
-def default_chart(*, patch_mm: float = 15.0, gap_mm: float = 3.0, columns: int = 10, marker_mm: float = 24.0) -> Chart:
+def default_chart(*, patch_mm: float = 14.0, gap_mm: float = 3.0, columns: int = 10, marker_mm: float = 20.0) -> Chart:
     """A hundred patches: 24 colours about the hue circle, a grey ramp, and a lattice of four levels of each primary.
+
+    It fits on A4 and on Letter.
 
     They are dealt out at random, so that uneven light or a reflection does not pass for a colour.
     """
@@ -190,7 +192,7 @@ def default_chart(*, patch_mm: float = 15.0, gap_mm: float = 3.0, columns: int =
     colours = tuple((float(r), float(g), float(b)) for r, g, b in (np.round(listed[k], 4) for k in order))
     pitch = patch_mm + gap_mm
     rows = -(-len(colours) // columns)
-    right = (columns * pitch + marker_mm) / 2.0 - pitch / 2.0
+    right = (columns * pitch - marker_mm) / 2.0
     down = rows * pitch / 2.0 + gap_mm + marker_mm / 2.0 + marker_mm * QUIET_CELLS / CELLS
     places = [(-right, -down), (right, -down), (right, down), (-right, down)]
     return Chart(

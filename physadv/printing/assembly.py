@@ -12,6 +12,9 @@ from physadv.signs import Sign
 
 Place: TypeAlias = Callable[[float, float], tuple[float, float]]
 
+_SHARES = (0.5, 0.35, 0.65, 0.2, 0.8, 0.1, 0.9)
+"""Where across a sticker its dimension lines may run."""
+_CLEAR_MM = 3.0
 _ROW_MM = 4.4
 _TEXT_MM = 2.7
 _TABLE_SHARE = 0.45
@@ -48,23 +51,24 @@ def assembly_shapes(sign: Sign, pieces: Sequence[Piece], paper: Paper) -> list[S
         rings = tuple(tuple(at(x, y) for x, y in ring) for ring in rings_of(piece.shape))
         made.append(Fill(rings, 0.85))
         made += [Line(ring, 0.2, closed=True) for ring in rings]
-    for number, piece in enumerate(pieces):
-        made += _dimensions(piece, at, half_x, half_y, share=_spread(number, len(pieces)))
+    taken: tuple[list[float], list[float]] = ([], [])
+    for piece in pieces:
+        made += _dimensions(piece, at, half_x, half_y, taken)
     for piece in pieces:
         x, y = at((piece.box[0] + piece.box[2]) / 2.0, (piece.box[1] + piece.box[3]) / 2.0)
         made.append(Words(x, y + 1.2, piece.label, 3.6, "middle"))
     return [*made, *_table(listed, len(pieces), half_x, half_y, paper, paper.left + paper.height - table)]
 
 
-def _spread(number: int, count: int) -> float:
-    """Where across a sticker its dimension lines run: those of different stickers apart."""
-    return 0.5 if count == 1 else 0.25 + 0.5 * ((number * 0.618) % 1.0)
-
-
-def _dimensions(piece: Piece, at: Place, half_x: float, half_y: float, *, share: float) -> list[Shape]:
-    """From the sign's left and upper edge to the sticker's."""
+def _dimensions(
+    piece: Piece, at: Place, half_x: float, half_y: float, taken: tuple[list[float], list[float]]
+) -> list[Shape]:
+    """From the sign's left and upper edge to the sticker's; ``taken`` is where lines run already, down and across."""
     left, top, right, bottom = piece.box
-    x, y = left + share * (right - left), top + share * (bottom - top)
+    down = [top + share * (bottom - top) for share in _SHARES]
+    across = [left + share * (right - left) for share in _SHARES]
+    y = _free(down, [at(0.0, value)[1] for value in down], taken[0])
+    x = _free(across, [at(value, 0.0)[0] for value in across], taken[1])
     made: list[Shape] = []
     for start, end, length, turned in (
         ((-half_x, y), (left, y), left + half_x, False),
@@ -80,6 +84,19 @@ def _dimensions(piece: Piece, at: Place, half_x: float, half_y: float, *, share:
         else:
             made.append(Words(ax - 1.2, ay + 0.8, words, 2.2, "right"))
     return made
+
+
+def _free(values: Sequence[float], places: Sequence[float], taken: list[float]) -> float:
+    """The first whose line keeps clear of the others' words; else the one that is furthest from them."""
+
+    def room(place: float) -> float:
+        return min((abs(place - other) for other in taken), default=_CLEAR_MM)
+
+    best = next((k for k, place in enumerate(places) if room(place) >= _CLEAR_MM), None)
+    if best is None:
+        best = max(range(len(places)), key=lambda k: room(places[k]))
+    taken.append(places[best])
+    return values[best]
 
 
 def _table(pieces: Sequence[Piece], count: int, half_x: float, half_y: float, paper: Paper, top: float) -> list[Shape]:

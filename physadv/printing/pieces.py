@@ -52,7 +52,7 @@ class Piece:
 
 
 def patch_pieces(patch: Patch, *, poster: bool = False, join_mm: float = 0.0) -> list[Piece]:
-    """The stickers of a patch, from the top, labelled A, B, C ...; as a poster, the whole sign in one.
+    """The stickers of a patch, line by line from the top, labelled A, B, C ...; as a poster, the whole sign in one.
 
     Args:
         patch: what is printed.
@@ -72,7 +72,8 @@ def patch_pieces(patch: Patch, *, poster: bool = False, join_mm: float = 0.0) ->
     carriers = polygon_parts(near)
     groups = [[part for part in parts if carrier.intersects(part.representative_point())] for carrier in carriers]
     boxes = [(group, unary_union(group).bounds) for group in groups if group]
-    boxes.sort(key=lambda one: (round(one[1][1], 1), round(one[1][0], 1)))
+    line = patch.sign.height_mm / 8.0
+    boxes.sort(key=lambda one: (round((one[1][1] + one[1][3]) / 2.0 / line), one[1][0]))
     return [Piece(_label(number), unary_union(group), box) for number, (group, box) in enumerate(boxes)]
 
 

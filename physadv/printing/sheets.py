@@ -20,7 +20,7 @@ from physadv.printing.pieces import Pixels, Placed, Sheet, face, lay_out, patch_
 
 CONTROLS_PRINTED = ("grey", "random")
 DPI_RANGE = (50, 1200)
-_CROSS_MM = 5.0
+_CROSS_MM = 3.0
 _CONTROL_SEED = 0
 """That evaluations use: what is photographed is what is simulated."""
 
@@ -179,6 +179,6 @@ def _registration(placed: Placed, x: float, y: float, overlap_mm: float) -> list
     made: list[Shape] = []
     for a, b in crosses:
         a, b = a + x, b + y
-        made.append(Line(((a - _CROSS_MM, b), (a + _CROSS_MM, b)), 0.15))
-        made.append(Line(((a, b - _CROSS_MM), (a, b + _CROSS_MM)), 0.15))
+        made.append(Line(((a - _CROSS_MM, b), (a + _CROSS_MM, b)), 0.1))
+        made.append(Line(((a, b - _CROSS_MM), (a, b + _CROSS_MM)), 0.1))
     return made

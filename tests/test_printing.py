@@ -1,0 +1,316 @@
+"""Sheets at true scale: measured on what poppler and PDFium draw of them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import pypdfium2
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+from shapely.geometry import Polygon, box
+from shapely.ops import unary_union
+
+from physadv import cli
+from physadv.core.errors import PhysadvError
+from physadv.patches import build_mask, load_patch, new_patch, parse_mask, save_patch
+from physadv.photos.camera import Board, find_board
+from physadv.photos.markers import find_markers
+from physadv.photos.rig import default_rig, load_rig
+from physadv.printing.paper import FOOT_MM, PAPERS, pick_paper
+from physadv.printing.pieces import GAP_MM, Piece, lay_out, patch_pieces
+from physadv.printing.rig_sheets import print_rig
+from physadv.printing.sheets import SheetOptions, bundle_hash, print_patch
+from physadv.signs import load_sign
+
+DPI = 300
+PER_MM = DPI / 25.4
+PINK, GREEN = (230, 20, 160), (10, 200, 60)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two stickers: a pink one of 120 x 60 mm, a green one of 40 x 90 mm, and a long pink one of 500 x 80 mm."""
+    folder = tmp_path_factory.mktemp("patches") / "three"
+    sign = load_sign("us/stop")
+    stickers = [
+        {"left_mm": -200, "top_mm": -250, "width_mm": 120, "height_mm": 60},
+        {"left_mm": 100, "top_mm": -260, "width_mm": 40, "height_mm": 90},
+        {"left_mm": -250, "top_mm": 180, "width_mm": 500, "height_mm": 80},
+    ]
+    mask = build_mask(parse_mask({"kind": "stickers", "stickers": stickers, "drawn_for_mm": 762}), sign, px=1024)
+    paint = torch.tensor(PINK).reshape(3, 1, 1).expand(3, 1024, 1024).clone() / 255.0
+    paint[:, :512, 512:] = torch.tensor(GREEN).reshape(3, 1, 1) / 255.0
+    save_patch(new_patch(sign, mask, paint, name="three"), folder)
+    return folder
+
+
+def pages(pdf: Path, dpi: int = DPI) -> list[np.ndarray]:
+    with pypdfium2.PdfDocument(pdf) as document:
+        return [np.asarray(page.render(scale=dpi / 72.0).to_pil().convert("RGB")) for page in document]
+
+
+def poppler(pdf: Path, folder: Path) -> list[np.ndarray]:
+    subprocess.run(["pdftoppm", "-r", str(DPI), "-png", str(pdf), str(folder / "page")], check=True)
+    return [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.glob("page*.png"))]
+
+
+def extent_mm(where: np.ndarray) -> tuple[float, float, float, float]:
+    """Left, top, width, height of what is true, in mm."""
+    rows, columns = np.flatnonzero(where.any(1)), np.flatnonzero(where.any(0))
+    return (
+        columns[0] / PER_MM,
+        rows[0] / PER_MM,
+        (columns[-1] + 1 - columns[0]) / PER_MM,
+        (rows[-1] + 1 - rows[0]) / PER_MM,
+    )
+
+
+def near(page: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    return np.asarray(np.abs(page.astype(int) - colour).max(2) < 40)
+
+
+def bar_length(page: np.ndarray) -> float:
+    """Of the longest dark row in the page's foot, in mm."""
+    foot = page[-int((10 + FOOT_MM) * PER_MM) :, : int(150 * PER_MM)].max(2) < 140
+    row = foot[foot.sum(1).argmax()]
+    columns = np.flatnonzero(row)
+    return float(columns[-1] + 1 - columns[0]) / PER_MM
+
+
+@pytest.mark.parametrize("engine", ["pdfium", "poppler"])
+def test_stickers_and_the_bar_have_their_size_on_paper(bundle: Path, tmp_path: Path, engine: str) -> None:
+    if engine == "poppler" and shutil.which("pdftoppm") is None:
+        pytest.skip("needs poppler's pdftoppm")
+    (pdf,) = print_patch(bundle, tmp_path / "s.pdf", SheetOptions(bleed_mm=0.0))
+    seen = pages(pdf) if engine == "pdfium" else poppler(pdf, tmp_path)
+    whole = next(page for page in seen if near(page, GREEN).any())
+    assert extent_mm(near(whole, GREEN))[2:] == pytest.approx((40.0, 90.0), abs=0.2)
+    assert extent_mm(near(whole, PINK))[2:] == pytest.approx((120.0, 60.0), abs=0.2)
+    for page in seen:
+        assert bar_length(page) == pytest.approx(100.0, abs=0.2)
+
+
+def test_the_bleed_goes_beyond_the_cut(bundle: Path, tmp_path: Path) -> None:
+    (pdf,) = print_patch(bundle, tmp_path / "s.pdf", SheetOptions(bleed_mm=3.0))
+    whole = next(page for page in pages(pdf) if near(page, GREEN).any())
+    assert extent_mm(near(whole, GREEN))[2:] == pytest.approx((46.0, 96.0), abs=0.3)
+
+
+def test_tiles_go_together_to_the_whole_sticker(bundle: Path) -> None:
+    patch = load_patch(bundle)
+    piece = max(patch_pieces(patch), key=lambda one: one.width)
+    sheets = lay_out([piece], pick_paper("A4"), overlap_mm=15.0)
+    tiles = [placed for sheet in sheets for placed in sheet.placed]
+    assert len(tiles) == 2
+    union = unary_union([box(*tile.part) for tile in tiles])
+    assert union.bounds == pytest.approx(piece.box)
+    shared = box(*tiles[0].part).intersection(box(*tiles[1].part))
+    assert shared.bounds[2] - shared.bounds[0] >= 15.0 - 1e-6
+
+
+def test_registration_marks_of_neighbours_lie_at_the_same_place_of_the_sign(bundle: Path, tmp_path: Path) -> None:
+    (pdf,) = print_patch(bundle, tmp_path / "s.pdf", SheetOptions(bleed_mm=0.0))
+    tiles = [page for page in pages(pdf) if near(page, PINK).any() and not near(page, GREEN).any()]
+    assert len(tiles) == 2
+    piece = max(patch_pieces(load_patch(bundle)), key=lambda one: one.width)
+    sheets = [sheet for sheet in lay_out(patch_pieces(load_patch(bundle)), pick_paper("A4")) if len(sheet.placed) == 1]
+    places = []
+    for page, sheet in zip(tiles, sheets, strict=True):
+        (tile,) = sheet.placed
+        left, top, _, _ = extent_mm(near(page, PINK) | (page.max(2) < 60))
+        inside = page[:, :].astype(int)
+        y0 = round((10 + tile.top) * PER_MM)
+        band = inside[y0 + 20 : y0 + round(piece.height * PER_MM) - 20]
+        dark = (band.max(2) < 120).sum(0)
+        columns = np.flatnonzero((dark > 8.0 * PER_MM) & (dark < 0.6 * len(band)))  # two crosses, no cut line
+        places.append(float(columns.mean()) / PER_MM - 10.0 + tile.part[0])
+        assert left == pytest.approx(10.0, abs=0.6)
+        assert top > 5.0
+    assert places[0] == pytest.approx(places[1], abs=0.4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.tuples(st.floats(8, 900), st.floats(8, 900)), min_size=1, max_size=8),
+    paper=st.sampled_from(sorted(PAPERS)),
+    margin=st.floats(3, 20),
+    overlap=st.floats(8, 25),
+)
+def test_every_sticker_is_printed_whole_and_nothing_lies_in_the_margin(
+    sizes: list[tuple[float, float]], paper: str, margin: float, overlap: float
+) -> None:
+    pieces = [Piece(str(k), box(0, 0, w, h), (0.0, 0.0, w, h)) for k, (w, h) in enumerate(sizes)]
+    sheets = lay_out(pieces, pick_paper(paper, margin_mm=margin), overlap_mm=overlap, bleed_mm=2.0)
+    shown: dict[str, list[tuple[float, float, float, float]]] = {}
+    for sheet in sheets:
+        areas = []
+        for placed in sheet.placed:
+            right = placed.left + placed.part[2] - placed.part[0]
+            bottom = placed.top + placed.part[3] - placed.part[1]
+            assert placed.left >= 0
+            assert placed.top >= 0
+            assert right <= sheet.paper.width + 1e-6
+            assert bottom <= sheet.paper.height + 1e-6
+            areas.append(box(placed.left, placed.top, right, bottom))
+            shown.setdefault(placed.piece.label, []).append(placed.part)
+        for number, area in enumerate(areas):
+            for other in areas[number + 1 :]:
+                assert area.distance(other) >= GAP_MM - 1e-6
+    for piece in pieces:
+        assert unary_union([box(*part) for part in shown[piece.label]]).covers(box(*piece.box).buffer(-1e-6))
+
+
+def test_the_code_and_the_words_say_what_the_sheet_is(bundle: Path, tmp_path: Path) -> None:
+    (pdf,) = print_patch(bundle, tmp_path / "s.pdf")
+    identity = bundle_hash(bundle)
+    found, _, _ = cv2.QRCodeDetector().detectAndDecode(pages(pdf)[0][..., ::-1].copy())
+    assert found == f"physadv three {identity}"
+    with pypdfium2.PdfDocument(pdf) as document:
+        texts = [page.get_textpage().get_text_range() for page in document]
+    for number, text in enumerate(texts, start=1):
+        assert "test artefact, not for public roads" in text
+        assert identity in text
+        assert f"sheet {number} of {len(texts)}" in text
+    assert "A: 120.0 x 60.0 mm" in " ".join(texts)
+    assert "181.0" in texts[-1]  # of sticker A from the sign's left edge
+    assert "131.0" in texts[-1]  # and from its upper edge
+
+
+def test_the_same_patch_gives_the_same_bytes(bundle: Path, tmp_path: Path) -> None:
+    print_patch(bundle, tmp_path / "a.pdf")
+    print_patch(bundle, tmp_path / "b.pdf")
+    assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+
+
+def test_controls_are_printed_on_sheets_of_their_own(bundle: Path, tmp_path: Path) -> None:
+    (plain,) = print_patch(bundle, tmp_path / "a.pdf")
+    (more,) = print_patch(bundle, tmp_path / "b.pdf", SheetOptions(controls=True))
+    with pypdfium2.PdfDocument(plain) as one, pypdfium2.PdfDocument(more) as other:
+        assert len(other) == 3 * (len(one) - 1) + 1
+        texts = " ".join(page.get_textpage().get_text_range() for page in other)
+    assert "GREY CONTROL: photographs of it go into grey/" in texts
+    assert "RANDOM CONTROL" in texts
+
+
+def test_a_printer_that_shrinks_is_made_up_for(bundle: Path, tmp_path: Path) -> None:
+    (pdf,) = print_patch(bundle, tmp_path / "s.pdf", SheetOptions(bleed_mm=0.0, bar_mm=97.0))
+    whole = next(page for page in pages(pdf) if near(page, GREEN).any())
+    assert extent_mm(near(whole, GREEN))[2] * 0.97 == pytest.approx(40.0, abs=0.2)
+    assert bar_length(whole) * 0.97 == pytest.approx(100.0, abs=0.25)
+
+
+def test_a_plotters_files_hold_the_stickers_area(bundle: Path, tmp_path: Path) -> None:
+    paths = print_patch(bundle, tmp_path / "cut.svg", SheetOptions(paper="A2"))
+    total = 0.0
+    for path in paths:
+        root = ElementTree.parse(path).getroot()
+        assert root.attrib["width"].endswith("mm")
+        for shape in root.iter("{http://www.w3.org/2000/svg}path"):
+            points = [tuple(map(float, pair.split())) for pair in shape.attrib["d"][2:-2].split(" L ")]
+            total += Polygon(points).area
+    expected = 120 * 60 + 40 * 90 + 500 * 80
+    assert total == pytest.approx(expected, rel=1e-3)
+
+
+def test_png_is_the_pdfs_picture(bundle: Path, tmp_path: Path) -> None:
+    (pdf,) = print_patch(bundle, tmp_path / "s.pdf", SheetOptions(dpi=150))
+    files = print_patch(bundle, tmp_path / "s.png", SheetOptions(dpi=150))
+    for page, path in zip(pages(pdf, 150), files, strict=True):
+        with Image.open(path) as picture:
+            assert picture.info["dpi"][0] == pytest.approx(150, abs=0.1)
+            assert np.array_equal(np.asarray(picture.convert("RGB")), page)
+
+
+def test_a_poster_shows_the_whole_sign(bundle: Path, tmp_path: Path) -> None:
+    (pdf,) = print_patch(bundle, tmp_path / "p.pdf", SheetOptions(poster=True, paper="A0", bleed_mm=0.0))
+    page = pages(pdf, 60)[0]
+    rows, columns = np.nonzero((page[..., 0] > 120) & (page[..., 1] < 80) & (page[..., 2] < 80))
+    assert (np.ptp(columns) + 1) / 60 * 25.4 == pytest.approx(762 - 2 * 19, abs=6)
+    assert (np.ptp(rows) + 1) / 60 * 25.4 == pytest.approx(762 - 2 * 19, abs=6)
+
+
+def test_colours_go_through_the_printers_profile(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "s.icc").write_bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    (plain,) = print_patch(bundle, tmp_path / "a.pdf")
+    (same,) = print_patch(bundle, tmp_path / "b.pdf", SheetOptions(icc=tmp_path / "s.icc"))
+    one, other = pages(plain)[0], pages(same)[0]
+    assert np.abs(one[: -int(40 * PER_MM)].astype(int) - other[: -int(40 * PER_MM)]).max() <= 3
+    (tmp_path / "lab.icc").write_bytes(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes())
+    with pytest.raises(PhysadvError, match="RGB or CMYK"):
+        print_patch(bundle, tmp_path / "c.pdf", SheetOptions(icc=tmp_path / "lab.icc"))
+    (tmp_path / "text.icc").write_text("no profile")
+    with pytest.raises(PhysadvError, match="not a readable ICC profile"):
+        print_patch(bundle, tmp_path / "c.pdf", SheetOptions(icc=tmp_path / "text.icc"))
+    assert not (tmp_path / "c.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nothing", "--out", "a.pdf"], "no patch there"),
+        (["{}", "--out", "a.doc"], "should end in .pdf"),
+        (["{}", "--out", "a.pdf", "--paper", "A9"], "should be one of"),
+        (["{}", "--out", "a.pdf", "--dpi", "5"], "from 50 to 1200"),
+        (["{}", "--out", "a.pdf", "--bar-mm", "70"], "without fitting"),
+        (["{}", "--out", "a.pdf", "--margin-mm", "90"], "from 0 to 40"),
+        (["{}", "--out", "a.pdf", "--paper", "A5", "--overlap-mm", "60"], "no room"),
+        (["{}", "--out", "a.pdf", "--icc", "x.icc", "--intent", "nice"], "should be one of perceptual"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["physadv", "print", *(word.format(bundle) for word in words)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_a_printed_rig_is_the_one_in_its_file(tmp_path: Path, paper: str) -> None:
+    print_rig(tmp_path / "rig", paper=paper)
+    rig = load_rig(tmp_path / "rig" / "rig.json")
+    assert rig == default_rig(load_sign("us/stop"))
+    assert rig.chart is not None
+    sizes: dict[int, float] = {}
+    for page in pages(tmp_path / "rig" / "rig.pdf"):
+        for number, corners in find_markers(page).corners.items():
+            side = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).mean() / PER_MM
+            sizes[number] = max(side, sizes.get(number, 0.0))
+    for marker in (*rig.markers, *rig.chart.markers):
+        assert sizes[marker.id] == pytest.approx(marker.size_mm, abs=0.25)
+    boards = [find_board("page", page, Board()) for page in pages(tmp_path / "rig" / "rig.pdf")]
+    (seen,) = [board for board in boards if board is not None]
+    assert len(seen.board_mm) == 7 * 10
+    mm = np.linalg.norm(seen.board_mm[0] - seen.board_mm[-1])
+    assert np.linalg.norm(seen.seen_px[0] - seen.seen_px[-1]) / PER_MM == pytest.approx(mm, abs=0.25)
+
+
+def test_the_printed_chart_has_its_colours_at_their_places(tmp_path: Path) -> None:
+    print_rig(tmp_path / "rig")
+    chart = load_rig(tmp_path / "rig" / "rig.json").chart
+    assert chart is not None
+    page = next(p for p in pages(tmp_path / "rig" / "rig.pdf") if 40 in find_markers(p).corners)
+    millimetres, places = find_markers(page).pairs(chart.markers)
+    homography, _ = cv2.findHomography(millimetres, places)
+    for centre, colour in zip(chart.centres_mm, chart.colours, strict=True):
+        x, y, w = homography @ [*centre, 1.0]
+        seen = page[round(y / w), round(x / w)]
+        np.testing.assert_allclose(seen, np.array(colour) * 255, atol=2)
