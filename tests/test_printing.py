@@ -33,6 +33,7 @@ from physadv.signs import load_sign
 
 DPI = 300
 PER_MM = DPI / 25.4
+TICK_MM = 0.15
 PINK, GREEN = (230, 20, 160), (10, 200, 60)
 
 
@@ -79,11 +80,11 @@ def near(page: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
 
 
 def bar_length(page: np.ndarray) -> float:
-    """Of the longest dark row in the page's foot, in mm."""
+    """From the middle of the first tick to that of the last: the longest dark row in the page's foot."""
     foot = page[-int((10 + FOOT_MM) * PER_MM) :, : int(150 * PER_MM)].max(2) < 140
     row = foot[foot.sum(1).argmax()]
     columns = np.flatnonzero(row)
-    return float(columns[-1] + 1 - columns[0]) / PER_MM
+    return float(columns[-1] + 1 - columns[0]) / PER_MM - TICK_MM
 
 
 @pytest.mark.parametrize("engine", ["pdfium", "poppler"])

@@ -144,6 +144,8 @@ class Placed:
         part: of the piece that is on this page, in mm of the sign.
         left, top: where ``part`` begins, from the upper left of what is printed on.
         row, rows, column, columns: of the tile, from 1.
+        seams: middles of the strips that it shares with the tiles to the left, above, to the right and below, in mm of
+            the sign; None where there is none.
     """
 
     piece: Piece
@@ -154,6 +156,7 @@ class Placed:
     rows: int = 1
     column: int = 1
     columns: int = 1
+    seams: tuple[float | None, float | None, float | None, float | None] = (None, None, None, None)
 
 
 @dataclass(frozen=True)
@@ -215,8 +218,8 @@ def _tiles(piece: Piece, paper: Paper, overlap_mm: float, bleed_mm: float) -> li
     wide, tall = paper.width, paper.height - LABEL_MM
     columns = _count(right - left, wide, overlap_mm)
     rows = _count(bottom - top, tall, overlap_mm)
-    across = np.linspace(left, max(left, right - wide), columns)
-    down = np.linspace(top, max(top, bottom - tall), rows)
+    across = np.linspace(left, max(left, right - wide), columns).tolist()
+    down = np.linspace(top, max(top, bottom - tall), rows).tolist()
     return [
         Placed(
             piece,
@@ -227,10 +230,23 @@ def _tiles(piece: Piece, paper: Paper, overlap_mm: float, bleed_mm: float) -> li
             rows,
             column + 1,
             columns,
+            (
+                _seam(across, column, wide),
+                _seam(down, row, tall),
+                _seam(across, column + 1, wide),
+                _seam(down, row + 1, tall),
+            ),
         )
         for row, y in enumerate(down)
         for column, x in enumerate(across)
     ]
+
+
+def _seam(starts: Sequence[float], number: int, length: float) -> float | None:
+    """Middle of what tiles ``number - 1`` and ``number`` share."""
+    if not 0 < number < len(starts):
+        return None
+    return float(starts[number - 1] + length + starts[number]) / 2.0
 
 
 def _count(length: float, page: float, overlap: float) -> int:

@@ -144,7 +144,7 @@ def _sticker(
     size = f"{placed.piece.label}: {placed.piece.width:.1f} x {placed.piece.height:.1f} mm"
     if tiled:
         size += f", row {placed.row} of {placed.rows}, column {placed.column} of {placed.columns}"
-        made += _registration(placed, x, y, options.overlap_mm)
+        made += _registration(placed, x, y)
     return [*made, Words(left, top - room - 1.4, size, 2.8)]
 
 
@@ -165,17 +165,15 @@ def _cut_lines(boundary: BaseGeometry) -> list[Shape]:
     ]
 
 
-def _registration(placed: Placed, x: float, y: float, overlap_mm: float) -> list[Shape]:
+def _registration(placed: Placed, x: float, y: float) -> list[Shape]:
     """Crosses in the middle of the strips that neighbouring tiles share; on both they lie at the same place."""
     left, top, right, bottom = placed.part
-    half = overlap_mm / 2.0
     crosses = []
-    for share in (0.25, 0.75):
-        across, down = left + share * (right - left), top + share * (bottom - top)
-        crosses += [(right - half, down)] if placed.column < placed.columns else []
-        crosses += [(left + half, down)] if placed.column > 1 else []
-        crosses += [(across, bottom - half)] if placed.row < placed.rows else []
-        crosses += [(across, top + half)] if placed.row > 1 else []
+    for number, seam in enumerate(placed.seams):
+        if seam is not None:
+            for share in (0.25, 0.75):
+                beside = (seam, top + share * (bottom - top)), (left + share * (right - left), seam)
+                crosses.append(beside[number % 2])
     made: list[Shape] = []
     for a, b in crosses:
         a, b = a + x, b + y
