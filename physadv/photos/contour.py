@@ -19,7 +19,8 @@ _LEAST_REACH_PX = 2.0
 _STEP_PX = 0.25
 _LEAST_EDGE = 0.3
 """Height of an edge, as a share of the typical one's, that counts as seen."""
-_ROUNDS = 3
+_ROUNDS = 2
+_LEAST_POINTS = 24
 _ANCHOR = 0.3
 """Weight of staying where the artwork fits, beside that of an edge's place."""
 _ANCHORS = 5
@@ -84,14 +85,12 @@ def edges(plane: Plane, to_plane: Matrix, shape_mm: Matrix) -> Edges:
     return Edges(points_mm[good], places[good], normals[good], float(good.mean()))
 
 
-def fit(plane: Plane, to_plane: Matrix, shape_mm: Matrix) -> tuple[Matrix, float]:
+def fit(plane: Plane, to_plane: Matrix, shape_mm: Matrix) -> Matrix | None:
     """Moves a homography so that the contour lies on its edges, robustly, while the artwork stays about where it is.
 
     Least squares of the distances along the normals, soft L1; points of the sign's face hold what a contour leaves
     open (a circle, three of the eight degrees of freedom).
-
-    Returns:
-        The homography, and the share of the contour's points with an edge.
+    None where too few edges are seen.
     """
     from scipy.optimize import least_squares
 
@@ -100,12 +99,11 @@ def fit(plane: Plane, to_plane: Matrix, shape_mm: Matrix) -> tuple[Matrix, float
     grid = np.linspace(-0.8, 0.8, _ANCHORS) * size
     anchors = np.stack(np.meshgrid(grid, grid), -1).reshape(-1, 2)
     kept = apply(to_plane, anchors)
-    now, support = to_plane, 0.0
+    now = to_plane
     for _ in range(_ROUNDS):
         seen = edges(plane, now, shape_mm)
-        support = seen.support
-        if len(seen.places) < 8:
-            break
+        if len(seen.places) < _LEAST_POINTS:
+            return None
         weight = _ANCHOR / np.sqrt(len(anchors)), 1.0 / np.sqrt(len(seen.places))
 
         def rest(values: Matrix, seen: Edges = seen, weight: tuple[float, float] = weight) -> Matrix:
@@ -117,4 +115,4 @@ def fit(plane: Plane, to_plane: Matrix, shape_mm: Matrix) -> tuple[Matrix, float
         start = start / start[2, 2]
         found = least_squares(rest, start.ravel()[:8], x_scale="jac", loss="soft_l1", f_scale=0.04, max_nfev=40)
         now = np.append(found.x, 1.0).reshape(3, 3) @ np.linalg.inv(scale)
-    return np.asarray(now / now[2, 2]), support
+    return np.asarray(now / now[2, 2])

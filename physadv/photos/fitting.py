@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from physadv.core.color import srgb_to_linear
-from physadv.photos.regions import overlap
+from physadv.photos.regions import grown, overlap
 from physadv.scenes.outline import (
     HALF,
+    MAX_CORNERS,
     Template,
     apply,
     by_corners,
     centred,
-    correlation,
     ecc,
     hue_score,
     moments,
@@ -39,9 +39,9 @@ JUDGE_PX = 48
 LEAST_ALIKE = 0.8
 """Overlap of a region and the outline laid over it, below which the region has another shape."""
 _TURN_DEG = 15.0
+_RIM_PX = 768
 _APART = 0.92
 """Areas of the coloured part and the outline, as a ratio, below which both are tried."""
-_MIRROR = np.diag([-1.0, 1.0, 1.0])
 _LEAST_SEEN = 0.6
 _STRETCHED = 4.0
 """Ratio of a sign's axes beyond which it is seen too much from the side to be told."""
@@ -55,14 +55,18 @@ class Model:
         sign: itself.
         template: its artwork's planes.
         shapes: hull of the coloured part and, where it differs, the outline, in mm.
+        rim: hull of the coloured part, where its edge is looked for.
         ideal: ``[48, 48, 2]``, colour and shade of the artwork.
+        flipped: the same of its mirror image.
         inside: ``[48, 48]``, whether a sample lies on the sign.
     """
 
     sign: Sign
     template: Template
     shapes: tuple[Matrix, ...]
+    rim: Matrix
     ideal: Plane
+    flipped: Plane
     inside: npt.NDArray[np.bool_]
 
     @property
@@ -84,7 +88,20 @@ def model_of(sign: Sign) -> Model:
     size = (JUDGE_PX, JUDGE_PX)
     ideal = np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), np.float32)
     inside = cv2.resize(template.mask, size, interpolation=cv2.INTER_AREA) > 127
-    return Model(sign, template, tuple(shapes), ideal, np.asarray(inside))
+    rim = _rim(sign, template)
+    return Model(sign, template, tuple(shapes), rim, ideal, ideal[:, ::-1], np.asarray(inside))
+
+
+def _rim(sign: Sign, template: Template) -> Matrix:
+    """Hull of where the artwork has at least half of its colour, in linear light, from a fine picture of it."""
+    import cv2
+
+    texture = sign.texture(_RIM_PX)
+    plane = (texture[:3] * texture[3:]).permute(1, 2, 0).numpy() @ _weights(template)
+    blob = np.asarray(plane > np.percentile(plane[texture[3].numpy() > 0.5], 90) / 2.0, np.uint8)
+    contours, _ = cv2.findContours(blob, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    hull = grown(np.asarray(cv2.convexHull(max(contours, key=cv2.contourArea))[:, 0], np.float64))
+    return np.asarray((hull / _RIM_PX - 0.5) * sign.extent_mm)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +143,12 @@ def cut(picture: Pixels, box: Matrix, model: Model, *, side_px: float, grow: flo
     return Chip(pixels, np.asarray(planes, np.float32), to_picture)
 
 
-def agreement(chip: Chip, to_chip: Matrix, model: Model) -> float:
-    """Correlation of picture and artwork on the sign, -1 to 1: the mean of colour's and shade's."""
+def agreement(chip: Chip, to_chip: Matrix, model: Model) -> tuple[float, float]:
+    """Correlation of picture and artwork on the sign, -1 to 1, the mean of colour's and shade's.
+
+    Returns:
+        That of the artwork, and that of its mirror image in the same place.
+    """
     import cv2
 
     step = model.sign.extent_mm / JUDGE_PX
@@ -138,8 +159,16 @@ def agreement(chip: Chip, to_chip: Matrix, model: Model) -> float:
     seen = cv2.warpPerspective(chip.planes, matrix, (JUDGE_PX, JUDGE_PX), flags=flags, borderValue=(-9.0, -9.0))
     known = model.inside & (seen[..., 0] >= 0.0)
     if known.sum() < _LEAST_SEEN * model.inside.sum():
-        return -1.0
-    return float(np.mean([correlation(seen[known, k], model.ideal[known, k]) for k in range(2)]))
+        return -1.0, -1.0
+    planes = _standard(seen[known])
+    plain, mirrored = (float((planes * _standard(ideal[known])).sum() / 2.0) for ideal in (model.ideal, model.flipped))
+    return plain, mirrored
+
+
+def _standard(values: Plane) -> Plane:
+    """Columns ``[n, k]`` with mean 0 and length 1."""
+    centred_values = values - values.mean(0)
+    return np.asarray(centred_values / np.maximum(np.sqrt((centred_values**2).sum(0)), 1e-9))
 
 
 def alike(hull: Matrix, model: Model) -> float:
@@ -156,19 +185,19 @@ def alike(hull: Matrix, model: Model) -> float:
 
 
 def guesses(hull: Matrix, model: Model) -> Iterator[Matrix]:
-    """Homographies that lay the sign on a region in every rotation, and mirrored."""
-    for mirror in (np.eye(3), _MIRROR):
-        seen = apply(mirror, hull)[:: 1 if mirror[0, 0] > 0 else -1]
-        for shape in model.shapes:
-            for to_seen in _laid(seen, shape, model):
-                if is_plain(to_seen, shape) and overlap(apply(to_seen, shape), seen) >= LEAST_ALIKE:
-                    yield mirror @ to_seen
+    """Homographies that lay the sign on a region, in every rotation."""
+    for shape in model.shapes:
+        for to_picture in _laid(hull, shape, model):
+            if is_plain(to_picture, shape) and overlap(apply(to_picture, shape), hull) >= LEAST_ALIKE:
+                yield to_picture
 
 
 def _laid(hull: Matrix, shape: Matrix, model: Model) -> Iterator[Matrix]:
+    """By corners where the outline has four to eight; else by moments, which leave the rotation open."""
     template = replace(model.template, hull_mm=shape)
     yield from by_corners(hull, template)
-    for turn in [0.0] if template.is_round else np.arange(0.0, 360.0, _TURN_DEG):
+    is_settled = template.is_round or 4 <= template.corners <= MAX_CORNERS
+    for turn in [0.0] if is_settled else np.arange(0.0, 360.0, _TURN_DEG):
         found = _affine(shape, hull, float(turn))
         if found is not None:
             yield found
@@ -211,7 +240,7 @@ def refined(chip: Chip, to_chip: Matrix, model: Model) -> tuple[Matrix, float]:
     Returns:
         The homography to the chip, and its :func:`agreement`.
     """
-    best, value = to_chip, agreement(chip, to_chip, model)
+    best, value = to_chip, agreement(chip, to_chip, model)[0]
     planes = [np.ascontiguousarray(chip.planes[..., k]) for k in range(2)]
     ideals = (model.template.score, model.template.shade)
     for blur_px in (9, 5):
@@ -219,7 +248,7 @@ def refined(chip: Chip, to_chip: Matrix, model: Model) -> tuple[Matrix, float]:
             found = ecc(best, plane, ideal, model.template, blur_px=blur_px)
             if found is None or not is_plain(found, model.shapes[0]):
                 continue
-            better = agreement(chip, found, model)
+            better = agreement(chip, found, model)[0]
             if better > value:
                 best, value = found, better
     return best, value
@@ -234,11 +263,11 @@ def linear_plane(chip: Chip, model: Model) -> Plane:
     import torch
 
     linear = srgb_to_linear(torch.from_numpy(chip.pixels)).numpy()
-    return np.asarray(linear @ _weights(model), np.float32)
+    return np.asarray(linear @ _weights(model.template), np.float32)
 
 
-def _weights(model: Model) -> npt.NDArray[np.float32]:
-    hue = model.template.hue_rad
+def _weights(template: Template) -> npt.NDArray[np.float32]:
+    hue = template.hue_rad
     if hue is None:
         return np.array([0.2126, 0.7152, 0.0722], np.float32)
     cosine, sine = math.cos(hue), math.sin(hue) * math.sqrt(3.0) / 2.0

@@ -38,6 +38,7 @@ _REFINED, _KEPT = 8, 3
 _LEAST_AGREEMENT = 0.25
 _SAME_PLACE = 0.3
 _TRIES_A_PLACE = 2
+_MIRROR = np.diag([-1.0, 1.0, 1.0])
 _ODD_MIRRORED, _ODD_TURNED = 0.04, 0.03
 """What mirrored and upside-down readings lose, so that artwork that looks the same counts as upright."""
 
@@ -137,12 +138,13 @@ def _laid_on(small: Pixels, hull: Matrix, model: Model, back: Matrix) -> list[_L
     to_chip = np.linalg.inv(chip.to_picture)
     readings = []
     for guess in fitting.guesses(hull, model):
-        value = _upright(fitting.agreement(chip, to_chip @ guess, model), guess)
-        if value >= _LEAST_AGREEMENT:
-            readings.append((value, guess))
+        both = fitting.agreement(chip, to_chip @ guess, model)
+        for value, to_small in zip(both, (guess, guess @ _MIRROR), strict=True):
+            if value >= _LEAST_AGREEMENT:
+                readings.append((_upright(value, to_small), to_small))
     readings.sort(key=lambda pair: -pair[0])
     outline = np.asarray(model.sign.outline_mm)
-    return [_Laid(back @ guess, value, apply(back @ guess, outline)) for value, guess in readings[:_TRIES_A_PLACE]]
+    return [_Laid(back @ one, value, apply(back @ one, outline)) for value, one in readings[:_TRIES_A_PLACE]]
 
 
 def _upright(value: float, to_picture: Matrix) -> float:
@@ -171,11 +173,13 @@ def _coarse(pixels: Pixels, guess: _Laid, model: Model) -> _Laid:
 def _fine(pixels: Pixels, guess: _Laid, model: Model, back: Matrix) -> Found:
     """At the picture's own resolution: artwork, then contour."""
     chip = fitting.cut(pixels, _box(guess.outline), model, side_px=_FINE_PX)
-    to_chip, _ = fitting.refined(chip, np.linalg.inv(chip.to_picture) @ guess.to_picture, model)
-    laid, support = contour.fit(fitting.linear_plane(chip, model), to_chip, model.shapes[0])
-    if not fitting.is_plain(laid, model.shapes[0]):
-        laid = to_chip
-    value = fitting.agreement(chip, laid, model)
+    laid, value = fitting.refined(chip, np.linalg.inv(chip.to_picture) @ guess.to_picture, model)
+    plane = fitting.linear_plane(chip, model)
+    fitted = contour.fit(plane, laid, model.rim)
+    if fitted is not None and fitting.is_plain(fitted, model.rim):
+        better, _ = fitting.agreement(chip, fitted, model)
+        laid, value = (fitted, better) if better > value else (laid, value)
+    support = contour.edges(plane, laid, model.rim).support
     to_picture = fitting.to_centres(back @ chip.to_picture @ laid)
     return Found(
         homography=to_picture,

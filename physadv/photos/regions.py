@@ -94,10 +94,10 @@ def _hulls(mask: Pixels, least_px: float) -> Iterator[Matrix]:
             continue
         hull = np.asarray(cv2.convexHull(contour)[:, 0], np.float64)
         if len(hull) >= 3:
-            yield _grown(hull)
+            yield grown(hull)
 
 
-def _grown(hull: Matrix) -> Matrix:
+def grown(hull: Matrix) -> Matrix:
     """From the middles of a blob's outermost pixels to their far sides."""
     middle = hull.mean(0)
     away = hull - middle

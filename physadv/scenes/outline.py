@@ -32,7 +32,7 @@ _TEMPLATE_PX = 192
 _JUDGE_PX = 64
 _WORK_PX = 256
 _MAX_ROLL_DEG = 50.0
-_MAX_CORNERS = 8
+MAX_CORNERS = 8
 _ROUNDING = 0.06
 """Rounding of an outline's corners that is not counted as further corners, as a share of the sign's size."""
 _BLOBS = 3
@@ -175,11 +175,11 @@ def _agreement(
     """Mean correlation of planes with the artwork's, of those in which the artwork varies; None where none does."""
     if where.sum() < 2:
         return None
-    found = [correlation(plane[where], ideal[where]) for plane, ideal in pairs if ideal[where].std() >= least]
+    found = [_correlation(plane[where], ideal[where]) for plane, ideal in pairs if ideal[where].std() >= least]
     return float(np.mean(found)) if found else None
 
 
-def correlation(a: Plane, b: Plane) -> float:
+def _correlation(a: Plane, b: Plane) -> float:
     a, b = a - a.mean(), b - b.mean()
     return float((a * b).sum() / max(1e-9, math.sqrt(float((a * a).sum()) * float((b * b).sum()))))
 
@@ -238,7 +238,7 @@ def _is_round(plane: Plane, alpha: Plane) -> bool:
     turn = cv2.getRotationMatrix2D(((_TEMPLATE_PX - 1) / 2.0,) * 2, 20.0, 1.0)
     inside = (alpha > 0.99) & (cv2.warpAffine(alpha, turn, alpha.shape[::-1]) > 0.99)
     turned = np.asarray(cv2.warpAffine(np.ascontiguousarray(plane), turn, alpha.shape[::-1]), np.float32)
-    return correlation(plane[inside], turned[inside]) > _ROUND
+    return _correlation(plane[inside], turned[inside]) > _ROUND
 
 
 def _largest_hulls(mask: npt.NDArray[np.uint8]) -> list[Matrix]:
@@ -275,7 +275,7 @@ def _is_upright(to_view: Matrix, template: Template) -> bool:
 def by_corners(hull: Matrix, template: Template) -> Iterator[Matrix]:
     """The artwork's hull and the blob's, both cut to the outline's number of corners, matched in every rotation."""
     count = template.corners
-    if not 4 <= count <= _MAX_CORNERS or min(len(hull), len(template.hull_mm)) < count:
+    if not 4 <= count <= MAX_CORNERS or min(len(hull), len(template.hull_mm)) < count:
         return
     source, target = _polygon(template.hull_mm, count), _polygon(hull, count)
     if source is None or target is None:
@@ -288,7 +288,9 @@ def by_corners(hull: Matrix, template: Template) -> Iterator[Matrix]:
 
 def _polygon(hull: Matrix, corners: int) -> Matrix | None:
     """The polygon of so many corners that fits around a hull closest, clockwise on the screen."""
-    points = np.asarray(hull, np.float32)[:, None]
+    points = cv2.convexHull(np.asarray(hull, np.float32)[:, None])
+    if len(points) < corners:
+        return None
     found = cv2.approxPolyN(points, corners, epsilon_percentage=-1.0, ensure_convex=True)
     polygon = np.asarray(found, np.float64).reshape(-1, 2)
     if len(polygon) != corners:
