@@ -32,7 +32,7 @@ _TEMPLATE_PX = 192
 _JUDGE_PX = 64
 _WORK_PX = 256
 _MAX_ROLL_DEG = 50.0
-_MAX_CORNERS = 8
+MAX_CORNERS = 8
 _ROUNDING = 0.06
 """Rounding of an outline's corners that is not counted as further corners, as a share of the sign's size."""
 _BLOBS = 3
@@ -125,7 +125,7 @@ class _View:
     """A photograph's planes, computed once for all guesses."""
 
     def __init__(self, pixels: Plane, template: Template) -> None:
-        self.score = _score(pixels, template.hue_rad)
+        self.score = hue_score(pixels, template.hue_rad)
         self.shade = np.ascontiguousarray(pixels[..., template.channel])
         self.size = (pixels.shape[1], pixels.shape[0])
 
@@ -156,13 +156,13 @@ def _quarters() -> list[npt.NDArray[np.bool_]]:
 
 
 _QUARTERS = _quarters()
-_HALF = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
+HALF = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
 _INVERSE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
 def centred(homography: Matrix) -> Matrix:
     """A homography of continuous pixels as OpenCV counts them: there, pixel i is at i, not at i + 0.5."""
-    return np.asarray(np.linalg.inv(_HALF) @ homography @ _HALF)
+    return np.asarray(np.linalg.inv(HALF) @ homography @ HALF)
 
 
 def _shrunk(plane: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
@@ -184,7 +184,7 @@ def _correlation(a: Plane, b: Plane) -> float:
     return float((a * b).sum() / max(1e-9, math.sqrt(float((a * a).sum()) * float((b * b).sum()))))
 
 
-def _score(pixels: Plane, hue_rad: float | None) -> Plane:
+def hue_score(pixels: Plane, hue_rad: float | None) -> Plane:
     """How much of the sign's own colour a pixel has, ``[H, W]``: saturation towards its hue; lightness if grey."""
     red, green, blue = (pixels[..., channel] for channel in range(3))
     if hue_rad is None:
@@ -214,7 +214,7 @@ def template_of(sign: Sign) -> Template:
     hue = _hue_rad(pixels, alpha)
     inside = alpha > 0.99
     channel = int(np.argmax([pixels[..., c][inside].std() for c in range(3)]))
-    score = _score(pixels, hue)
+    score = hue_score(pixels, hue)
     step = sign.extent_mm / _TEMPLATE_PX
     half = sign.extent_mm / 2.0
     to_mm = np.array([[step, 0.0, -half], [0.0, step, -half], [0.0, 0.0, 1.0]])
@@ -257,7 +257,7 @@ def _guesses(view: _View, template: Template) -> Iterator[Located]:
         mask = np.asarray(eight_bit > share * otsu, np.uint8)
         mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
         for hull in _largest_hulls(mask):
-            for to_view in (*_by_corners(hull, template), *_by_moments(hull, template)):
+            for to_view in (*by_corners(hull, template), *_by_moments(hull, template)):
                 if _is_upright(to_view, template):
                     yield view.judged(to_view, template)
 
@@ -272,10 +272,10 @@ def _is_upright(to_view: Matrix, template: Template) -> bool:
     return bool(ax * by - ay * bx > 0 and abs(math.degrees(math.atan2(ay, ax))) <= _MAX_ROLL_DEG)
 
 
-def _by_corners(hull: Matrix, template: Template) -> Iterator[Matrix]:
+def by_corners(hull: Matrix, template: Template) -> Iterator[Matrix]:
     """The artwork's hull and the blob's, both cut to the outline's number of corners, matched in every rotation."""
     count = template.corners
-    if not 4 <= count <= _MAX_CORNERS or min(len(hull), len(template.hull_mm)) < count:
+    if not 4 <= count <= MAX_CORNERS or min(len(hull), len(template.hull_mm)) < count:
         return
     source, target = _polygon(template.hull_mm, count), _polygon(hull, count)
     if source is None or target is None:
@@ -288,7 +288,9 @@ def _by_corners(hull: Matrix, template: Template) -> Iterator[Matrix]:
 
 def _polygon(hull: Matrix, corners: int) -> Matrix | None:
     """The polygon of so many corners that fits around a hull closest, clockwise on the screen."""
-    points = np.asarray(hull, np.float32)[:, None]
+    points = cv2.convexHull(np.asarray(hull, np.float32)[:, None])
+    if len(points) < corners:
+        return None
     found = cv2.approxPolyN(points, corners, epsilon_percentage=-1.0, ensure_convex=True)
     polygon = np.asarray(found, np.float64).reshape(-1, 2)
     if len(polygon) != corners:
@@ -300,14 +302,14 @@ def _polygon(hull: Matrix, corners: int) -> Matrix | None:
 
 def _by_moments(hull: Matrix, template: Template) -> Iterator[Matrix]:
     """The affine map that gives the artwork's hull the blob's centre and second moments, without a turn."""
-    (centre_a, root_a), (centre_b, root_b) = _moments(template.hull_mm), _moments(hull)
+    (centre_a, root_a), (centre_b, root_b) = moments(template.hull_mm), moments(hull)
     if root_a is None or root_b is None:
         return
     linear = root_b @ np.linalg.inv(root_a)
     yield np.vstack([np.column_stack([linear, centre_b - linear @ centre_a]), [0.0, 0.0, 1.0]])
 
 
-def _moments(hull: Matrix) -> tuple[Matrix, Matrix | None]:
+def moments(hull: Matrix) -> tuple[Matrix, Matrix | None]:
     """Centre ``[2]`` and the root of the second moments ``[2, 2]`` (None where flat) of a polygon's area."""
     m = cv2.moments(np.asarray(hull, np.float32)[:, None])
     if m["m00"] <= 0:
@@ -325,14 +327,14 @@ def _refine(guess: Located, view: _View, template: Template) -> Located:
     best = guess
     for plane, ideal in ((view.score, template.score), (view.shade, template.shade)):
         for blur_px in (9, 5):
-            found = _ecc(best.to_photo, plane, ideal, template, blur_px=blur_px)
+            found = ecc(best.to_photo, plane, ideal, template, blur_px=blur_px)
             if found is not None and _is_upright(found, template):
                 better = view.judged(found, template)
                 best = better if better.confidence >= best.confidence else best
     return best
 
 
-def _ecc(to_view: Matrix, plane: Plane, ideal: Plane, template: Template, *, blur_px: int) -> Matrix | None:
+def ecc(to_view: Matrix, plane: Plane, ideal: Plane, template: Template, *, blur_px: int) -> Matrix | None:
     start = centred(np.asarray(np.linalg.inv(to_view @ template.to_mm)))
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-5)
     try:
@@ -349,6 +351,6 @@ def _ecc(to_view: Matrix, plane: Plane, ideal: Plane, template: Template, *, blu
         return None
     if abs(np.linalg.det(np.asarray(found, np.float64))) < 1e-12:
         return None
-    to_template = _HALF @ np.asarray(found, np.float64) @ np.linalg.inv(_HALF)
+    to_template = HALF @ np.asarray(found, np.float64) @ np.linalg.inv(HALF)
     inverse = np.linalg.inv(template.to_mm @ to_template)
     return np.asarray(inverse / inverse[2, 2])
