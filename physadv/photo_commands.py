@@ -16,7 +16,9 @@ def ingest(
     out: Annotated[Path, typer.Option(help="Folder of the session to write.")],
     sign: Annotated[str, typer.Option(help="The sign they show; see physadv signs.")] = "us/stop",
     patch: Annotated[Path | None, typer.Option(help="The patch on it: a bundle.")] = None,
-    rig: Annotated[Path | None, typer.Option(help="File of the markers about the sign: rig.json.")] = None,
+    rig: Annotated[
+        Path | None, typer.Option(help="File of the markers about the sign: rig.json. [default: by its outline]")
+    ] = None,
     camera: Annotated[
         Path | None, typer.Option(help="File of physadv photos calibrate-camera. [default: EXIF's focal length]")
     ] = None,

@@ -149,7 +149,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on(shoot: Path, tmp_path
     expected = {
         "truncated.jpg": "not a readable picture",
         "text.jpg": "not a readable picture",
-        "nothing.png": "none of the rig's markers",
+        "nothing.png": "not found by its outline",
         "tiny.png": "too small",
         "bomb.png": "more than the limit",
         "broken.mp4": "not a readable video",
@@ -230,6 +230,29 @@ def test_points_that_a_person_clicks_do_for_markers(shoot: Path, tmp_path: Path)
         assert row.yaw_deg == pytest.approx(truth[row.file][1], abs=5.0)
 
 
+def test_without_markers_the_outline_does(shoot: Path, tmp_path: Path) -> None:
+    made = ingest(shoot / "photos", tmp_path / "out", camera=shoot / "camera.json")
+    assert made.found == 3
+    truth = json.loads((shoot / "truth.json").read_text())
+    for row in load_session(tmp_path / "out")[1]:
+        distance, yaw, pitch, _ = truth[row.file]
+        assert row.how == "outline"
+        assert row.distance_m == pytest.approx(distance, rel=0.05)
+        np.testing.assert_allclose([row.yaw_deg, row.pitch_deg], [yaw, pitch], atol=5.0)
+
+
+def test_mirrored_photographs_and_two_signs_are_given_up(shoot: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    photo = np.asarray(Image.open(shoot / "photos" / "clean" / "1.jpg"))
+    Image.fromarray(photo[:, ::-1].copy()).save(folder / "mirrored.png")
+    Image.fromarray(np.concatenate([photo, photo], axis=1)).save(folder / "two.png")
+    made = ingest(folder, tmp_path / "out")
+    why = dict(made.given_up)
+    assert "mirrored" in why["mirrored.png"]
+    assert "2 such signs" in why["two.png"]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -266,7 +289,7 @@ def mistakes(shoot: Path, tmp_path: Path) -> list[tuple[dict[str, object], str]]
     (tmp_path / "points.csv").write_text(",".join(COLUMNS) + "\nother.jpg,1,2,3,4,5,6,7,8\n")
     return [
         ({"photographs": tmp_path / "nowhere"}, "no such folder"),
-        ({"rig": None}, "give --rig"),
+        ({"every": 0}, "every"),
         ({"sign": "de/stop"}, "is the rig of sign us/stop"),
         ({"bar_mm": 70.0}, "without fitting to the page"),
         ({"out": tmp_path / "full"}, "no session"),

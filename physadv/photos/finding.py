@@ -1,4 +1,4 @@
-"""Where a photograph shows the sign: by a person's points or by the rig's markers."""
+"""Where a photograph shows the sign: by a person's points, by the rig's markers, or by its outline."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from physadv.core.errors import PhysadvError
 from physadv.photos.camera import Camera
 from physadv.photos.markers import Seen, find_markers, marker_scale, pose_from_markers
+from physadv.photos.outline import TRUSTED, find_outlines
 from physadv.photos.pose import Pose, solve_pose
 from physadv.photos.rig import Rig
 from physadv.photos.sidecar import grip_points_mm
@@ -24,6 +25,8 @@ _CLICK_SD_PX = 2.0
 _WRONG_SHARE = 0.08
 """Reprojection error over the sign's size, beyond which points do not belong to this sign."""
 _SCALE_SLACK = 0.02
+_RIVAL = 0.7
+"""Confidence of another place over the best one's, from which on it may be the sign as well."""
 _SMALL_PX = 12.0
 """Of the sign in the photograph, below which nothing is said of it."""
 
@@ -34,7 +37,7 @@ class Found:
 
     Attributes:
         pose: of the sign, seen by the camera.
-        how: ``corners`` (of a sidecar) or ``markers``.
+        how: ``corners`` (of a sidecar), ``markers`` or ``outline``.
         confidence: 0 to 1, that this is the sign and where it is.
         outline_px: the sign's outline in the photograph ``[n, 2]``, lens distortion included.
         flags: what is doubtful, in words.
@@ -56,7 +59,7 @@ def find_sign(
         pixels: ``[H, W, 3]`` RGB, upright.
         sign: that is looked for.
         camera: that took it, for pictures of this size.
-        rig: the markers about the sign; none are looked for without it.
+        rig: the markers about the sign; where none of them is seen, and without it, the outline is looked for.
         points: where a person has clicked the sign's four points (:func:`grip_points_mm`); these count first.
 
     Raises:
@@ -65,10 +68,10 @@ def find_sign(
     seen = find_markers(pixels) if rig is not None else Seen({})
     if points is not None:
         found = _by_points(points, sign, camera)
-    elif rig is not None:
+    elif rig is not None and any(marker.id in seen.corners for marker in rig.markers):
         found = _by_markers(seen, rig, sign, camera)
     else:
-        raise PhysadvError("no marker was looked for and no points are given; give --rig or --corners")
+        found = _by_outline(pixels, sign, camera)
     size = float(np.ptp(found.outline_px, axis=0).max())
     if size < _SMALL_PX:
         raise PhysadvError(f"the sign is {size:.0f} px large; at least {_SMALL_PX:.0f} px are needed")
@@ -103,6 +106,26 @@ def _by_markers(seen: Seen, rig: Rig, sign: Sign, camera: Camera) -> Found:
         flags.append("only one marker is seen; the pose is rough")
     confidence = min(1.0, 0.6 + 0.2 * (count - 1)) * float(np.clip(1.5 - 0.5 * pose.error_px / _GOOD_PX, 0.1, 1.0))
     return Found(pose, "markers", round(confidence, 3), outline_px(sign, pose, camera), tuple(flags))
+
+
+def _by_outline(pixels: Pixels, sign: Sign, camera: Camera) -> Found:
+    """By colour, shape and artwork; a doubtful find is none."""
+    places = find_outlines(pixels, sign)
+    if not places or places[0].confidence < TRUSTED:
+        best = f"; the likeliest place has a confidence of {places[0].confidence:.2f}" if places else ""
+        raise PhysadvError(f"the sign is not found by its outline{best}; use markers, or give its corners")
+    first, others = places[0], places[1:]
+    if first.mirrored:
+        raise PhysadvError("the photograph shows the sign mirrored; was it flipped, or taken in a mirror?")
+    rivals = [other for other in others if other.confidence >= max(TRUSTED, _RIVAL * first.confidence)]
+    if rivals:
+        raise PhysadvError(f"{len(rivals) + 1} such signs are seen; crop the photograph, or give the corners of one")
+    pose = solve_pose(np.array(sign.outline_mm, np.float64), first.outline_px, camera)
+    size = float(np.ptp(first.outline_px, axis=0).max())
+    flags = []
+    if pose.error_px > _WRONG_SHARE / 4.0 * size:
+        flags.append(f"its outline fits a flat sign only within {pose.error_px:.1f} px; is the focal length right?")
+    return Found(pose, "outline", round(first.confidence, 3), first.outline_px, tuple(flags))
 
 
 def outline_px(sign: Sign, pose: Pose, camera: Camera) -> Matrix:

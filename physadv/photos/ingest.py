@@ -207,6 +207,8 @@ def ingest(
     Raises:
         PhysadvError: an option is wrong. A photograph that cannot be used is given up, and the others are read.
     """
+    if every < 1:
+        raise PhysadvError(f"every = {every}: should be 1 or more, of a video's frames")
     shown = load_sign(sign)
     named = None
     if patch is not None:
@@ -214,8 +216,6 @@ def ingest(
         if bundle.sign.name != shown.name:
             raise PhysadvError(f"--patch {patch}: is for sign {bundle.sign.name}, not for {shown.name}; give --sign")
         named = find_bundle(patch).resolve().name
-    if rig is None and corners is None:
-        raise PhysadvError("nothing says where the sign is; give --rig (markers) or --corners (points in a CSV file)")
     layout = load_rig(rig) if rig else None
     if layout and (layout.sign, layout.sign_width_mm) != (shown.name, shown.width_mm):
         raise PhysadvError(f"{rig}: is the rig of sign {layout.sign}, not of {shown.name}")
