@@ -16,6 +16,8 @@ _POINTS = 160
 _REACH = 0.04
 """How far from where it is expected an edge is looked for, as a share of the sign's size in the picture."""
 _LEAST_REACH_PX = 2.0
+_CLOSE, _LEAST_CLOSE_PX = 0.012, 1.0
+"""How far from it an edge may lie that bears the contour out: an octagon and a disc are 2 % apart on average."""
 _STEP_PX = 0.25
 _LEAST_EDGE = 0.3
 """Height of an edge, as a share of the typical one's, that counts as seen."""
@@ -34,7 +36,7 @@ class Edges:
         points_mm: on the sign's plane ``[P, 2]``, of the points with an edge.
         places: where it is ``[P, 2]``, continuous pixels.
         normals: of the contour there ``[P, 2]``, unit length, outwards.
-        support: share of the contour's points with an edge.
+        support: share of the contour's points with an edge close by.
     """
 
     points_mm: Matrix
@@ -64,7 +66,8 @@ def edges(plane: Plane, to_plane: Matrix, shape_mm: Matrix) -> Edges:
     normals = np.column_stack([ahead[:, 1], -ahead[:, 0]])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     normals *= np.sign(((points - points.mean(0)) * normals).sum(1, keepdims=True))
-    reach = max(_LEAST_REACH_PX, _REACH * float(np.sqrt(np.prod(np.ptp(points, axis=0)))))
+    size = float(np.sqrt(np.prod(np.ptp(points, axis=0))))
+    reach = max(_LEAST_REACH_PX, _REACH * size)
     offsets = np.arange(-reach, reach + _STEP_PX / 2, _STEP_PX)
     at = points[:, None] + offsets[:, None] * normals[:, None] - 0.5
     x, y = (np.asarray(at[..., k], np.float32) for k in range(2))
@@ -81,8 +84,11 @@ def edges(plane: Plane, to_plane: Matrix, shape_mm: Matrix) -> Edges:
     height_px = plane.shape[0]
     in_view = (points > 1.0).all(1) & (points[:, 0] < plane.shape[1] - 1) & (points[:, 1] < height_px - 1)
     good = inside & in_view & (height > _LEAST_EDGE * max(float(np.percentile(height, 75)), 0.02))
+    # colour bleeds (chroma subsampling) all around alike, which says nothing about the shape
+    bleeding = float(np.median(shift[good])) if good.any() else 0.0
+    close = np.abs(shift - bleeding) < max(_LEAST_CLOSE_PX, _CLOSE * size)
     places = points + shift[:, None] * normals
-    return Edges(points_mm[good], places[good], normals[good], float(good.mean()))
+    return Edges(points_mm[good], places[good], normals[good], float((good & close).mean()))
 
 
 def fit(plane: Plane, to_plane: Matrix, shape_mm: Matrix) -> Matrix | None:

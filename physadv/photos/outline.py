@@ -2,7 +2,7 @@
 
 Regions of the sign's colour, and what strong edges enclose, are compared with the outline; the artwork is laid on
 those of its shape in every rotation, and mirrored; the best are refined by enhanced correlation with the artwork and
-by the contour's edges, at the photograph's full resolution. Confidence is what artwork, contour and colour say.
+by the contour's edges, at the photograph's full resolution. Confidence is what artwork and contour say together.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from physadv.core.errors import PhysadvError
 from physadv.photos import contour, fitting
 from physadv.photos.fitting import Model
-from physadv.photos.regions import overlap, regions
+from physadv.photos.regions import regions, shared
 from physadv.scenes.outline import apply, hue_score
 from physadv.signs import Sign
 
@@ -24,7 +24,7 @@ Matrix: TypeAlias = npt.NDArray[np.float64]
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Box: TypeAlias = tuple[float, float, float, float]
 
-TRUSTED = 0.5
+TRUSTED = 0.45
 """Confidence from which on a find counts as the sign."""
 _SEARCH_PX = 1600
 """Longest side of the picture that is searched; finds are refined in the whole one."""
@@ -156,7 +156,7 @@ def _best(laid: list[_Laid], count: int, *, a_place: int = 1) -> list[_Laid]:
     """The best readings, at most ``a_place`` of each place."""
     kept: list[_Laid] = []
     for one in sorted(laid, key=lambda each: -each.value):
-        if sum(overlap(one.outline, other.outline) >= _SAME_PLACE for other in kept) < a_place:
+        if sum(shared(one.outline, other.outline) >= _SAME_PLACE for other in kept) < a_place:
             kept.append(one)
         if len(kept) == count:
             break

@@ -46,6 +46,14 @@ def overlap(one: Matrix, other: Matrix) -> float:
     return float(shared / max(_area(one) + _area(other) - shared, 1e-9))
 
 
+def shared(one: Matrix, other: Matrix) -> float:
+    """Intersection of two convex polygons ``[N, 2]`` over the smaller one's area."""
+    import cv2
+
+    common, _ = cv2.intersectConvexConvex(one.astype(np.float32), other.astype(np.float32))
+    return float(common / max(min(_area(one), _area(other)), 1e-9))
+
+
 def _area(hull: Matrix) -> float:
     x, y = hull.T
     return abs(float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())) / 2.0
