@@ -23,6 +23,9 @@ def ingest(
         Path | None, typer.Option(help="File of physadv photos calibrate-camera. [default: EXIF's focal length]")
     ] = None,
     corners: Annotated[Path | None, typer.Option(help="CSV of points that you have clicked.")] = None,
+    detector: Annotated[
+        Path | None, typer.Option(help="Card of an ONNX detector, for where the outline alone is not found.")
+    ] = None,
     bar_mm: Annotated[float | None, typer.Option(help="What the sheet's 100 mm bar measures.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Of a video, every n-th frame.")] = 15,
 ) -> None:
@@ -39,6 +42,7 @@ def ingest(
             rig=rig,
             camera=camera,
             corners=corners,
+            detector=detector,
             bar_mm=bar_mm,
             every=every,
             listener=listener,

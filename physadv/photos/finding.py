@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from physadv.core.errors import PhysadvError
 from physadv.photos.camera import Camera
+from physadv.photos.detector import Detector, find_with_detector
 from physadv.photos.markers import Seen, find_markers, marker_scale, pose_from_markers
 from physadv.photos.outline import TRUSTED, find_outlines
 from physadv.photos.pose import Pose, solve_pose
@@ -37,7 +38,7 @@ class Found:
 
     Attributes:
         pose: of the sign, seen by the camera.
-        how: ``corners`` (of a sidecar), ``markers`` or ``outline``.
+        how: ``corners`` (of a sidecar), ``markers``, ``outline`` or ``detector``.
         confidence: 0 to 1, that this is the sign and where it is.
         outline_px: the sign's outline in the photograph ``[n, 2]``, lens distortion included.
         flags: what is doubtful, in words.
@@ -51,7 +52,13 @@ class Found:
 
 
 def find_sign(
-    pixels: Pixels, sign: Sign, camera: Camera, *, rig: Rig | None = None, points: Matrix | None = None
+    pixels: Pixels,
+    sign: Sign,
+    camera: Camera,
+    *,
+    rig: Rig | None = None,
+    points: Matrix | None = None,
+    detector: Detector | None = None,
 ) -> tuple[Found, Seen]:
     """The sign in a photograph, and the markers that are seen.
 
@@ -61,6 +68,7 @@ def find_sign(
         camera: that took it, for pictures of this size.
         rig: the markers about the sign; where none of them is seen, and without it, the outline is looked for.
         points: where a person has clicked the sign's four points (:func:`grip_points_mm`); these count first.
+        detector: says where to look, where the outline is not found in the whole picture.
 
     Raises:
         PhysadvError: it is not found; the sentence says what was looked for.
@@ -71,7 +79,7 @@ def find_sign(
     elif rig is not None and any(marker.id in seen.corners for marker in rig.markers):
         found = _by_markers(seen, rig, sign, camera)
     else:
-        found = _by_outline(pixels, sign, camera)
+        found = _by_outline(pixels, sign, camera, detector)
     size = float(np.ptp(found.outline_px, axis=0).max())
     if size < _SMALL_PX:
         raise PhysadvError(f"the sign is {size:.0f} px large; at least {_SMALL_PX:.0f} px are needed")
@@ -108,10 +116,14 @@ def _by_markers(seen: Seen, rig: Rig, sign: Sign, camera: Camera) -> Found:
     return Found(pose, "markers", round(confidence, 3), outline_px(sign, pose, camera), tuple(flags))
 
 
-def _by_outline(pixels: Pixels, sign: Sign, camera: Camera) -> Found:
-    """By colour, shape and artwork; a doubtful find is none."""
+def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector | None) -> Found:
+    """By colour, shape and artwork; a doubtful find is none, unless a detector sees the sign there."""
     places = find_outlines(pixels, sign)
-    if not places or places[0].confidence < TRUSTED:
+    sure = bool(places) and places[0].confidence >= TRUSTED
+    if not sure and detector is not None:
+        places = find_with_detector(pixels, sign, detector) or places
+    boxed = not sure and detector is not None and bool(places)
+    if not boxed and not sure:
         best = f"; the likeliest place has a confidence of {places[0].confidence:.2f}" if places else ""
         raise PhysadvError(f"the sign is not found by its outline{best}; use markers, or give its corners")
     first, others = places[0], places[1:]
@@ -125,7 +137,10 @@ def _by_outline(pixels: Pixels, sign: Sign, camera: Camera) -> Found:
     flags = []
     if pose.error_px > _WRONG_SHARE / 4.0 * size:
         flags.append(f"its outline fits a flat sign only within {pose.error_px:.1f} px; is the focal length right?")
-    return Found(pose, "outline", round(first.confidence, 3), first.outline_px, tuple(flags))
+    if first.confidence < TRUSTED:
+        flags.append("only the detector's box is known, not how the sign is turned; the angles say nothing")
+    how = "detector" if boxed else "outline"
+    return Found(pose, how, round(first.confidence, 3), first.outline_px, tuple(flags))
 
 
 def outline_px(sign: Sign, pose: Pose, camera: Camera) -> Matrix:

@@ -17,6 +17,7 @@ from physadv.core.files import atomic_path, read_json, sha256, write_json
 from physadv.core.images import write_png
 from physadv.patches import find_bundle, load_patch, package_versions
 from physadv.photos.camera import Camera, camera_from_focal, load_camera
+from physadv.photos.detector import Detector, load_detector
 from physadv.photos.finding import Found, find_sign
 from physadv.photos.light import estimate_light
 from physadv.photos.markers import Seen, printed_rig, read_chart
@@ -63,6 +64,7 @@ class _Reader:
     rig: Rig | None
     camera: Camera | None
     points: dict[str, Matrix]
+    detector: Detector | None
     out: Path
 
     def read(self, photo: Photo) -> Row:
@@ -75,7 +77,9 @@ class _Reader:
         camera = (
             self.camera.sized(width, height) if self.camera else camera_from_focal(width, height, photo.equivalent_mm)
         )
-        found, seen = find_sign(photo.pixels, self.sign, camera, rig=self.rig, points=self.points.get(photo.name))
+        found, seen = find_sign(
+            photo.pixels, self.sign, camera, rig=self.rig, points=self.points.get(photo.name), detector=self.detector
+        )
         subject, patch = subject_of(photo.name, self.session.patch)
         stem = hashlib.sha256(photo.name.encode()).hexdigest()[:12]
         crop, box = self._crop(photo, found)
@@ -186,6 +190,7 @@ def ingest(
     rig: Path | None = None,
     camera: Path | None = None,
     corners: Path | None = None,
+    detector: Path | None = None,
     bar_mm: float | None = None,
     every: int = 15,
     listener: Listener | None = None,
@@ -200,6 +205,7 @@ def ingest(
         rig: file of the markers about it.
         camera: file of its calibration; EXIF's focal length otherwise.
         corners: sidecar with points that a person has clicked.
+        detector: card of an ONNX detector that says where to look, where the outline alone is not found.
         bar_mm: what the printed sheet's 100 mm bar measures.
         every: of a video, every n-th frame.
         listener: told of progress.
@@ -233,11 +239,13 @@ def ingest(
         every=every,
         corners_sha256=sha256(corners) if corners else None,
         camera_sha256=sha256(camera) if camera else None,
+        detector_sha256=sha256(detector) if detector else None,
         versions=package_versions(),
     )
     lens = load_camera(camera) if camera else None
+    seeker = load_detector(detector) if detector else None
     place = open_session(out, session)
-    reader = _Reader(session, shown, layout, lens, points, out)
+    reader = _Reader(session, shown, layout, lens, points, seeker, out)
     done: list[tuple[Row | None, str, str]] = []
     for number, path in enumerate(files):
         done += _file(reader, path, photographs, place, every)

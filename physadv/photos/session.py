@@ -95,6 +95,7 @@ class Session(Config):
     every: int = Field(default=15, ge=1)
     corners_sha256: str | None = None
     camera_sha256: str | None = None
+    detector_sha256: str | None = None
     versions: dict[str, str] = Field(default_factory=dict)
 
 
