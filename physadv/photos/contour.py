@@ -15,8 +15,8 @@ Plane: TypeAlias = npt.NDArray[np.float32]
 _POINTS = 160
 _REACH = 0.04
 """How far from where it is expected an edge is looked for, as a share of the sign's size in the picture."""
-_LEAST_REACH_PX = 2.0
-_CLOSE, _LEAST_CLOSE_PX = 0.012, 1.0
+_LEAST_REACH_PX = 3.0
+_CLOSE, _LEAST_CLOSE_PX = 0.012, 1.25
 """How far from it an edge may lie that bears the contour out: an octagon and a disc are 2 % apart on average."""
 _STEP_PX = 0.25
 _LEAST_EDGE = 0.3
@@ -80,7 +80,7 @@ def edges(plane: Plane, to_plane: Matrix, shape_mm: Matrix) -> Edges:
     middles = (offsets[:-1] + offsets[1:]) / 2.0
     shift = (weight * middles).sum(1) / np.maximum(weight.sum(1), 1e-9)
     height = weight.sum(1)
-    inside = (np.abs(shift) < reach - 1.0) if reach > 3.0 else np.ones(len(shift), bool)
+    inside = np.abs(shift) < reach - 0.5
     height_px = plane.shape[0]
     in_view = (points > 1.0).all(1) & (points[:, 0] < plane.shape[1] - 1) & (points[:, 1] < height_px - 1)
     good = inside & in_view & (height > _LEAST_EDGE * max(float(np.percentile(height, 75)), 0.02))

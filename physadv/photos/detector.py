@@ -85,7 +85,7 @@ class Detector:
         folder: that the card's paths are relative to.
 
     Raises:
-        PhysadvError: ONNX Runtime is not installed, the file is missing or not a graph, or takes and gives something else.
+        PhysadvError: ONNX Runtime is not installed, the file is missing or not a graph, or takes something else.
     """
 
     def __init__(self, card: DetectorCard, folder: Path) -> None:
@@ -209,7 +209,7 @@ def box_overlap(one: Box, other: Box) -> float:
 def _is_roomy(within: Box, pixels: Pixels) -> bool:
     width = min(within[2], pixels.shape[1]) - max(within[0], 0.0)
     height = min(within[3], pixels.shape[0]) - max(within[1], 0.0)
-    return width >= 8 and height >= 8
+    return bool(width >= 8 and height >= 8)
 
 
 def _box_alone(one: Detection, sign: Sign) -> Found:

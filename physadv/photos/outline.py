@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from physadv.core.errors import PhysadvError
 from physadv.photos import contour, fitting
-from physadv.photos.fitting import Model
+from physadv.photos.chips import Model, cut, linear_plane, model_of
 from physadv.photos.regions import regions, shared
 from physadv.scenes.outline import apply, hue_score
 from physadv.signs import Sign
@@ -39,8 +39,8 @@ _LEAST_AGREEMENT = 0.25
 _SAME_PLACE = 0.3
 _TRIES_A_PLACE = 2
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
-_ODD_MIRRORED, _ODD_TURNED = 0.04, 0.03
-"""What mirrored and upside-down readings lose, so that artwork that looks the same counts as upright."""
+_ODD_MIRRORED, _ODD_TURNED, _ODD_ASLANT = 0.04, 0.03, 0.15
+"""What mirrored, upside-down and slanting readings lose: so that artwork that looks the same counts as upright."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,8 @@ class Found:
     """A sign in a photograph.
 
     Attributes:
-        homography: ``[3, 3]`` float64, from the sign's plane in mm (x right, y down, centre at the origin) to pixels, the
-            middle of the first pixel being (0, 0). Its determinant is negative where the sign is mirrored.
+        homography: ``[3, 3]`` float64, from the sign's plane in mm (x right, y down, centre at the origin) to pixels,
+            the middle of the first pixel being (0, 0). Its determinant is negative where the sign is mirrored.
         confidence: 0 to 1; see :data:`TRUSTED`.
         outline_px: ``[N, 2]``, the sign's outline in the photograph.
         mirrored: whether the photograph shows the sign mirrored.
@@ -92,7 +92,7 @@ def find_outlines(pixels: Pixels, sign: Sign, *, within: Box | None = None) -> l
         PhysadvError: ``within`` has no room for a sign in the picture.
     """
     box = _clipped(within, pixels)
-    model = fitting.model_of(sign)
+    model = model_of(sign)
     part = pixels[box[1] : box[3], box[0] : box[2]]
     back = np.array([[1.0, 0, box[0]], [0, 1.0, box[1]], [0, 0, 1.0]])
     guessed = _searched(part, model)
@@ -134,22 +134,25 @@ def _searched(pixels: Pixels, model: Model) -> list[_Laid]:
 
 def _laid_on(small: Pixels, hull: Matrix, model: Model, back: Matrix) -> list[_Laid]:
     """The best readings of one region."""
-    chip = fitting.cut(small, _box(hull), model, side_px=_COARSE_PX / 2)
+    chip = cut(small, _box(hull), model, side_px=_COARSE_PX / 2)
     to_chip = np.linalg.inv(chip.to_picture)
     readings = []
     for guess in fitting.guesses(hull, model):
         both = fitting.agreement(chip, to_chip @ guess, model)
         for value, to_small in zip(both, (guess, guess @ _MIRROR), strict=True):
             if value >= _LEAST_AGREEMENT:
-                readings.append((_upright(value, to_small), to_small))
+                readings.append((value - _odd(to_small), to_small))
     readings.sort(key=lambda pair: -pair[0])
     outline = np.asarray(model.sign.outline_mm)
     return [_Laid(back @ one, value, apply(back @ one, outline)) for value, one in readings[:_TRIES_A_PLACE]]
 
 
-def _upright(value: float, to_picture: Matrix) -> float:
-    mirrored = np.linalg.det(fitting.jacobian(to_picture)) < 0
-    return value - _ODD_MIRRORED * mirrored - _ODD_TURNED * fitting.turn_deg(to_picture) / 180.0
+def _odd(to_picture: Matrix) -> float:
+    """What a reading loses for being mirrored, upside down, or neither upright nor on its side."""
+    mirrored = bool(np.linalg.det(fitting.jacobian(to_picture)) < 0)
+    turn_deg = fitting.turn_deg(to_picture)
+    aslant = abs(np.sin(2.0 * np.radians(turn_deg)))
+    return float(_ODD_MIRRORED * mirrored + _ODD_TURNED * turn_deg / 180.0 + _ODD_ASLANT * aslant)
 
 
 def _best(laid: list[_Laid], count: int, *, a_place: int = 1) -> list[_Laid]:
@@ -164,35 +167,36 @@ def _best(laid: list[_Laid], count: int, *, a_place: int = 1) -> list[_Laid]:
 
 
 def _coarse(pixels: Pixels, guess: _Laid, model: Model) -> _Laid:
-    chip = fitting.cut(pixels, _box(guess.outline), model, side_px=_COARSE_PX)
+    chip = cut(pixels, _box(guess.outline), model, side_px=_COARSE_PX)
     to_chip, value = fitting.refined(chip, np.linalg.inv(chip.to_picture) @ guess.to_picture, model)
     to_picture = chip.to_picture @ to_chip
-    return _Laid(to_picture, _upright(value, to_picture), apply(to_picture, np.asarray(model.sign.outline_mm)))
+    return _Laid(to_picture, value - _odd(to_picture), apply(to_picture, np.asarray(model.sign.outline_mm)))
 
 
 def _fine(pixels: Pixels, guess: _Laid, model: Model, back: Matrix) -> Found:
     """At the picture's own resolution: artwork, then contour."""
-    chip = fitting.cut(pixels, _box(guess.outline), model, side_px=_FINE_PX)
+    chip = cut(pixels, _box(guess.outline), model, side_px=_FINE_PX)
     laid, value = fitting.refined(chip, np.linalg.inv(chip.to_picture) @ guess.to_picture, model)
-    plane = fitting.linear_plane(chip, model)
+    plane = linear_plane(chip, model)
     fitted = contour.fit(plane, laid, model.rim)
     if fitted is not None and fitting.is_plain(fitted, model.rim):
         better, _ = fitting.agreement(chip, fitted, model)
         laid, value = (fitted, better) if better > value else (laid, value)
     support = contour.edges(plane, laid, model.rim).support
+    colour = fitting.colour_agreement(chip, laid, model)
     to_picture = fitting.to_centres(back @ chip.to_picture @ laid)
     return Found(
         homography=to_picture,
-        confidence=_confidence(value, support),
+        confidence=_confidence(value, support, colour, _odd(to_picture)),
         outline_px=apply(to_picture, model.sign.outline_mm),
         mirrored=bool(np.linalg.det(fitting.jacobian(to_picture)) < 0),
-        how=f"outline (artwork {value:.2f}, contour {support:.2f})",
+        how=f"outline (artwork {value:.2f}, contour {support:.2f}, colour {colour:.2f})",
     )
 
 
-def _confidence(agreement: float, support: float) -> float:
-    """From the artwork's correlation and the share of the contour that has an edge."""
-    return float(np.clip(agreement, 0.0, 1.0) * np.sqrt(support))
+def _confidence(agreement: float, support: float, colour: float, odd: float) -> float:
+    """From the artwork's correlation, the share of the contour that has an edge, the hue, and how it is turned."""
+    return float(np.clip(agreement - odd, 0.0, 1.0) * np.sqrt(support) * colour)
 
 
 def _box(points: Matrix) -> Matrix:

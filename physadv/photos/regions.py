@@ -118,8 +118,8 @@ def _distinct(hulls: list[Matrix]) -> list[Matrix]:
     boxes = np.zeros((0, 4))
     for hull in hulls:
         box = np.concatenate([hull.min(0), hull.max(0)])
-        near = np.flatnonzero(np.abs(boxes - box).max(1) < 0.1 * (box[2:] - box[:2]).max()) if kept else []
-        if all(overlap(hull, kept[int(i)]) < _SAME for i in near):
+        near = np.flatnonzero((np.abs(boxes - box) < 0.1 * (box[2:] - box[:2]).max()).all(1)).tolist()
+        if all(overlap(hull, kept[i]) < _SAME for i in near):
             kept.append(hull)
             boxes = np.vstack([boxes, box])
         if len(kept) == _MOST:
