@@ -33,7 +33,8 @@ _LEAST_SEARCH_PX = 480
 _LEAST_PX = 11.0
 """Smallest sign, in the picture that is searched."""
 _LOOKED_AT = 60
-_COARSE_PX, _FINE_PX = 96.0, 480.0
+_COARSE_PX, _FINE_PX = 96.0, 320.0
+_FINE_ROOM = 0.2
 _REFINED, _KEPT = 8, 3
 _LEAST_AGREEMENT = 0.25
 _SAME_PLACE = 0.3
@@ -175,7 +176,7 @@ def _coarse(pixels: Pixels, guess: _Laid, model: Model) -> _Laid:
 
 def _fine(pixels: Pixels, guess: _Laid, model: Model, back: Matrix) -> Found:
     """At the picture's own resolution: artwork, then contour."""
-    chip = cut(pixels, _box(guess.outline), model, side_px=_FINE_PX)
+    chip = cut(pixels, _box(guess.outline), model, side_px=_FINE_PX, grow=_FINE_ROOM)
     laid, value = fitting.refined(chip, np.linalg.inv(chip.to_picture) @ guess.to_picture, model)
     plane = linear_plane(chip, model)
     fitted = contour.fit(plane, laid, model.rim)

@@ -20,7 +20,8 @@ _EDGES = ((30, 90), (80, 200))
 """Canny's lower and upper thresholds."""
 _SAME = 0.9
 """Overlap of two hulls that count as one."""
-_MOST = 400
+_MOST_SEEN, _MOST = 4000, 400
+"""Regions that are compared with one another, and that are left: foliage and noise have any number."""
 
 
 def regions(pixels: Pixels, score: Plane, *, coloured: bool, least_px: float) -> list[Matrix]:
@@ -35,7 +36,7 @@ def regions(pixels: Pixels, score: Plane, *, coloured: bool, least_px: float) ->
     masks = [*(_by_colour(score) if coloured else _by_lightness(score)), *_by_edges(pixels)]
     hulls = [hull for mask in masks for hull in _hulls(mask, least_px)]
     hulls.sort(key=_area, reverse=True)
-    return _distinct(hulls)
+    return _distinct(hulls[:_MOST_SEEN])
 
 
 def overlap(one: Matrix, other: Matrix) -> float:
