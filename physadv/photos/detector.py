@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from physadv.core.config import Config, load_config
 from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.onnx import open_onnx
 from physadv.photos.outline import TRUSTED, Box, Found, find_outlines
 from physadv.scenes.outline import apply
 from physadv.signs import Sign
@@ -91,7 +92,7 @@ class Detector:
     def __init__(self, card: DetectorCard, folder: Path) -> None:
         self.card = card
         self.path = folder / Path(card.weights).expanduser()
-        self._session = _session(self.path)
+        self._session = open_onnx(self.path)
         (first, *others) = self._session.get_inputs()
         wanted = [3, card.size, card.size]
         fixed = len(first.shape) == 4 and all(
@@ -230,22 +231,3 @@ def _quarters(width: int, height: int) -> list[tuple[int, int, int, int]]:
     """Four parts of three fifths of each side."""
     w, h = round(0.6 * width), round(0.6 * height)
     return [(x, y, x + w, y + h) for y in (0, height - h) for x in (0, width - w)]
-
-
-def _session(path: Path) -> Any:
-    try:
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as refusals
-    except ImportError as error:
-        raise PhysadvError(f"{path}: ONNX files need the package onnxruntime: pip install 'physadv[onnx]'") from error
-    if not path.is_file():
-        raise PhysadvError(f"{path}: no such detector; a card's weights are relative to it")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    kinds = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except tuple(getattr(refusals, kind) for kind in kinds) as error:
-        raise PhysadvError(
-            f"{path}: not an ONNX file that ONNX Runtime can run ({type(error).__name__}); is it complete?"
-        ) from error

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from physadv.core.errors import PhysadvError
+from physadv.core.onnx import open_onnx
 from physadv.victims.preprocess import InputConfig
 
 DTYPES: dict[str, Any] = {
@@ -37,7 +38,7 @@ class OnnxNetwork(nn.Module):
 
     def __init__(self, path: Path, config: InputConfig) -> None:
         super().__init__()
-        self.session = _session(path)
+        self.session = open_onnx(path)
         inputs = self.session.get_inputs()
         if len(inputs) != 1:
             raise PhysadvError(f"{path}: takes {len(inputs)} inputs; a classifier of pictures takes one")
@@ -67,26 +68,6 @@ class OnnxNetwork(nn.Module):
             pixels = np.concatenate([pixels, np.repeat(pixels[:1], batch - count, axis=0)])
         output: npt.NDArray[Any] = self.session.run([self.output_name], {self.input_name: pixels})[0]
         return output[:count]
-
-
-def _session(path: Path) -> Any:
-    try:
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as refusals
-    except ImportError as error:
-        raise PhysadvError(f"{path}: ONNX files need the package onnxruntime: pip install 'physadv[onnx]'") from error
-    if not path.is_file():
-        raise PhysadvError(f"{path}: no such file of weights")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3
-    kinds = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except tuple(getattr(refusals, kind) for kind in kinds) as error:
-        raise PhysadvError(
-            f"{path}: not an ONNX file that ONNX Runtime can run ({type(error).__name__}); is it complete?"
-        ) from error
 
 
 def _check_shape(path: Path, shape: list[Any], config: InputConfig) -> None:
