@@ -170,6 +170,17 @@ def detector_of(folder: Path) -> Detector:
     return Detector(DetectorCard(weights="coco_yolox_nano.onnx", classes=classes, wanted="stop sign"), folder)
 
 
+def score_detections(folder: Path, boxes: dict[str, list[Box]], without: Sequence[str], detector: Detector) -> None:
+    """Prints how many annotated signs have a box of the detector's, and how many pictures without one."""
+    names = [name for name in sorted(boxes) if boxes[name]]
+    seen = {name: detector.detect(read_image(folder / "images" / name)) for name in [*names, *without]}
+    hits = [any(box_overlap(one.box, box) >= 0.5 for one in seen[name]) for name in names for box in boxes[name]]
+    false = sum(bool(seen[name]) for name in without)
+    print(
+        f"detector's boxes by themselves: {sum(hits)}/{len(hits)} signs; some in {false} of {len(without)} without one"
+    )
+
+
 def measure(data: Path, parts: Sequence[str], *, each: int, frames: int) -> None:
     """Runs the parts, in order."""
     folder = data / "roadsign_scenes"
@@ -186,6 +197,7 @@ def measure(data: Path, parts: Sequence[str], *, each: int, frames: int) -> None
         score_frames(folder, without, frames)
     if "detector" in parts:
         detector = detector_of(data / "models")
+        score_detections(folder, boxes, without, detector)
 
         def finder(pixels: Pixels) -> Sequence[Found]:
             return find_with_detector(pixels, STOP, detector)
