@@ -18,7 +18,10 @@ from physadv import cli
 from physadv.core.errors import PhysadvError
 from physadv.photos import ingest as module
 from physadv.photos.camera import Camera, camera_from_focal, save_camera
+from physadv.photos.detector import Detection, Detector
+from physadv.photos.finding import find_sign
 from physadv.photos.ingest import ingest, subject_of
+from physadv.photos.outline import TRUSTED
 from physadv.photos.pose import describe
 from physadv.photos.rig import Rig, default_rig, save_rig
 from physadv.photos.session import load_session, read_crop
@@ -239,6 +242,29 @@ def test_without_markers_the_outline_does(shoot: Path, tmp_path: Path) -> None:
         assert row.how == "outline"
         assert row.distance_m == pytest.approx(distance, rel=0.05)
         np.testing.assert_allclose([row.yaw_deg, row.pitch_deg], [yaw, pitch], atol=5.0)
+
+
+class Boxes(Detector):
+    """A detector that sees what it is told."""
+
+    def __init__(self, *boxes: Detection) -> None:
+        self.boxes = list(boxes)
+
+    def detect(self, pixels: np.ndarray) -> list[Detection]:
+        return self.boxes
+
+
+def test_a_detectors_box_is_a_doubtful_find_and_no_box_is_none() -> None:
+    grey = np.full((300, 400, 3), 120, np.uint8)
+    camera, sign = camera_from_focal(400, 300, 30.0), load_sign("us/stop")
+    with pytest.raises(PhysadvError, match="not found"):
+        find_sign(grey, sign, camera, detector=Boxes())
+    found, _ = find_sign(grey, sign, camera, detector=Boxes(Detection((100.0, 80.0, 180.0, 160.0), 0.9)))
+    assert found.how == "detector"
+    assert found.confidence < TRUSTED
+    assert any("only the detector's box" in flag for flag in found.flags)
+    expected = camera.fx_px * sign.width_mm / 80.0 / 1000.0
+    assert found.pose.distance_m == pytest.approx(expected, rel=0.03)
 
 
 def test_mirrored_photographs_and_two_signs_are_given_up(shoot: Path, tmp_path: Path) -> None:

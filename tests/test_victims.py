@@ -128,7 +128,7 @@ MAKERS: dict[str, Callable[[Path], Victim]] = {
 
 @pytest.fixture(params=[*(f"adapter:{name}" for name in ADAPTERS), *(f"shipped:{name}" for name in victim_names())])
 def victim(request: pytest.FixtureRequest, tmp_path: Path) -> Victim:
-    torch.manual_seed(0)  # of untrained weights and of the tests' pictures: a few draws give a network that says nothing
+    torch.manual_seed(0)  # a few draws of untrained weights give a network that says nothing
     kind, name = request.param.split(":")
     return load_victim(name) if kind == "shipped" else MAKERS[name](tmp_path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -13,6 +14,7 @@ from physadv.photos.camera import Camera
 from physadv.photos.detector import Detector, find_with_detector
 from physadv.photos.markers import Seen, find_markers, marker_scale, pose_from_markers
 from physadv.photos.outline import TRUSTED, find_outlines
+from physadv.photos.outline import Found as Outlined
 from physadv.photos.pose import Pose, solve_pose
 from physadv.photos.rig import Rig
 from physadv.photos.sidecar import grip_points_mm
@@ -118,12 +120,11 @@ def _by_markers(seen: Seen, rig: Rig, sign: Sign, camera: Camera) -> Found:
 
 def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector | None) -> Found:
     """By colour, shape and artwork; a doubtful find is none, unless a detector sees the sign there."""
-    places = find_outlines(pixels, sign)
-    sure = bool(places) and places[0].confidence >= TRUSTED
-    if not sure and detector is not None:
-        places = find_with_detector(pixels, sign, detector) or places
-    boxed = not sure and detector is not None and bool(places)
-    if not boxed and not sure:
+    places, how = find_outlines(pixels, sign), "outline"
+    if not _sure(places) and detector is not None:
+        boxes = find_with_detector(pixels, sign, detector)
+        places, how = (boxes, "detector") if boxes else (places, how)
+    if how == "outline" and not _sure(places):
         best = f"; the likeliest place has a confidence of {places[0].confidence:.2f}" if places else ""
         raise PhysadvError(f"the sign is not found by its outline{best}; use markers, or give its corners")
     first, others = places[0], places[1:]
@@ -139,8 +140,11 @@ def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector |
         flags.append(f"its outline fits a flat sign only within {pose.error_px:.1f} px; is the focal length right?")
     if first.confidence < TRUSTED:
         flags.append("only the detector's box is known, not how the sign is turned; the angles say nothing")
-    how = "detector" if boxed else "outline"
     return Found(pose, how, round(first.confidence, 3), first.outline_px, tuple(flags))
+
+
+def _sure(places: Sequence[Outlined]) -> bool:
+    return bool(places) and places[0].confidence >= TRUSTED
 
 
 def outline_px(sign: Sign, pose: Pose, camera: Camera) -> Matrix:
