@@ -31,9 +31,6 @@ DefenseOption = Annotated[
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything that is drawn at random.")]
 app.add_typer(photo_commands.app, name="photos")
-app.command()(photo_commands.calibrate)
-app.command("print")(photo_commands.print_sheets)
-app.command("print-rig")(photo_commands.print_rig)
 
 CalibrationOption = Annotated[
     Path | None, typer.Option(help="File of a printer's and a camera's colours, as physadv calibrate writes it.")
@@ -352,6 +349,11 @@ def _attack_sign(
         f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
         f"kept aside; {patch.record.area_fraction:.1%} of the sign's area, {measured['queries']} frames asked"
     )
+
+
+app.command("print")(photo_commands.print_sheets)
+app.command("print-rig")(photo_commands.print_rig)
+app.command()(photo_commands.calibrate)
 
 
 @app.command()

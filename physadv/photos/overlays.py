@@ -16,7 +16,7 @@ from physadv.signs import Sign
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
-_WIDTH_PX = 1100
+_LEAST_WIDTH_PX, _WIDTH_PX = 700, 1100
 _SURE, _UNSURE = (40, 220, 90), (255, 150, 0)
 _DOUBT = 0.6
 
@@ -26,9 +26,9 @@ def write_overlay(path: Path, pixels: Pixels, found: Found, row: Row) -> None:
     import cv2
     from PIL import Image
 
-    scale = min(1.0, _WIDTH_PX / pixels.shape[1])
+    scale = float(np.clip(pixels.shape[1], _LEAST_WIDTH_PX, _WIDTH_PX)) / pixels.shape[1]
     size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
-    shown = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1.0 else pixels.copy()
+    shown = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC)
     colour = _SURE if found.confidence >= _DOUBT and not found.flags else _UNSURE
     outline = np.round(found.outline_px * scale * 16).astype(np.int32)
     cv2.polylines(shown, [outline.reshape(-1, 1, 2)], True, colour, 2, cv2.LINE_AA, 4)
