@@ -99,7 +99,8 @@ def calibrate(
     typer.echo(
         f"{out}: DE2000 of patches kept aside {errors['held_out']['mean']:.1f} (95 % below "
         f"{errors['held_out']['p95']:.1f}), without calibration {errors['held_out_before']['mean']:.1f}; "
-        f"{made.measured['patches']} patches in {made.measured['photographs']} photographs"
+        f"{made.measured['patches']} patches in {made.measured['photographs']} photographs; prints "
+        f"{made.measured['gamut_of_srgb']:.0%} of sRGB's colours"
     )
     typer.echo(f"next: physadv design --calibration {out} --out my-patch")
 

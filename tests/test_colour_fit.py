@@ -10,7 +10,7 @@ import torch
 
 from physadv.core.color import linear_to_srgb, srgb_to_linear
 from physadv.core.errors import PhysadvError
-from physadv.photos.colour_fit import Readings, delta_e, fit, reflectances
+from physadv.photos.colour_fit import Readings, decoded, delta_e, fit, gamut_share, reflectances
 
 LEVELS = (0.0, 1 / 3, 2 / 3, 1.0)
 PAPER = np.array([0.87, 0.87, 0.87])
@@ -57,6 +57,7 @@ def test_lights_are_taken_out_of_the_readings() -> None:
 def test_the_table_predicts_colours_that_it_has_not_seen() -> None:
     made = fit(photographs(chart()))
     errors = made.measured["delta_e_2000"]
+    assert 0.05 < made.measured["gamut_of_srgb"] < 0.9
     assert errors["held_out"]["mean"] < 2.0 < 6.0 < errors["held_out_before"]["mean"]
     assert errors["fitted"]["mean"] <= errors["held_out"]["mean"]
     new = np.random.default_rng(5).random((200, 3))
@@ -119,3 +120,11 @@ def test_colour_differences_are_the_published_ones() -> None:
         ([50.0, 2.5, 0.0], [73.0, 25.0, -18.0], 27.1492),
     ):
         assert float(delta_e(linear(one), linear(other))) == pytest.approx(expected, abs=2e-3)
+
+
+def test_a_screens_colours_span_all_of_srgb_and_half_of_their_contrast_less() -> None:
+    levels = np.linspace(0, 1, 5)
+    cube = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, 3)
+    assert gamut_share(decoded(cube)) == pytest.approx(1.0, abs=0.03)
+    assert gamut_share(decoded(0.25 + 0.5 * cube)) < 0.2
+    assert gamut_share(0.3 * decoded(cube) + 0.1) < gamut_share(0.6 * decoded(cube) + 0.1)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from scipy import sparse
 from scipy.sparse.linalg import lsqr
+from scipy.spatial import ConvexHull
 
 from physadv.core.color import linear_to_srgb, srgb_to_linear
 from physadv.core.errors import PhysadvError
@@ -153,19 +154,21 @@ def fit(readings: Readings, *, nodes: int = 5, paper: float = 0.87, seed: int = 
         "held_out_before": _errors(ideal[other], linear[other]),
         "held_out": _errors(_predicted(tried, sent[other], nodes), linear[other]),
     }
-    return Calibration(
-        nodes=nodes,
-        colours=tuple((float(r), float(g), float(b)) for r, g, b in table),
-        measured={
-            "delta_e_2000": errors,
-            "patches": len(sent),
-            "patches_unread": int((~good).sum()),
-            "photographs": len(readings.seen),
-            "paper": paper,
-            "stiffness": stiffness,
-            "spread_over_photographs": round(float(np.nanmedian(measured.spread[good])), 4),
-            "seed": seed,
-        },
+    made = Calibration(nodes=nodes, colours=tuple((float(r), float(g), float(b)) for r, g, b in table))
+    return made.model_copy(
+        update={
+            "measured": {
+                "delta_e_2000": errors,
+                "patches": len(sent),
+                "patches_unread": int((~good).sum()),
+                "photographs": len(readings.seen),
+                "paper": paper,
+                "stiffness": stiffness,
+                "spread_over_photographs": round(float(np.nanmedian(measured.spread[good])), 4),
+                "seed": seed,
+                "gamut_of_srgb": round(gamut_share(decoded(made.press.palette().double().numpy())), 3),
+            }
+        }
     )
 
 
@@ -254,9 +257,20 @@ def delta_e(one: Matrix, other: Matrix) -> Matrix:
     """CIE DE2000 between linear sRGB reflectances ``[..., 3]`` under D65 (CIE 142-2001)."""
     import colour
 
-    def lab(linear: Matrix) -> Matrix:
-        xyz = colour.RGB_to_XYZ(linear, "sRGB", apply_cctf_decoding=False)
-        white = colour.CCS_ILLUMINANTS["CIE 1931 2 Degree Standard Observer"]["D65"]
-        return np.asarray(colour.XYZ_to_Lab(xyz, white), np.float64)
+    return np.asarray(colour.delta_E(cielab(one), cielab(other), method="CIE 2000"), np.float64)
 
-    return np.asarray(colour.delta_E(lab(one), lab(other), method="CIE 2000"), np.float64)
+
+def gamut_share(linear: Matrix) -> float:
+    """Volume that colours ``[n, 3]`` span in CIELAB, as a share of all of sRGB's: of the convex hulls."""
+    levels = np.linspace(0.0, 1.0, 9)
+    cube = decoded(np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, 3))
+    return float(ConvexHull(cielab(linear)).volume / ConvexHull(cielab(cube)).volume)
+
+
+def cielab(linear: Matrix) -> Matrix:
+    """CIELAB ``[..., 3]`` of linear sRGB reflectances under D65."""
+    import colour
+
+    xyz = colour.RGB_to_XYZ(linear, "sRGB", apply_cctf_decoding=False)
+    white = colour.CCS_ILLUMINANTS["CIE 1931 2 Degree Standard Observer"]["D65"]
+    return np.asarray(colour.XYZ_to_Lab(xyz, white), np.float64)
