@@ -2,8 +2,9 @@
 
 Prints a table: 20 bare passes of ``gtsrb-cnn``, this project's PGD-20 as a user calls it (checks and measurement
 included), and those of foolbox, ART and CleverHans where they are installed, on the same pictures with the same steps,
-each as its own users would call it. All take turns in one run, so that a busy machine slows them alike; the figure is
-the median of the rounds' ratios.
+each as its own users would call it. The victim is in ``eval`` with its parameters frozen for all of them, which spares
+foolbox and ART the gradients of weights. All take turns in one run, so that a busy machine slows them alike; the figure
+is the median of the rounds' ratios.
 
     python scripts/bench_attacks.py [--rounds 7] [--batch 256] [--device cpu]
 """
@@ -21,7 +22,7 @@ from torch.nn import functional as F
 
 from physadv.attacks import build_attack
 from physadv.core.memory import keep_freed_memory
-from physadv.victims import Victim, load_victim, under_attack
+from physadv.victims import Victim, load_victim
 
 EPS = 8 / 255
 STEPS = 20
@@ -121,25 +122,25 @@ def main() -> None:
     keep_freed_memory()
     victim = load_victim("gtsrb-cnn", device=args.device)
     images, labels = pictures(victim, args.batch, args.device)
-    with under_attack(victim):
-        runs: dict[str, Run] = {"bare": bare(victim, images, labels)}
-        for name, maker in MAKERS.items():
-            try:
-                runs[name] = maker(victim, images, labels)
-            except ImportError:
-                print(f"{name} is not installed")
-        seconds: dict[str, list[float]] = {name: [] for name in runs}
-        won = {}
-        for number in range(args.rounds + 1):
-            for name, run in runs.items():
-                started = time.perf_counter()
-                made = run()
-                if images.is_cuda:
-                    torch.cuda.synchronize()
-                if number:
-                    seconds[name].append(time.perf_counter() - started)
-                with torch.no_grad():
-                    won[name] = float((victim(made.to(images)).argmax(1) != labels).float().mean())
+    victim.eval().requires_grad_(False)
+    runs: dict[str, Run] = {"bare": bare(victim, images, labels)}
+    for name, maker in MAKERS.items():
+        try:
+            runs[name] = maker(victim, images, labels)
+        except ImportError:
+            print(f"{name} is not installed")
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    won = {}
+    for number in range(args.rounds + 1):
+        for name, run in runs.items():
+            started = time.perf_counter()
+            made = run()
+            if images.is_cuda:
+                torch.cuda.synchronize()
+            if number:
+                seconds[name].append(time.perf_counter() - started)
+            with torch.no_grad():
+                won[name] = float((victim(made.to(images)).argmax(1) != labels).float().mean())
     print(f"PGD-{STEPS}, batch {args.batch}, {args.device}, {torch.get_num_threads()} threads, {args.rounds} rounds")
     print(f"{'':12} {'x bare':>8} {'seconds':>8} {'success':>8}")
     for name, times in seconds.items():

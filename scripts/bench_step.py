@@ -11,6 +11,7 @@ a busy machine slows them alike; the figure is the median of the rounds' ratios.
 from __future__ import annotations
 
 import argparse
+import copy
 import statistics
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from physadv.attacks import Adam, DesignConfig, Untargeted
 from physadv.attacks.rp2 import prepare_step
 from physadv.victims import Victim, wrap_module
 from physadv.victims.architectures import LisaCnn
+from physadv.victims.folding import folded
 
 VIEWS = 64
 Step = Callable[[], None]
@@ -116,7 +118,9 @@ def art_patch(victim: Victim) -> Step | None:
 
 
 def roadside(victim: Victim, device: torch.device, scene: str) -> Step:
-    """The product's own step, as physadv design takes it."""
+    """The product's own step, as physadv design takes it: on a victim under attack."""
+    victim = copy.deepcopy(victim)
+    victim.network = folded(victim.network)
     config = DesignConfig(victim="given", steps=1, scenes=(scene,), device=device.type)  # type: ignore[arg-type]
     return prepare_step(config, victim, goal=Untargeted(17), search=Adam())
 

@@ -188,6 +188,77 @@ def test_under_attack_freezes_and_leaves_as_found(victim: Victim) -> None:
     assert [parameter.requires_grad for parameter in parameters] == before
 
 
+def _normalised(seed: int = 0) -> nn.Module:
+    """A residual network with normalisation statistics of its own, as a trained one has."""
+    from torchvision import models
+
+    torch.manual_seed(seed)
+    network = models.resnet18(num_classes=3)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0.0, 0.2)
+            module.running_var.uniform_(0.5, 2.0)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, 0.0, 0.2)
+    return network
+
+
+def _norms(victim: Victim) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in victim.modules())
+
+
+def test_under_attack_a_network_is_the_same_function_without_its_normalisation() -> None:
+    victim = wrap_module(_normalised(), name="residual", classes=("a", "b", "c"), size=32)
+    images = torch.rand(4, 3, 32, 32)
+
+    def slope(leaf: Tensor) -> Tensor:
+        (gradient,) = torch.autograd.grad(victim(leaf).square().sum(), leaf)
+        return gradient
+
+    network, norms = victim.network, _norms(victim)
+    victim.eval()
+    plain, plain_slope = victim(images).detach(), slope(images.clone().requires_grad_(True))
+    with under_attack(victim):
+        assert norms > 0
+        assert _norms(victim) == 0
+        assert not any(parameter.requires_grad for parameter in victim.parameters())
+        with under_attack(victim):
+            torch.testing.assert_close(victim(images), plain, rtol=1e-4, atol=1e-4)
+        got = slope(images.clone().requires_grad_(True))
+        assert torch.nn.functional.cosine_similarity(got.flatten(), plain_slope.flatten(), dim=0) > 0.9999
+    assert victim.network is network
+    assert _norms(victim) == norms
+    torch.testing.assert_close(victim(images), plain, rtol=0, atol=0)
+
+
+def test_under_attack_shipped_victims_answer_as_before(victim: Victim) -> None:
+    images = torch.rand(8, 3, *victim.input_size, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        before = victim(images)
+        with under_attack(victim):
+            torch.testing.assert_close(victim(images), before, rtol=1e-4, atol=1e-4)
+
+
+def test_networks_that_are_not_known_to_be_one_function_are_left_whole() -> None:
+    class Restless(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.layers(images + 0.1 * torch.randn(1)).mean((2, 3))
+
+    restless = wrap_module(Restless(), name="restless", classes=tuple("abcd"), size=8)
+    watched = wrap_module(_normalised(), name="residual", classes=("a", "b", "c"), size=32)
+    seen: list[int] = []
+    watched.network.layer1.register_forward_hook(lambda *_: seen.append(1))
+    for victim in (restless, watched):
+        with under_attack(victim):
+            assert _norms(victim) > 0
+            victim(torch.rand(1, 3, *victim.input_size))
+    assert seen == [1]
+
+
 def test_the_native_size_is_not_resampled_and_others_agree_with_resizing_first(victim: Victim) -> None:
     images = torch.rand(2, 3, 70, 70)
     config = victim.preprocess.config  # type: ignore[union-attr]

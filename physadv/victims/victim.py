@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from physadv.core.errors import PhysadvError, unknown_name
+from physadv.victims.folding import folded
 
 
 def plain(name: str) -> str:
@@ -75,15 +76,30 @@ class Victim(nn.Module):
 
 @contextmanager
 def under_attack(victim: nn.Module) -> Iterator[None]:
-    """Puts a model in ``eval`` with frozen parameters, and leaves it as it was found, error or not."""
+    """Puts a model in ``eval`` with frozen parameters, and leaves it as it was found, error or not.
+
+    Meanwhile the networks of victims have their batch normalisation folded into their convolutions
+    (:func:`physadv.victims.folding.folded`).
+    """
     modes = [(module, module.training) for module in victim.modules()]
     frozen = [(parameter, parameter.requires_grad) for parameter in victim.parameters()]
     victim.eval()
     for parameter, _ in frozen:
         parameter.requires_grad_(False)
+    networks = [
+        (owner, network)
+        for owner in victim.modules()
+        if isinstance(owner, Victim)
+        for name, network in owner.named_children()
+        if name == "network"
+    ]
     try:
+        for owner, network in networks:
+            owner.network = folded(network)
         yield
     finally:
+        for owner, network in networks:
+            owner.network = network
         for module, training in modes:
             module.training = training
         for parameter, requires_grad in frozen:
