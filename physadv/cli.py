@@ -137,7 +137,8 @@ def evaluate(
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Frames an entry, in place of the battery's own number.")] = None,
     max_asr: Annotated[
-        float | None, typer.Option(help="Exit with 1 if an attack's success rate is above this, 0 to 1.")
+        float | None,
+        typer.Option(help="Exit with 1 if an attack's success rate, or share of photographs, is above this, 0 to 1."),
     ] = None,
     true_class: Annotated[str | None, typer.Option(help="The sign's class in the victim's words.")] = None,
     calibration: CalibrationOption = None,
@@ -146,15 +147,24 @@ def evaluate(
         typer.Option(help="Score photographs instead: a session of physadv photos ingest, beside their simulation."),
     ] = None,
     device: DeviceOption = "cpu",
-    batch: Annotated[int, typer.Option(help="Frames rendered at once.")] = 64,
+    batch: Annotated[int | None, typer.Option(help="Frames rendered at once. [default: 64]")] = None,
 ) -> None:
     """Score patches and their controls on frames that no design has seen, and write the report."""
     if photos is not None:
-        given = {"--battery": battery, "--frames": frames, "--max-asr": max_asr}
+        given = {"--battery": battery, "--frames": frames, "--batch": batch}
         unused = [name for name, value in given.items() if value is not None]
         if unused:
             raise PhysadvError(f"{unused[0]}: has no meaning with --photos, which scores each photograph once")
-        photo_commands.evaluate_photos(photos, patches or [], _behind(victim, defense), out, true_class, calibration)
+        photo_commands.evaluate_photos(
+            photos,
+            patches or [],
+            _behind(victim, defense),
+            out,
+            true_class=true_class,
+            calibration=calibration,
+            max_asr=max_asr,
+            device=device,
+        )
         return
     from physadv.evaluation import evaluate
 
@@ -171,7 +181,7 @@ def evaluate(
         true_class=true_class,
         calibration=calibration,
         device=device,
-        batch=batch,
+        batch=64 if batch is None else batch,
     )
     _finish(summary, out, max_asr=max_asr)
 

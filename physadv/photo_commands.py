@@ -173,9 +173,17 @@ def print_rig(
 
 
 def evaluate_photos(
-    session: Path, patches: list[Path], victims: list[str], out: Path, true_class: str | None, calibration: Path | None
+    session: Path,
+    patches: list[Path],
+    victims: list[str],
+    out: Path,
+    *,
+    true_class: str | None,
+    calibration: Path | None,
+    max_asr: float | None,
+    device: str,
 ) -> None:
-    """Scores a session's photographs and writes the report."""
+    """Scores a session's photographs and writes the report; exit code 1 if a limit is exceeded."""
     from physadv.evaluation.on_photographs import evaluate_photographs
     from physadv.progress import counted_progress
     from physadv.reports.photographs import headline, write_photograph_report
@@ -188,7 +196,14 @@ def evaluate_photos(
             patches=patches,
             true_class=true_class,
             calibration=calibration,
+            max_asr=max_asr,
+            device=device,
             listener=listener,
         )
     typer.echo(headline(summary))
+    for group in summary.groups:
+        for failure in group.failures:
+            typer.echo(f"failed: {group.title}, {group.victim}: {failure}")
     typer.echo(f"report: {write_photograph_report(summary, out)}")
+    if not summary.passed:
+        raise typer.Exit(1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -25,10 +27,11 @@ from physadv.evaluation.on_photographs import (
     victim_view,
 )
 from physadv.evaluation.outcomes import check_version
+from physadv.evaluation.photograph_summary import read_photograph_summary
 from physadv.photos.camera import Camera, save_camera
 from physadv.photos.ingest import ingest
 from physadv.photos.rig import default_rig, save_rig
-from physadv.photos.session import load_session, read_crop
+from physadv.photos.session import load_session, read_crop, write_table
 from physadv.reports.photographs import write_photograph_report
 from physadv.scenes import PaintedSign, load_scene
 from physadv.signs import load_sign
@@ -119,9 +122,53 @@ def test_from_the_command_line_with_a_shipped_victim(session: Path, tmp_path: Pa
     code, said, _ = scored("out")
     assert (code, "of 3 photographs of slab" in said) == (0, True)
     assert (tmp_path / "out" / "report.html").exists()
-    refused(scored("b", "--frames", 3), "--frames")
+    for name, value in (("--frames", 3), ("--batch", 8), ("--battery", "drive-by")):
+        refused(scored("b", name, value), f"{name}: has no meaning with --photos")
+    refused(scored("b", "--device", "abacus"), "device 'abacus'")
+    assert not (tmp_path / "b").exists()
     refused(physadv("evaluate", "--victim", "gtsrb-cnn", "--out", tmp_path / "c"), "--photos")
     refused(physadv("evaluate", "--photos", tmp_path, "--victim", "gtsrb-cnn", "--out", tmp_path / "d"), "no session")
+
+
+def test_a_limit_on_photographs_fails_the_build(session: Path, tmp_path: Path, physadv: Command) -> None:
+    out = tmp_path / "out"
+    wrong = ["--true-class", "yield"]  # so that the shipped victim misreads every photograph
+    words = ["evaluate", "--photos", session, "--victim", "gtsrb-cnn", *wrong, "--out", out, "--max-asr"]
+    code, said, _ = physadv(*words, 0.5)
+    assert (code, "failed: slab, gtsrb-cnn: attack success in photographs 100.0 % is above" in said) == (1, True)
+    assert "Limit exceeded" in (out / "report.html").read_text()
+    assert physadv(*words, 1.0)[0] == 0
+    assert "Limit exceeded" not in (out / "report.html").read_text()
+    (out / "report.html").unlink()
+    code, said, _ = physadv("report", out)
+    assert (code, "report.html" in said) == (0, True)
+    assert "photographs of slab" in (out / "report.html").read_text()
+    refused(physadv(*words, 1.5), "max-asr = 1.5")
+
+
+def test_junit_says_which_patch_is_above_the_limit(session: Path, tmp_path: Path) -> None:
+    summary = evaluate_photographs(session, [Redness()], tmp_path / "out", draws=2, max_asr=0.9)
+    assert not summary.passed
+    root = ElementTree.parse(tmp_path / "out" / "junit.xml").getroot()
+    assert (root.attrib["tests"], root.attrib["failures"]) == ("2", "1")
+    (suite,) = root
+    cases = {case.attrib["name"]: case for case in suite}
+    assert set(cases) == {"slab", "clean sign"}
+    (failure,) = cases["slab"].iter("failure")
+    assert failure.attrib["message"] == "attack success in photographs 100.0 % is above the limit of 90.0 %"
+    assert cases["clean sign"].find("failure") is None
+    assert "misread: 0.0000 (95 % interval" in str(cases["clean sign"].findtext("system-out"))
+    assert read_photograph_summary(tmp_path / "out") == summary
+    assert evaluate_photographs(session, [Redness()], tmp_path / "out", draws=2).passed
+
+
+def test_a_limit_without_a_photographed_patch_is_refused(session: Path, tmp_path: Path) -> None:
+    _, rows = load_session(session)
+    shutil.copytree(session, tmp_path / "bare")
+    write_table(tmp_path / "bare", [row for row in rows if row.subject == "clean"])
+    with pytest.raises(PhysadvError, match="shows no patch"):
+        evaluate_photographs(tmp_path / "bare", [Redness()], tmp_path / "out", max_asr=0.5)
+    assert not (tmp_path / "out").exists()
 
 
 def test_mistakes_are_one_sentence(session: Path, tmp_path: Path) -> None:

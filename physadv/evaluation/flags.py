@@ -139,6 +139,11 @@ def transfer_flags(record: Record, others: Sequence[Record], white_box: set[tupl
             )
 
 
+def above(what: str, value: float, limit: float) -> str:
+    """The sentence of a limit that is exceeded."""
+    return f"{what} {_percent(value)} is above the limit of {_percent(limit)}"
+
+
 def failures_of(record: Record, thresholds: Thresholds) -> Iterator[str]:
     """One sentence for each pass threshold that the record missed."""
     success, targeted = record.patch_success.untargeted, record.patch_success.targeted
@@ -152,7 +157,7 @@ def failures_of(record: Record, thresholds: Thresholds) -> Iterator[str]:
         if limit is not None and value is None:
             yield f"{what} could not be measured: the clean sign was never read correctly"
         elif limit is not None and value is not None and value > limit:
-            yield f"{what} {_percent(value)} is above the limit of {_percent(limit)}"
+            yield above(what, value, limit)
     least, clean = thresholds.min_clean_accuracy, record.clean_accuracy.value
     if least is not None and clean is not None and clean < least:
         yield f"clean accuracy {_percent(clean)} is below the {_percent(least)} wanted"

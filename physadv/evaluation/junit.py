@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,31 +14,52 @@ from physadv.evaluation.summary import Rate, Record, Summary
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+@dataclass(frozen=True)
+class Case:
+    """A verdict: on what, against whom, what failed in a sentence each, and what else there is to say."""
+
+    name: str
+    victim: str
+    failures: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
 def write_junit(path: Path, summary: Summary) -> None:
     """Writes the summary's verdicts atomically: a suite a battery; flags go to each case's ``system-out``."""
+    suites = {
+        battery.name: [
+            Case(record.patch, record.victim, record.failures, tuple(_lines(record)))
+            for record in summary.records
+            if record.battery == battery.name
+        ]
+        for battery in summary.batteries
+    }
+    write_cases(path, suites, seconds=summary.provenance.seconds)
+
+
+def write_cases(path: Path, suites: Mapping[str, Sequence[Case]], *, seconds: float) -> None:
+    """Writes suites of cases atomically."""
     root = ElementTree.Element("testsuites", name="physadv")
-    for battery in summary.batteries:
-        records = [record for record in summary.records if record.battery == battery.name]
-        _suite(root, battery.name, records)
-    failed = sum(not record.passed for record in summary.records)
-    root.attrib.update(tests=str(len(summary.records)), failures=str(failed), errors="0")
-    root.set("time", f"{summary.provenance.seconds:.3f}")
+    for name, cases in suites.items():
+        _suite(root, name, cases)
+    every = [case for cases in suites.values() for case in cases]
+    failed = sum(bool(case.failures) for case in every)
+    root.attrib.update(tests=str(len(every)), failures=str(failed), errors="0")
+    root.set("time", f"{seconds:.3f}")
     ElementTree.indent(root)
     write_text(path, '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n")
 
 
-def _suite(root: ElementTree.Element, name: str, records: Sequence[Record]) -> None:
-    failed = str(sum(not record.passed for record in records))
-    suite = ElementTree.SubElement(root, "testsuite", name=_clean(name), tests=str(len(records)), failures=failed)
+def _suite(root: ElementTree.Element, name: str, cases: Sequence[Case]) -> None:
+    failed = str(sum(bool(case.failures) for case in cases))
+    suite = ElementTree.SubElement(root, "testsuite", name=_clean(name), tests=str(len(cases)), failures=failed)
     suite.attrib.update(errors="0", skipped="0")
-    for record in records:
-        classname = f"physadv.{name}.{record.victim}"
-        case = ElementTree.SubElement(
-            suite, "testcase", classname=_clean(classname), name=_clean(record.patch), time="0"
-        )
-        for failure in record.failures:
-            ElementTree.SubElement(case, "failure", message=_clean(failure), type="threshold").text = _clean(failure)
-        ElementTree.SubElement(case, "system-out").text = _clean("\n".join(_lines(record)))
+    for case in cases:
+        classname = _clean(f"physadv.{name}.{case.victim}")
+        made = ElementTree.SubElement(suite, "testcase", classname=classname, name=_clean(case.name), time="0")
+        for failure in case.failures:
+            ElementTree.SubElement(made, "failure", message=_clean(failure), type="threshold").text = _clean(failure)
+        ElementTree.SubElement(made, "system-out").text = _clean("\n".join(case.lines))
 
 
 def _lines(record: Record) -> list[str]:
@@ -46,12 +68,13 @@ def _lines(record: Record) -> list[str]:
         ("attack success, untargeted", record.patch_success.untargeted),
         *([("attack success, targeted", record.patch_success.targeted)] if record.patch_success.targeted else []),
     ]
-    return [f"{what}: {_words(rate)}" for what, rate in figures] + [
+    return [f"{what}: {rate_words(rate)}" for what, rate in figures] + [
         f"{flag.level} {flag.code}: {flag.message}" for flag in record.flags
     ]
 
 
-def _words(rate: Rate) -> str:
+def rate_words(rate: Rate) -> str:
+    """A rate with its interval and its n."""
     if rate.value is None or rate.low is None or rate.high is None:
         return "no frames"
     return f"{rate.value:.4f} (95 % interval {rate.low:.4f} to {rate.high:.4f}, {rate.hits} of {rate.n})"

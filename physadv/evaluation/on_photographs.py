@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,24 +20,29 @@ from torch import Tensor
 
 from physadv.attacks import true_class_of
 from physadv.core.color import from_uint8
-from physadv.core.config import Config
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, sha256, write_json
-from physadv.defenses import load
+from physadv.core.files import atomic_path, sha256
 from physadv.evaluation.agreement import Agreement, agreement
 from physadv.evaluation.candidates import load_candidates, texture_px
+from physadv.evaluation.looking import check_limit, device_named, looking
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, SCHEMA, TOP, VERSION_KEY, rows_of
+from physadv.evaluation.photograph_summary import (
+    Group,
+    Part,
+    PhotographSummary,
+    Shown,
+    judged,
+    write_photograph_summary,
+)
 from physadv.evaluation.runfolder import open_run, versions
 from physadv.evaluation.statistics import rate
-from physadv.evaluation.summary import Rate
 from physadv.patches import ink_of
 from physadv.photos.session import TABLE as PHOTOGRAPHS_TABLE
 from physadv.photos.session import Row, load_session, read_crop
 from physadv.scenes import Conditions, PaintedSign, Scene, load_scene, viewing_angle_deg
 from physadv.signs import Sign, load_sign
-from physadv.victims import Victim, check_logits, under_attack
+from physadv.victims import Victim, check_logits
 
-SUMMARY_NAME = "photographs.json"
 TABLE = "outcomes.parquet"
 PHOTOGRAPHS, SIMULATED = "photographs", "photographs, simulated"
 Listener: TypeAlias = Callable[[str, int, int], None]
@@ -47,61 +53,6 @@ _MARGIN = 0.075
 _DISTANCES_M = (0.0, 3.0, 6.0, 10.0, 20.0, math.inf)
 _ANGLES_DEG = (0.0, 10.0, 25.0, 40.0, 90.0)
 _LUX = (0.0, 1_000.0, 10_000.0, 30_000.0, math.inf)
-
-
-class Part(Config):
-    """Photographs of some distance, angle or light: what happened, and what the simulation foretold."""
-
-    by: Literal["all", "distance", "angle", "light"]
-    label: str
-    misread: Rate
-    simulated: float | None
-    """Share of their simulated frames that are misread."""
-
-
-class Group(Config):
-    """One patch or control, photographed, and one victim."""
-
-    victim: str
-    subject: str
-    patch: str
-    parts: tuple[Part, ...]
-
-
-class Shown(Config):
-    """One photograph and one victim."""
-
-    file: str
-    crop: str
-    victim: str
-    subject: str
-    patch: str
-    predicted: str
-    probability: float
-    misread: bool
-    simulated: float | None
-    distance_m: float
-    angle_deg: float
-
-
-class PhotographSummary(Config):
-    """``photographs.json``."""
-
-    session: str
-    photographs_sha256: str
-    sign: str
-    true_class: dict[str, str]
-    scene: str
-    draws: int
-    seed: int
-    margin: float = _MARGIN
-    calibration: str | None
-    groups: tuple[Group, ...]
-    agreement: Agreement | None
-    shown: tuple[Shown, ...]
-    flags: tuple[str, ...]
-    versions: dict[str, str]
-    outcomes_version: int = OUTCOMES_VERSION
 
 
 def evaluate_photographs(
@@ -115,12 +66,14 @@ def evaluate_photographs(
     seed: int = 0,
     true_class: str | None = None,
     calibration: str | Path | None = None,
+    max_asr: float | None = None,
+    device: str = "cpu",
     listener: Listener | None = None,
 ) -> PhotographSummary:
     """What victims read in photographs, and in simulated frames of the same sign, pose, light and camera.
 
     ``out`` gets ``outcomes.parquet``, with the columns of a simulated evaluation (battery ``photographs``, and
-    ``photographs, simulated``), and ``photographs.json``.
+    ``photographs, simulated``), ``photographs.json`` and ``junit.xml``.
 
     Args:
         session: of ``physadv photos ingest``.
@@ -132,6 +85,8 @@ def evaluate_photographs(
         seed: of these.
         true_class: the sign's class in the victims' words, where it cannot be matched by name.
         calibration: of the printer and camera, for the simulated frames.
+        max_asr: a limit on the share of a patch's photographs that are misread; a summary above it has not passed.
+        device: where to render and to look.
         listener: told of progress.
 
     Raises:
@@ -139,21 +94,23 @@ def evaluate_photographs(
     """
     if draws < 1:
         raise PhysadvError(f"draws = {draws}: at least one simulated frame a photograph is needed")
+    check_limit(max_asr)
+    began = time.monotonic()
     record, rows = load_session(session)
     if not rows:
         raise PhysadvError(f"{session}: the sign was found in none of its photographs")
+    if max_asr is not None and not any(row.subject == "patch" for row in rows):
+        raise PhysadvError(f"--max-asr {max_asr:g}: {session} shows no patch, so there is no success to limit")
     sign = load_sign(record.sign)
     simulator = load_scene(scene)
-    device = torch.device("cpu")
+    place = device_named(device)
     with ExitStack() as stack:
-        models = [spec if isinstance(spec, Victim) else load(spec) for spec in victims]
-        for victim in models:
-            stack.enter_context(under_attack(victim))
+        models = [stack.enter_context(looking(spec, place)) for spec in victims]
         names = [victim.name for victim in models]
         if len(set(names)) != len(names) or not names:
             raise PhysadvError("victims: name at least one, and each once")
         px = texture_px(max(max(victim.input_size) for victim in models))
-        painted = _painted(sign, patches, px, device, calibration)
+        painted = _painted(sign, patches, px, place, calibration)
         true = {victim.name: true_class_of(sign, victim, true_class) for victim in models}
         identity = {
             "photographs": sha256(session / PHOTOGRAPHS_TABLE),
@@ -165,7 +122,7 @@ def evaluate_photographs(
         batches: list[pa.RecordBatch] = []
         shown: list[Shown] = []
         for number, row in enumerate(rows):
-            for made, batch in _score(session, row, number, models, true, painted, simulator, draws, seed):
+            for made, batch in _score(session, row, number, models, true, painted, simulator, draws, seed, place):
                 shown.append(made)
                 batches += batch
             if listener:
@@ -183,14 +140,16 @@ def evaluate_photographs(
         scene=scene,
         draws=draws,
         seed=seed,
+        margin=_MARGIN,
         calibration=None if calibration is None else str(calibration),
-        groups=tuple(_groups(rows, shown)),
+        max_asr=max_asr,
+        groups=tuple(judged(group, max_asr) for group in _groups(rows, shown)),
         agreement=_agreement(shown),
         shown=tuple(shown),
         flags=tuple(_flags(rows, shown)),
         versions=versions(),
     )
-    write_json(out / SUMMARY_NAME, summary.model_dump(mode="json"))
+    write_photograph_summary(out, summary, seconds=time.monotonic() - began)
     return summary
 
 
@@ -198,7 +157,7 @@ def _painted(
     sign: Sign, patches: Sequence[Path], px: int, device: torch.device, calibration: str | Path | None
 ) -> dict[tuple[str, str], PaintedSign]:
     """Painted signs by subject and patch; the clean one for any patch."""
-    bare = PaintedSign(sign, sign.texture(px), torch.ones(1, px, px))
+    bare = PaintedSign(sign, sign.texture(px).to(device), torch.ones(1, px, px, device=device))
     found: dict[tuple[str, str], PaintedSign] = {("clean", ""): bare}
     if not patches:
         return found
@@ -221,6 +180,7 @@ def _score(
     scene: Scene,
     draws: int,
     seed: int,
+    device: torch.device,
 ) -> Iterator[tuple[Shown, list[pa.RecordBatch]]]:
     """Of each victim, what it reads in a photograph and in its simulated frames."""
     crop = read_crop(session, row)
@@ -228,12 +188,14 @@ def _score(
     sign = painted.get((row.subject, "" if row.subject == "clean" else row.patch))
     for victim in models:
         with torch.no_grad():
-            logits = check_logits(victim, victim_view(crop, row, victim.input_size))
-            frames = None if sign is None else victim(scene.render(sign, conditions, size=victim.input_size)).float()
+            logits = check_logits(victim, victim_view(crop, row, victim.input_size).to(device)).float().cpu()
+            frames = None
+            if sign is not None:
+                frames = victim(scene.render(sign, conditions.to(device), size=victim.input_size)).float().cpu()
         own = true[victim.name]
-        photo = _batch(row, victim, own, logits.float(), conditions[:1], scene, PHOTOGRAPHS, seed)
+        photo = _batch(row, victim, own, logits, conditions[:1], scene, PHOTOGRAPHS, seed)
         share = None if frames is None else float((frames.argmax(1) != own).double().mean())
-        probabilities = logits.float().softmax(1)[0]
+        probabilities = logits.softmax(1)[0]
         best = int(probabilities.argmax())
         made = Shown(
             file=row.file,

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -19,13 +19,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
-from physadv.defenses import load
 from physadv.evaluation.battery import Battery, Thresholds, entry_scene, frame_counts, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.flags import failures_of, flags_of, transfer_flags
 from physadv.evaluation.frames import read_frames
 from physadv.evaluation.gallery import Album, sign_pictures
 from physadv.evaluation.junit import write_junit
+from physadv.evaluation.looking import check_limit, device_named, looking
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, Parts, check_version
 from physadv.evaluation.records import build_record, notable_frames
 from physadv.evaluation.runfolder import open_run, versions
@@ -43,7 +43,7 @@ from physadv.evaluation.summary import (
 from physadv.patches import Patch, ink_of
 from physadv.scenes import Scene
 from physadv.scenes.weather import Weather
-from physadv.victims import Victim, check_logits, under_attack
+from physadv.victims import Victim, check_logits
 
 PART_FRAMES = 256
 """Frames of a part: what a killed run loses at most."""
@@ -119,11 +119,11 @@ def evaluate(
     """
     started, clock = datetime.now(timezone.utc), time.monotonic()
     _check_options(batch=batch, frames=frames, max_asr=max_asr)
-    place = _device(device)
+    place = device_named(device)
     courses = [Course(load_battery(spec), frames) for spec in batteries]
     _check_unique("battery", [course.battery.name for course in courses])
     with ExitStack() as stack:
-        models = [stack.enter_context(_looking(spec, place)) for spec in victims]
+        models = [stack.enter_context(looking(spec, place)) for spec in victims]
         _check_unique("victim", [victim.name for victim in models])
         px = texture_px(max(max(victim.input_size) for victim in models))
         candidates = load_candidates(patches, px=px, device=place, ink=ink_of(calibration))
@@ -167,8 +167,7 @@ def _check_options(*, batch: int, frames: int | None, max_asr: float | None) -> 
         raise PhysadvError(f"batch = {batch}: at least one frame at once is needed")
     if frames is not None and frames < 1:
         raise PhysadvError(f"frames = {frames}: at least one frame an entry is needed")
-    if max_asr is not None and not 0.0 <= max_asr <= 1.0:
-        raise PhysadvError(f"max-asr = {max_asr:g}: a share from 0 to 1 is expected")
+    check_limit(max_asr)
 
 
 def _check_unique(kind: str, names: Sequence[str]) -> None:
@@ -177,28 +176,6 @@ def _check_unique(kind: str, names: Sequence[str]) -> None:
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise PhysadvError(f"{kind} {twice[0]!r} is given twice")
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise PhysadvError(f"device {name!r}: not available on this machine; try cpu") from error
-    return device
-
-
-@contextmanager
-def _looking(spec: str | Path | Victim, device: torch.device) -> Iterator[Victim]:
-    """A victim in eval mode on ``device``, left as and where it was found."""
-    victim = spec if isinstance(spec, Victim) else load(spec)
-    home = next((tensor.device for tensor in (*victim.parameters(), *victim.buffers())), device)
-    victim.to(device)
-    try:
-        with under_attack(victim):
-            yield victim
-    finally:
-        victim.to(home)
 
 
 def _identity(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from physadv.core.errors import PhysadvError
+from physadv.evaluation.photograph_summary import SUMMARY_NAME as PHOTOGRAPHS_NAME
+from physadv.evaluation.photograph_summary import read_photograph_summary
 from physadv.evaluation.robustness import SUMMARY_NAME as MATRIX_NAME
 from physadv.evaluation.robustness import read_robustness
 from physadv.evaluation.summary import read_summary
 from physadv.reports.matrix import write_matrix
 from physadv.reports.page import SUMMARY_NAME, write_report
+from physadv.reports.photographs import write_photograph_report
 from physadv.reports.terminal import print_summary
 
 __all__ = ["print_summary", "report_from", "write_matrix", "write_report"]
@@ -23,6 +26,8 @@ def report_from(folder: Path) -> Path:
     """
     if (folder / MATRIX_NAME).is_file():
         return write_matrix(read_robustness(folder), folder)
+    if (folder / PHOTOGRAPHS_NAME).is_file():
+        return write_photograph_report(read_photograph_summary(folder), folder)
     if not (folder / SUMMARY_NAME).is_file():
         raise PhysadvError(
             f"{folder}: no {SUMMARY_NAME} here; give a folder that physadv evaluate, run or attack has written"

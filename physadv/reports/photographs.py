@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from physadv.core.files import write_text
 from physadv.evaluation.agreement import Estimate
-from physadv.evaluation.on_photographs import Group, PhotographSummary, Shown
+from physadv.evaluation.photograph_summary import PhotographSummary, Shown
 from physadv.reports import words
 from physadv.reports.page import FILE_NAME, environment, template_text
 from physadv.reports.pictures import data_url
@@ -32,7 +32,6 @@ def write_photograph_report(summary: PhotographSummary, folder: Path) -> Path:
             style=Markup(template_text("report.css")),
             summary=summary,
             headline=headline(summary),
-            title_of=title_of,
             estimate=estimate,
             pictures=[(one, data_url(session, one.crop, side_px=PICTURE_PX)) for one in shown],
             total=len(summary.shown),
@@ -57,13 +56,6 @@ def chosen(summary: PhotographSummary) -> list[Shown]:
     return turns[:MOST_PICTURES]
 
 
-def title_of(group: Group | Shown) -> str:
-    """What was photographed: ``clean sign``, ``bars``, ``bars (grey)``."""
-    if group.subject == "clean":
-        return "clean sign"
-    return group.patch or "patch" if group.subject == "patch" else f"{group.patch or 'patch'} ({group.subject})"
-
-
 def estimate(value: Estimate) -> str:
     """A number with its interval."""
     if value.value is None:
@@ -79,4 +71,4 @@ def headline(summary: PhotographSummary) -> str:
     misread = worst.parts[0].misread
     foretold = worst.parts[0].simulated
     tail = "" if foretold is None else f"; the simulation foretold {words.percent(foretold)}"
-    return f"{worst.victim} misreads {misread.hits} of {misread.n} photographs of {title_of(worst)}{tail}"
+    return f"{worst.victim} misreads {misread.hits} of {misread.n} photographs of {worst.title}{tail}"

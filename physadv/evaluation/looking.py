@@ -1,0 +1,50 @@
+"""Where victims look, and how they are left afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from physadv.core.errors import PhysadvError
+from physadv.defenses import load
+from physadv.victims import Victim, under_attack
+
+
+def device_named(name: str) -> torch.device:
+    """A device of this machine.
+
+    Raises:
+        PhysadvError: it has none of that name.
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise PhysadvError(f"device {name!r}: not available on this machine; try cpu") from error
+    return device
+
+
+@contextmanager
+def looking(spec: str | Path | Victim, device: torch.device) -> Iterator[Victim]:
+    """A victim in eval mode on ``device``, left as and where it was found."""
+    victim = spec if isinstance(spec, Victim) else load(spec)
+    home = next((tensor.device for tensor in (*victim.parameters(), *victim.buffers())), device)
+    victim.to(device)
+    try:
+        with under_attack(victim):
+            yield victim
+    finally:
+        victim.to(home)
+
+
+def check_limit(max_asr: float | None) -> None:
+    """Refuses a limit that is no share.
+
+    Raises:
+        PhysadvError: it is not from 0 to 1.
+    """
+    if max_asr is not None and not 0.0 <= max_asr <= 1.0:
+        raise PhysadvError(f"max-asr = {max_asr:g}: a share from 0 to 1 is expected")
