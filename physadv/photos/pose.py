@@ -44,7 +44,9 @@ class Pose:
     error_px: float
 
 
-def solve_pose(plane_mm: Matrix, seen_px: Matrix, camera: Camera, *, point_sd_px: float | None = None) -> Pose:
+def solve_pose(
+    plane_mm: Matrix, seen_px: Matrix, camera: Camera, *, point_sd_px: float | None = None, together: int = 1
+) -> Pose:
     """The pose that explains best where points of the sign's plane are seen.
 
     Of the two poses that four points of a plane leave open (Collins & Bartoli 2014), the one with the smaller
@@ -55,6 +57,7 @@ def solve_pose(plane_mm: Matrix, seen_px: Matrix, camera: Camera, *, point_sd_px
         seen_px: where the picture shows them ``[n, 2]``, lens distortion included.
         camera: that took it.
         point_sd_px: standard deviation of a point's place; from the reprojection error if not given.
+        together: how many points share one error, as the corners of a marker do that is not quite where it should be.
 
     Raises:
         PhysadvError: the points do not fix a pose.
@@ -75,7 +78,7 @@ def solve_pose(plane_mm: Matrix, seen_px: Matrix, camera: Camera, *, point_sd_px
     spare = max(rest.size - 6, 1)
     sd = point_sd_px or max(float(np.sqrt((rest**2).sum() / spare)), _LEAST_SD_PX)
     motion = jacobian[:, :6]
-    covariance = np.linalg.pinv(motion.T @ motion) * sd**2
+    covariance = np.linalg.pinv(motion.T @ motion) * sd**2 * together
     pose = np.concatenate([turn.reshape(3), shift.reshape(3)])
     values = describe(pose)
     slopes = _slopes(pose)
