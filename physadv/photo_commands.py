@@ -107,7 +107,12 @@ def calibrate(
 
 def print_sheets(
     patch: Annotated[Path, typer.Argument(help="Folder of a patch, or the name of a shipped one.")],
-    out: Annotated[Path, typer.Option(help=".pdf; .png, a file a page; or .svg, the cut lines for a plotter.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help=".pdf; .png; or .svg, the cut lines for a plotter. Several pages: NAME-1.png, NAME-2.png ..."
+        ),
+    ],
     paper: Annotated[str, typer.Option(help="A5, A4, A3, A2, A1, A0, Letter, Legal or Tabloid.")] = "A4",
     poster: Annotated[bool, typer.Option("--poster", help="The whole painted face of the sign.")] = False,
     controls: Annotated[bool, typer.Option("--controls", help="The grey and the random twin too.")] = False,

@@ -10,6 +10,17 @@ from physadv.photos.camera import Camera
 from physadv.photos.rig import CELLS, Chart, Marker, Rig, marker_cells
 from physadv.signs import load_sign
 
+ORIENTED = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.transpose(1, 0, 2),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: np.rot90(upright, 2).transpose(1, 0, 2),
+    8: lambda upright: np.rot90(upright, -1),
+}
+"""How a camera stores an upright picture ``[H, W, C]`` with each orientation tag (Exif 2.32, tag 274)."""
 BOARD = 0.93
 """Of the white board behind the sign, sRGB-encoded."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,28 +13,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from cli_kit import Command, refused
 from PIL import Image
 from safetensors.torch import save_file
 
-from physadv import cli
 from physadv.victims.architectures import LisaCnn
 
 CLASSES = ["stop", "yield", "speedLimit45"]
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def physadv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command in this process: exit code, standard output, standard error."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["physadv", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture
@@ -57,18 +42,6 @@ def write_card(path: Path, **changes: object) -> Path:
     }
     path.write_text(yaml.safe_dump(content))
     return path
-
-
-def refused(result: tuple[int, str, str], *words: str) -> None:
-    """Exit code 2 and one sentence that holds ``words``."""
-    code, _, error = result
-    assert code == 2, error
-    lines = [line for line in error.splitlines() if line.strip()]
-    assert len(lines) == 1, error
-    assert lines[0].startswith("error: ")
-    assert "Traceback" not in error
-    for word in words:
-        assert word in error, f"{word!r} is not in: {error}"
 
 
 def quick(card: Path, out: Path, **changes: object) -> list[object]:

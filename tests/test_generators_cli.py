@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cli_kit import Command
 from PIL import Image
 from safetensors.torch import save_file
-from test_cli import Command, physadv, write_card  # noqa: F401 (a fixture)
+from test_cli import write_card
 
 from physadv.evaluation.robustness import read_robustness
 from physadv.victims.architectures import LisaCnn
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_generator_is_trained_kept_and_applied(folder: Path, physadv: Command) -> None:  # noqa: F811
+def test_a_generator_is_trained_kept_and_applied(folder: Path, physadv: Command) -> None:
     common = ["--victim", folder / "one.yaml", "--dataset", "image-folder", "--data", folder / "data"]
     words = ["train-advgan", *common, "--set", "steps=4", "--set", "batch=4", "--set", "eps=0.1"]
     code, out, err = physadv(*words, "--out", folder / "made")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from cli_kit import Command, refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from photo_kit import photograph, sign_board
 from PIL import Image
 from scipy import stats
 
-from physadv import cli
 from physadv.core.errors import PhysadvError
 from physadv.evaluation.agreement import agreement
 from physadv.evaluation.on_photographs import (
@@ -135,24 +134,16 @@ def test_a_simulated_frame_looks_like_the_photograph_of_its_conditions(session: 
         assert abs(float(one.mean() - other.mean())) < 0.12
 
 
-def test_from_the_command_line_with_a_shipped_victim(
-    session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def run(*words: object) -> int:
-        monkeypatch.setattr(sys, "argv", ["physadv", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0)
+def test_from_the_command_line_with_a_shipped_victim(session: Path, tmp_path: Path, physadv: Command) -> None:
+    def scored(out: str, *more: object) -> tuple[int, str, str]:
+        return physadv("evaluate", "--photos", session, "--victim", "gtsrb-cnn", "--out", tmp_path / out, *more)
 
-    assert run("evaluate", "--photos", session, "--victim", "gtsrb-cnn", "--out", tmp_path / "out") == 0
-    assert "of 3 photographs of slab" in capsys.readouterr().out
+    code, said, _ = scored("out")
+    assert (code, "of 3 photographs of slab" in said) == (0, True)
     assert (tmp_path / "out" / "report.html").exists()
-    assert run("evaluate", "--photos", session, "--victim", "gtsrb-cnn", "--out", tmp_path / "b", "--frames", 3) == 2
-    assert "--frames" in capsys.readouterr().err
-    assert run("evaluate", "--victim", "gtsrb-cnn", "--out", tmp_path / "c") == 2
-    assert "--photos" in capsys.readouterr().err
-    assert run("evaluate", "--photos", tmp_path, "--victim", "gtsrb-cnn", "--out", tmp_path / "d") == 2
-    assert "no session" in capsys.readouterr().err
+    refused(scored("b", "--frames", 3), "--frames")
+    refused(physadv("evaluate", "--victim", "gtsrb-cnn", "--out", tmp_path / "c"), "--photos")
+    refused(physadv("evaluate", "--photos", tmp_path, "--victim", "gtsrb-cnn", "--out", tmp_path / "d"), "no session")
 
 
 def test_mistakes_are_one_sentence(session: Path, tmp_path: Path) -> None:

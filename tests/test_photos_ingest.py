@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from cli_kit import Command, refused
 from photo_kit import chart_sheet, photograph, sign_board
 from PIL import Image
 
-from physadv import cli
 from physadv.core.errors import PhysadvError
 from physadv.photos import ingest as module
 from physadv.photos.camera import Camera, camera_from_focal, save_camera
@@ -98,26 +97,17 @@ def test_a_session_holds_poses_light_and_crops(shoot: Path, tmp_path: Path) -> N
     assert not (tmp_path / "out" / "rows").exists()
 
 
-def test_from_the_command_line_to_a_calibration(
-    shoot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def run(*words: object) -> int:
-        monkeypatch.setattr(sys, "argv", ["physadv", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0)
-
+def test_from_the_command_line_to_a_calibration(shoot: Path, tmp_path: Path, physadv: Command) -> None:
     out = tmp_path / "out"
-    assert run("photos", "ingest", shoot / "photos", "--rig", shoot / "rig.json", "--out", out) == 0
-    assert "the sign in 3 photographs" in capsys.readouterr().out
-    assert run("calibrate", out, "--name", "office laser", "--out", tmp_path / "press.json") == 0
-    assert "DE2000" in capsys.readouterr().out
+    code, said, _ = physadv("photos", "ingest", shoot / "photos", "--rig", shoot / "rig.json", "--out", out)
+    assert (code, "the sign in 3 photographs" in said) == (0, True)
+    code, said, _ = physadv("calibrate", out, "--name", "office laser", "--out", tmp_path / "press.json")
+    assert (code, "DE2000" in said) == (0, True)
     made = json.loads((tmp_path / "press.json").read_text())
     errors = made["measured"]["delta_e_2000"]
     assert errors["held_out"]["mean"] < 3.0 < errors["held_out_before"]["mean"]
     assert made["name"] == "office laser"
-    assert run("calibrate", shoot, "--out", tmp_path / "none.json") == 2
-    assert "no session" in capsys.readouterr().err
+    refused(physadv("calibrate", shoot, "--out", tmp_path / "none.json"), "no session")
     assert not (tmp_path / "none.json").exists()
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from physadv.core.errors import PhysadvError
 
 MAX_PIXELS = 120_000_000
+_STRIP_PX = 512
 
 
 def read_image(path: Path, *, mode: str = "RGB", max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
@@ -26,13 +27,24 @@ def read_image(path: Path, *, mode: str = "RGB", max_pixels: int = MAX_PIXELS) -
                 raise PhysadvError(
                     f"{path}: {width} x {height} pixels is more than the limit of {max_pixels / 1e6:.0f} megapixels"
                 )
-            return np.asarray(ImageOps.exif_transpose(image).convert(mode))
+            ImageOps.exif_transpose(image, in_place=True)
+            return _pixels(image, mode)
     except FileNotFoundError as error:
         raise PhysadvError(f"{path}: no such picture") from error
     except Image.DecompressionBombError as error:
         raise PhysadvError(f"{path}: more than the limit of {max_pixels / 1e6:.0f} megapixels") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise PhysadvError(f"{path}: not a readable picture ({error})") from error
+
+
+def _pixels(image: Image.Image, mode: str) -> npt.NDArray[np.uint8]:
+    """Strip by strip, so that a large photograph is in memory twice and not four times."""
+    width, height = image.size
+    strips = [(top, min(top + _STRIP_PX, height)) for top in range(0, height, _STRIP_PX)]
+    pixels = np.empty((height, width, *([] if mode == "L" else [len(mode)])), np.uint8)
+    for top, bottom in strips:
+        pixels[top:bottom] = np.asarray(image.crop((0, top, width, bottom)).convert(mode))
+    return pixels
 
 
 def write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from physadv.core.errors import PhysadvError
+from physadv.photos import fitting
 from physadv.photos.camera import Camera
+from physadv.photos.chips import cut, model_of
 from physadv.photos.detector import Detector, find_with_detector
 from physadv.photos.markers import Seen, find_markers, marker_scale, pose_from_markers
 from physadv.photos.outline import TRUSTED, find_outlines
@@ -18,6 +20,7 @@ from physadv.photos.outline import Found as Outlined
 from physadv.photos.pose import Pose, solve_pose
 from physadv.photos.rig import Rig
 from physadv.photos.sidecar import grip_points_mm
+from physadv.scenes.outline import HALF
 from physadv.signs import Sign
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
@@ -31,7 +34,14 @@ _FIXED_BY = 4.0
 """Points by which a homography, and so an outline, is fixed, however many it has."""
 _WRONG_SHARE = 0.08
 """Reprojection error over the sign's size, beyond which points do not belong to this sign."""
+_POOR_SHARE = _WRONG_SHARE / 4.0
+"""The same, beyond which the pose is doubtful."""
 _SCALE_SLACK = 0.02
+_CORNER_PX = 0.5
+"""By how much blur makes a marker's side look shorter: its corners are rounded off."""
+_JUDGED_PX = 96.0
+_MIRRORED = 0.05
+"""By how much mirrored artwork has to agree better with the picture for it to be called mirrored."""
 _RIVAL = 0.7
 """Confidence of another place over the best one's, from which on it may be the sign as well."""
 _SMALL_PX = 12.0
@@ -81,7 +91,7 @@ def find_sign(
     """
     seen = find_markers(pixels) if rig is not None else Seen({})
     if points is not None:
-        found = _by_points(points, sign, camera)
+        found = _by_points(pixels, points, sign, camera)
     elif rig is not None and any(marker.id in seen.corners for marker in rig.markers):
         found = _by_markers(seen, rig, sign, camera)
     else:
@@ -95,31 +105,61 @@ def find_sign(
     return found, seen
 
 
-def _by_points(points: Matrix, sign: Sign, camera: Camera) -> Found:
-    grips = grip_points_mm(sign)
-    pose = solve_pose(grips, points, camera, point_sd_px=_CLICK_SD_PX)
+def _by_points(pixels: Pixels, points: Matrix, sign: Sign, camera: Camera) -> Found:
+    height, width = pixels.shape[:2]
+    if points.min() < -1.0 or (points > [width, height]).any():
+        raise PhysadvError(
+            f"its points lie outside of the picture of {width} x {height} px; give pixels of the upright photograph"
+        )
+    pose = solve_pose(grip_points_mm(sign), points, camera, point_sd_px=_CLICK_SD_PX)
     size = float(np.ptp(points, axis=0).max())
     if pose.error_px > _WRONG_SHARE * size:
         raise PhysadvError(
             f"the four points fit the sign only within {pose.error_px:.0f} px; are they in its order, clockwise?"
         )
     confidence = float(np.clip(1.0 - pose.error_px / (_WRONG_SHARE * size), 0.0, 1.0))
-    return Found(pose, "corners", round(confidence, 3), outline_px(sign, pose, camera))
+    outline = outline_px(sign, pose, camera)
+    flags: tuple[str, ...] = ()
+    if _looks_mirrored(pixels, sign, pose, outline):
+        flags = ("the sign between the points looks mirrored; was the photograph flipped, or taken in a mirror?",)
+    return Found(pose, "corners", round(confidence, 3), outline, flags)
+
+
+def _looks_mirrored(pixels: Pixels, sign: Sign, pose: Pose, outline: Matrix) -> bool:
+    """Whether the mirrored artwork agrees better: points alone fit a mirrored sign as well."""
+    model = model_of(sign)
+    chip = cut(pixels, np.concatenate([outline.min(0), outline.max(0)]), model, side_px=_JUDGED_PX)
+    plain, mirrored = fitting.agreement(chip, np.linalg.inv(chip.to_picture) @ HALF @ pose.homography, model)
+    return mirrored - plain > _MIRRORED
 
 
 def _by_markers(seen: Seen, rig: Rig, sign: Sign, camera: Camera) -> Found:
     pose = pose_from_markers(seen, rig, camera)
     if pose is None:
         raise PhysadvError("none of the rig's markers is seen")
+    outline = outline_px(sign, pose, camera)
+    size = float(np.ptp(outline, axis=0).max())
+    if pose.error_px > _WRONG_SHARE * size:
+        raise PhysadvError(
+            f"the markers fit the rig only within {pose.error_px:.0f} px; is it another rig, or are there two?"
+        )
     count = sum(marker.id in seen.corners for marker in rig.markers)
     flags = []
+    if pose.error_px > _POOR_SHARE * size:
+        flags.append(f"the markers fit the rig only within {pose.error_px:.1f} px; has one been moved?")
     scale = marker_scale(seen, rig)
-    if scale is not None and abs(scale - 1.0) > _SCALE_SLACK:
+    if scale is not None and abs(scale - 1.0) > max(_SCALE_SLACK, _CORNER_PX / _side_px(seen, rig)):
         flags.append(f"the markers look as if printed at {scale:.0%}; measure the sheet's 100 mm bar and give --bar-mm")
     if count == 1:
         flags.append("only one marker is seen; the pose is rough")
     confidence = min(1.0, 0.6 + 0.2 * (count - 1)) * float(np.clip(1.5 - 0.5 * pose.error_px / _GOOD_PX, 0.1, 1.0))
-    return Found(pose, "markers", round(confidence, 3), outline_px(sign, pose, camera), tuple(flags))
+    return Found(pose, "markers", round(confidence, 3), outline, tuple(flags))
+
+
+def _side_px(seen: Seen, rig: Rig) -> float:
+    """Shortest side of the rig's markers in the photograph."""
+    sides = [seen.corners[marker.id] for marker in rig.markers if marker.id in seen.corners]
+    return float(min(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).min() for corners in sides))
 
 
 def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector | None) -> Found:
@@ -140,7 +180,7 @@ def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector |
     size = float(np.ptp(first.outline_px, axis=0).max())
     pose = pose_from_outline(first.outline_px, sign, camera)
     flags = []
-    if pose.error_px > _WRONG_SHARE / 4.0 * size:
+    if pose.error_px > _POOR_SHARE * size:
         flags.append(f"its outline fits a flat sign only within {pose.error_px:.1f} px; is the focal length right?")
     if first.confidence < TRUSTED:
         flags.append("only the detector's box is known, not how the sign is turned; the angles say nothing")

@@ -19,7 +19,7 @@ from physadv.patches import find_bundle, load_patch, package_versions
 from physadv.photos.camera import Camera, camera_from_focal, load_camera
 from physadv.photos.detector import Detector, load_detector
 from physadv.photos.finding import Found, find_sign
-from physadv.photos.light import estimate_light
+from physadv.photos.light import UNKNOWN, estimate_light, light_of_paper
 from physadv.photos.markers import Seen, printed_rig, read_chart
 from physadv.photos.overlays import write_index, write_overlay
 from physadv.photos.reading import Photo, Refusal, list_files, read_file
@@ -44,6 +44,7 @@ Listener: TypeAlias = Callable[[str, int, int], None]
 _ROOM = 0.5
 """Around the sign's box in a crop, as a share of it."""
 _CROP_PX = 1024
+_UNREAD = "the points given for it are not used; of a video the frames #0, #{0}, #{1} ... are read"
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,11 @@ class _Reader:
         box: Matrix,
     ) -> Row:
         pose = found.pose
-        light = estimate_light(photo.pixels, pose.homography, self.sign, photo.ev100)
         chart = read_chart(photo.pixels, seen, self.rig.chart) if self.rig and self.rig.chart else None
+        light = estimate_light(photo.pixels, pose.homography, self.sign, photo.ev100)
+        if light is None and chart is not None:
+            light = light_of_paper(chart.paper, photo.ev100)
+        light = light or UNKNOWN
         flags = list(found.flags)
         if camera.source == "assumed":
             flags.append("no focal length is known; distance and angles are rough")
@@ -251,6 +255,7 @@ def ingest(
         done += _file(reader, path, photographs, place, every)
         if listener:
             listener("photographs", number + 1, len(files))
+    done += [(None, name, _UNREAD.format(every, 2 * every)) for name in points.keys() - {name for _, name, _ in done}]
     rows = [row for row, _, _ in done if row is not None]
     refused = [(name, why) for row, name, why in done if row is None]
     write_given_up(out, refused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ PICTURES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp",
 VIDEOS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm"})
 _APPLE = frozenset({".heic", ".heif"})
 _LEAST_PX = 32
+_QUIET = "-8"
+"""FFmpeg's AV_LOG_QUIET."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,13 +137,20 @@ def _frames(path: Path, name: str, every: int) -> Iterator[Photo | Refusal]:
     """Every n-th frame; broken ones are named, the others still come."""
     import cv2
 
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _QUIET)  # what is wrong with a video is told as a refusal
     video = cv2.VideoCapture(str(path))
     try:
         if not video.isOpened():
             raise PhysadvError(f"{path}: not a readable video")
         digest, number, read = sha256(path), 0, 0
         total = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-        while video.grab():
+        while True:
+            if not video.grab():
+                further = _beyond_damage(video, number, total)
+                if further is None:
+                    break
+                yield Refusal(f"{name}#{number}", f"the video is damaged; it is read again from frame {further} on")
+                number = further
             if number % every == 0:
                 fine, frame = video.retrieve()
                 if fine and frame is not None and frame.ndim == 3:
@@ -152,10 +162,28 @@ def _frames(path: Path, name: str, every: int) -> Iterator[Photo | Refusal]:
             number += 1
         if not read:
             raise PhysadvError(f"{path}: none of its frames can be decoded")
-        if total > 0 and number < 0.9 * total:
+        if _breaks_off(number, total):
             yield Refusal(f"{name}#{number}", f"the video breaks off after {number} of {total} frames")
     finally:
         video.release()
+
+
+def _breaks_off(number: int, total: int) -> bool:
+    """Whether a video ends before the frames that it says it has; a few less is how some are written."""
+    return total > 0 and number < 0.9 * total
+
+
+def _beyond_damage(video: Any, number: int, total: int) -> int | None:
+    """The next frame that can be grabbed after ``number`` could not, and was grabbed; None if there is none."""
+    import cv2
+
+    step = 1
+    while _breaks_off(number + step, total):
+        video.set(cv2.CAP_PROP_POS_FRAMES, number + step)
+        if video.grab():
+            return number + step
+        step *= 2
+    return None
 
 
 def _number(value: Any) -> float | None:

@@ -17,6 +17,15 @@ Intent = Literal["perceptual", "relative", "saturation", "absolute"]
 INTENTS: dict[str, int] = {"perceptual": 0, "relative": 1, "saturation": 2, "absolute": 3}
 """Rendering intents by name (ICC.1, section 6.1.2 ff.)."""
 _MODES = {"RGB": "RGB", "CMYK": "CMYK"}
+_CLASSES = {
+    "scnr": "a scanner or a camera",
+    "mntr": "a display",
+    "spac": "a colour space",
+    "link": "a link of two devices",
+    "abst": "effects",
+    "nmcl": "named colours",
+}
+"""What profiles other than a printer's, ``prtr``, are for (ICC.1:2010, section 7.2.5)."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +56,23 @@ def conversion(profile: Path | None, intent: str = "relative") -> Conversion:
         return Conversion()
     try:
         printer = ImageCms.getOpenProfile(str(profile))
-        space = str(printer.profile.xcolor_space).strip()
+        space, kind = (str(word).strip() for word in (printer.profile.xcolor_space, printer.profile.device_class))
         name = ImageCms.getProfileDescription(printer).strip()
     except (ImageCms.PyCMSError, OSError) as error:
         raise PhysadvError(f"--icc {profile}: not a readable ICC profile") from error
     if space not in _MODES:
         raise PhysadvError(f"--icc {profile}: is a profile for {space}; a printer's is for RGB or CMYK")
+    if kind != "prtr":
+        raise PhysadvError(
+            f"--icc {profile}: is a profile for {_CLASSES.get(kind, repr(kind))}; give the printer's own, for this "
+            "paper, or leave it out and print in sRGB"
+        )
     try:
         transform = ImageCms.buildTransform(
             ImageCms.createProfile("sRGB"), printer, "RGB", _MODES[space], ImageCms.Intent(INTENTS[intent])
         )
-    except ImageCms.PyCMSError as error:
+        ImageCms.applyTransform(Image.new("RGB", (1, 1)), transform)
+    except (ImageCms.PyCMSError, OSError) as error:
         raise PhysadvError(
             f"--icc {profile}: cannot be printed to ({error}); give a printer's output profile"
         ) from error

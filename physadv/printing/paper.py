@@ -23,6 +23,9 @@ PAPERS = {
 BAR_MM = 100.0
 FOOT_MM = 24.0
 """Height of the strip for the scale bar and the words, at the lower margin."""
+SIDE_MM = 9.0
+"""Width of the strip for the upright scale bar, at the right margin of the first sheet; kept free on all, so that
+tiles are alike."""
 BAR_RANGE = (90.0, 110.0)
 _QR_MM = 17.0
 
@@ -51,6 +54,11 @@ class Paper:
     def width(self) -> float:
         """Of the part that is printed on."""
         return (self.width_mm - 2.0 * self.margin_mm) / self.scale
+
+    @property
+    def clear_width(self) -> float:
+        """Of the part beside the strip for the upright bar."""
+        return self.width - SIDE_MM
 
     @property
     def height(self) -> float:
@@ -90,7 +98,7 @@ def pick_paper(name: str, *, margin_mm: float = 10.0, bar_mm: float | None = Non
 def finished(
     paper: Paper, shapes: list[Shape], *, title: str, lines: tuple[str, ...], code: str, number: int, count: int
 ) -> Page:
-    """A page with its foot.
+    """A page with its foot; the first of a document has a scale bar each way, for printers that scale them unequally.
 
     Args:
         paper: as it lies.
@@ -102,6 +110,8 @@ def finished(
     """
     foot = paper.left + paper.height + 3.0
     made: list[Shape] = [*shapes, *scale_bar(paper.left, foot + 4.0, min(BAR_MM, paper.width - _QR_MM - 4.0))]
+    if number == 1:
+        made += upright_bar(paper.left + paper.width - 1.0, paper.left, min(BAR_MM, paper.height))
     made += qr_code(code, paper.left + paper.width - _QR_MM, foot, _QR_MM)
     words = (f"{title}, sheet {number} of {count}", *lines, NOTICE)
     made += [Words(paper.left, foot + 11.2 + 3.1 * row, text, 2.5) for row, text in enumerate(words)]
@@ -117,6 +127,18 @@ def scale_bar(left: float, top: float, length: float) -> list[Shape]:
     ]
     words = f"{whole:g} mm: measure this bar; if it is not, print at 100 % or give --bar-mm"
     return [Line(((left, top), (left + whole, top)), 0.15), *ticks, Words(left, top + 3.4, words, 2.3)]
+
+
+def upright_bar(right: float, top: float, length: float) -> list[Shape]:
+    """The same from top to bottom, its ticks to the left; ``right`` is the words' base line."""
+    whole = 10.0 * int(length / 10.0)
+    x = right - 3.4
+    ticks = [
+        Line(((x - (2.5 if at in (0.0, whole) else 1.2), top + at), (x, top + at)), 0.15)
+        for at in (10.0 * step for step in range(int(whole / 10.0) + 1))
+    ]
+    words = f"{whole:g} mm: measure this one too; if they differ, --bar-mm takes their mean"
+    return [Line(((x, top), (x, top + whole)), 0.15), *ticks, Words(right, top + whole, words, 2.3, turned=True)]
 
 
 def qr_code(text: str, left: float, top: float, side: float) -> list[Shape]:

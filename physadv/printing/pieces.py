@@ -30,6 +30,7 @@ GAP_MM = 8.0
 """Between stickers on a page."""
 LABEL_MM = 5.0
 """Above a sticker, for its label."""
+LABEL_WIDTH_MM = 30.0
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ def lay_out(pieces: Sequence[Piece], paper: Paper, *, overlap_mm: float = 15.0, 
 
 
 def _room(paper: Paper, overlap_mm: float) -> bool:
-    return min(paper.width, paper.height - LABEL_MM) > 2.0 * overlap_mm + 10.0
+    return min(paper.clear_width, paper.height - LABEL_MM) > 2.0 * overlap_mm + 10.0
 
 
 def _laid(pieces: Sequence[Piece], paper: Paper, overlap_mm: float, bleed_mm: float) -> list[Sheet]:
@@ -194,11 +195,11 @@ def _laid(pieces: Sequence[Piece], paper: Paper, overlap_mm: float, bleed_mm: fl
     left = top = high = 0.0
     edge = 2.0 * bleed_mm
     for piece in pieces:
-        wide, tall = piece.width + edge, piece.height + edge + LABEL_MM
-        if wide > paper.width or tall > paper.height:
+        wide, tall = max(piece.width + edge, LABEL_WIDTH_MM), piece.height + edge + LABEL_MM
+        if wide > paper.clear_width or tall > paper.height:
             sheets += [Sheet(paper, (tile,)) for tile in _tiles(piece, paper, overlap_mm, bleed_mm)]
             continue
-        if left + wide > paper.width:
+        if left + wide > paper.clear_width:
             left, top, high = 0.0, top + high + GAP_MM, 0.0
         if top + tall > paper.height:
             sheets.append(Sheet(paper, tuple(shelf)))
@@ -215,7 +216,7 @@ def _tiles(piece: Piece, paper: Paper, overlap_mm: float, bleed_mm: float) -> li
         piece.box[2] + bleed_mm,
         piece.box[3] + bleed_mm,
     )
-    wide, tall = paper.width, paper.height - LABEL_MM
+    wide, tall = paper.clear_width, paper.height - LABEL_MM
     columns = _count(right - left, wide, overlap_mm)
     rows = _count(bottom - top, tall, overlap_mm)
     across = np.linspace(left, max(left, right - wide), columns).tolist()

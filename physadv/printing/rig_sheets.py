@@ -97,11 +97,11 @@ def _zone(marker: Marker) -> float:
 
 def _marker_pages(rig: Rig, paper: Paper) -> list[list[Shape]]:
     side = max(_zone(marker) for marker in rig.markers)
-    columns = int((paper.width + _GAP_MM) / (side + _GAP_MM))
+    columns = int((paper.clear_width + _GAP_MM) / (side + _GAP_MM))
     rows = int((paper.height + _GAP_MM) / (side + _LABEL_MM + _GAP_MM))
     if columns < 1 or rows < 1:
         raise PhysadvError(
-            f"--paper: {_left(paper)} are left beside margins and foot, and a marker with its border takes "
+            f"--paper: {_left(paper)} are left beside margins, scale bar and foot, and a marker with its border takes "
             f"{side:.0f} mm; choose a larger paper or a smaller --marker-mm"
         )
     each = columns * rows

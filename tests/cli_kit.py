@@ -1,0 +1,20 @@
+"""The command line in tests: what runs it (the fixture ``physadv``) gives, and what a refusal looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Command = Callable[..., tuple[int, str, str]]
+"""Words of a command to its exit code, standard output and standard error."""
+
+
+def refused(result: tuple[int, str, str], *words: str) -> None:
+    """Exit code 2 and one sentence that holds ``words``."""
+    code, _, error = result
+    assert code == 2, error
+    lines = [line for line in error.splitlines() if line.strip()]
+    assert len(lines) == 1, error
+    assert lines[0].startswith("error: ")
+    assert "Traceback" not in error
+    for word in words:
+        assert word in error, f"{word!r} is not in: {error}"
