@@ -218,15 +218,15 @@ def pose_errors(session: Path, truths: dict[str, Any]) -> dict[str, Any]:
 
 
 def shares(run: Path) -> dict[str, Any]:
-    """Of a scored session: misread, of how many, and what the simulation foretold."""
+    """Of a scored session: misread and read as the target, of how many, and what the simulation foretold."""
     summary = json.loads((run / "photographs.json").read_text())
     found = {
-        group["subject"]: {"misread": part["misread"], "simulated": part["simulated"]}
+        group["subject"]: {key: part[key] for key in ("misread", "simulated", "hit", "simulated_hit")}
         for group in summary["groups"]
         for part in group["parts"]
         if part["by"] == "all"
     }
-    return {"shares": found, "agreement": summary["agreement"], "flags": summary["flags"]}
+    return {"shares": found, **{key: summary[key] for key in ("agreement", "agreement_hit", "flags")}}
 
 
 def main() -> None:

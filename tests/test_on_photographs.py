@@ -27,12 +27,13 @@ from physadv.evaluation.on_photographs import (
     victim_view,
 )
 from physadv.evaluation.outcomes import check_version
-from physadv.evaluation.photograph_summary import read_photograph_summary
+from physadv.evaluation.photograph_verdicts import read_photograph_summary
+from physadv.patches import build_mask, new_patch, parse_mask, save_patch
 from physadv.photos.camera import Camera, save_camera
 from physadv.photos.ingest import ingest
 from physadv.photos.rig import default_rig, save_rig
 from physadv.photos.session import load_session, read_crop, write_table
-from physadv.reports.photographs import write_photograph_report
+from physadv.reports.photographs import headline, write_photograph_report
 from physadv.scenes import PaintedSign, load_scene
 from physadv.signs import load_sign
 from physadv.victims import Victim, load_victim
@@ -96,6 +97,27 @@ def test_photographs_are_scored_and_have_the_columns_of_simulated_frames(session
     assert page.count("<figure") == 6
     assert "data:image" in page
     assert "slab" in page
+
+
+def test_a_patch_made_for_a_class_is_scored_by_how_often_it_is_read(session: Path, tmp_path: Path) -> None:
+    slab = bundle(tmp_path / "slab", "us/stop", goal="targeted:other")
+    summary = evaluate_photographs(session, [Redness()], tmp_path / "out", patches=[slab], draws=4)
+    whole = {group.subject: group for group in summary.groups}["patch"].parts[0]
+    assert whole.hit is not None
+    assert (whole.hit.hits, whole.hit.n) == (3, 3)
+    assert summary.agreement_hit is not None
+    assert summary.agreement_hit.n == 3  # the clean sign, in a folder of its own, is of no patch
+    assert "reads other in 3 of 3 photographs of slab" in headline(summary)
+    assert "read as other" in write_photograph_report(summary, tmp_path / "out").read_text()
+    table = pq.read_table(tmp_path / "out" / "outcomes.parquet").to_pylist()
+    of_slab = [row for row in table if row["subject"] == "patch"]
+    assert {row["target_class"] for row in of_slab} == {"other"}
+    assert all(row["fooled_targeted"] == (row["predicted"] == "other") for row in of_slab)
+    for goal in ("targeted:stop", "targeted:speedLimit45"):
+        aimless = bundle(tmp_path / goal[9:] / "slab", "us/stop", goal=goal)
+        found = evaluate_photographs(session, [Redness()], tmp_path / "b" / goal[9:], patches=[aimless], draws=1)
+        assert found.agreement_hit is None
+        assert found.agreement is not None
 
 
 def test_a_simulated_frame_looks_like_the_photograph_of_its_conditions(session: Path) -> None:
@@ -178,17 +200,17 @@ def test_mistakes_are_one_sentence(session: Path, tmp_path: Path) -> None:
     with pytest.raises(PhysadvError, match="each once"):
         evaluate_photographs(session, [victim, victim], tmp_path / "b")
     with pytest.raises(PhysadvError, match="is for sign de/stop"):
-        evaluate_photographs(session, [victim], tmp_path / "c", patches=[german(tmp_path)])
+        evaluate_photographs(session, [victim], tmp_path / "c", patches=[bundle(tmp_path / "g", "de/stop")])
     assert not any((tmp_path / name).exists() for name in "abc")
 
 
-def german(folder: Path) -> Path:
-    from physadv.patches import build_mask, new_patch, parse_mask, save_patch
-
-    sign = load_sign("de/stop")
+def bundle(folder: Path, sign_name: str, *, goal: str = "untargeted") -> Path:
+    """Bars in grey."""
+    sign = load_sign(sign_name)
     mask = build_mask(parse_mask("bars"), sign, px=64)
-    save_patch(new_patch(sign, mask, torch.full((3, 64, 64), 0.5), name="g"), folder / "g")
-    return folder / "g"
+    grey = torch.full((3, 64, 64), 0.5)
+    save_patch(new_patch(sign, mask, grey, name=folder.name, made={"goal": goal}), folder)
+    return folder
 
 
 @settings(max_examples=30, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from photo_kit import chart_sheet, photograph, sign_board
@@ -137,3 +138,18 @@ def test_a_chart_too_far_away_is_not_read() -> None:
     flat, centre = chart_sheet(chart, np.array(chart.colours), np.full(3, 0.93))
     photo = photograph(flat, centre, 8.0, PHONE, np.zeros(3), np.array([0, 0, 6000.0]))
     assert read_chart(photo, find_markers(photo), chart) is None
+
+
+@pytest.mark.parametrize(("noise", "distance", "least_px"), [(0.1, 4.5, 0.25), (0.15, 2.4, 0.4), (0.15, 1.3, 0.5)])
+def test_noise_does_not_lead_the_corners_astray(noise: float, distance: float, least_px: float) -> None:
+    rig = default_rig(load_sign("us/stop"))
+    flat, centre = sign_board(rig)
+    turn, shift = np.radians([6.0, -35.0, 4.0]), np.array([60.0, -40.0, 1000.0 * distance])
+    seen = find_markers(photograph(flat, centre, 2.0, PHONE, turn, shift, noise=noise, seed=5))
+    assert len(seen.corners) == 4
+    millimetres, places = seen.pairs(rig.markers)
+    points = np.concatenate([millimetres, np.zeros((len(millimetres), 1))], 1)
+    expected = cv2.projectPoints(points, turn, shift, PHONE.matrix, PHONE.coefficients)[0].reshape(-1, 2)
+    wrong = np.linalg.norm(places - expected, axis=1)
+    assert np.sqrt((wrong**2).mean()) < least_px
+    assert wrong.max() < 3 * least_px

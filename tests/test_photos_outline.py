@@ -15,6 +15,7 @@ from physadv.photos import fitting, regions
 from physadv.photos.camera import Camera
 from physadv.photos.chips import model_of
 from physadv.photos.contour import edges, fit
+from physadv.photos.finding import pose_from_outline
 from physadv.photos.outline import TRUSTED, Found, find_outlines
 from physadv.photos.pose import Pose, describe, plane_homography, solve_pose
 from physadv.scenes.outline import apply
@@ -108,10 +109,12 @@ def test_distance_and_angles_from_the_outline_alone(number: int) -> None:
     found = find_outlines(shown(sign, pose, street(20 + number), seed=number), sign)
     assert found[0].confidence >= TRUSTED
     assert not found[0].mirrored
-    got = solve_pose(np.asarray(sign.outline_mm), found[0].outline_px, CAMERA)
+    got = pose_from_outline(found[0].outline_px, sign, CAMERA)
     distance_m, *angles = describe(pose)
     assert got.distance_m == pytest.approx(distance_m, rel=0.05)
     assert [got.yaw_deg, got.pitch_deg, got.roll_deg] == pytest.approx(angles, abs=5.0)
+    assert abs(got.distance_m - distance_m) < 4 * got.distance_sd_m
+    assert abs(got.yaw_deg - angles[0]) < 4 * got.yaw_sd_deg
 
 
 def test_a_sign_with_stickers_is_found_where_it_is() -> None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,20 +21,12 @@ from physadv.attacks import true_class_of
 from physadv.core.color import from_uint8
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, sha256
-from physadv.evaluation.agreement import Agreement, agreement
-from physadv.evaluation.candidates import load_candidates, texture_px
+from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.looking import check_limit, device_named, looking
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, SCHEMA, TOP, VERSION_KEY, rows_of
-from physadv.evaluation.photograph_summary import (
-    Group,
-    Part,
-    PhotographSummary,
-    Shown,
-    judged,
-    write_photograph_summary,
-)
+from physadv.evaluation.photograph_figures import MARGIN, PhotographSummary, Shown, agreements, flags, groups
+from physadv.evaluation.photograph_verdicts import judged, write_photograph_summary
 from physadv.evaluation.runfolder import open_run, versions
-from physadv.evaluation.statistics import rate
 from physadv.patches import ink_of
 from physadv.photos.session import TABLE as PHOTOGRAPHS_TABLE
 from physadv.photos.session import Row, load_session, read_crop
@@ -47,12 +38,6 @@ TABLE = "outcomes.parquet"
 PHOTOGRAPHS, SIMULATED = "photographs", "photographs, simulated"
 Listener: TypeAlias = Callable[[str, int, int], None]
 Pixels: TypeAlias = npt.NDArray[np.uint8]
-
-_MARGIN = 0.075
-"""Room around the sign's box that a victim sees: the middle of what the scenes draw."""
-_DISTANCES_M = (0.0, 3.0, 6.0, 10.0, 20.0, math.inf)
-_ANGLES_DEG = (0.0, 10.0, 25.0, 40.0, 90.0)
-_LUX = (0.0, 1_000.0, 10_000.0, 30_000.0, math.inf)
 
 
 def evaluate_photographs(
@@ -110,7 +95,9 @@ def evaluate_photographs(
         if len(set(names)) != len(names) or not names:
             raise PhysadvError("victims: name at least one, and each once")
         px = texture_px(max(max(victim.input_size) for victim in models))
-        painted = _painted(sign, patches, px, place, calibration)
+        candidates = _candidates(sign, patches, px, place, calibration)
+        painted = _painted(sign, px, place, candidates)
+        targets = {candidate.name: candidate.making.target for candidate in candidates}
         true = {victim.name: true_class_of(sign, victim, true_class) for victim in models}
         identity = {
             "photographs": sha256(session / PHOTOGRAPHS_TABLE),
@@ -122,7 +109,9 @@ def evaluate_photographs(
         batches: list[pa.RecordBatch] = []
         shown: list[Shown] = []
         for number, row in enumerate(rows):
-            for made, batch in _score(session, row, number, models, true, painted, simulator, draws, seed, place):
+            for made, batch in _score(
+                session, row, number, models, true, targets, painted, simulator, draws, seed, place
+            ):
                 shown.append(made)
                 batches += batch
             if listener:
@@ -132,6 +121,7 @@ def evaluate_photographs(
     table = pa.Table.from_batches(batches, SCHEMA).unify_dictionaries().replace_schema_metadata(schema.metadata)
     with atomic_path(out / TABLE) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+    misread, hit = agreements(shown)
     summary = PhotographSummary(
         session=str(session),
         photographs_sha256=sha256(session / PHOTOGRAPHS_TABLE),
@@ -140,32 +130,41 @@ def evaluate_photographs(
         scene=scene,
         draws=draws,
         seed=seed,
-        margin=_MARGIN,
         calibration=None if calibration is None else str(calibration),
         max_asr=max_asr,
-        groups=tuple(judged(group, max_asr) for group in _groups(rows, shown)),
-        agreement=_agreement(shown),
+        groups=tuple(judged(group, max_asr) for group in groups(rows, shown)),
+        agreement=misread,
+        agreement_hit=hit,
         shown=tuple(shown),
-        flags=tuple(_flags(rows, shown)),
+        flags=tuple(flags(rows, shown)),
         versions=versions(),
     )
     write_photograph_summary(out, summary, seconds=time.monotonic() - began)
     return summary
 
 
-def _painted(
+def _candidates(
     sign: Sign, patches: Sequence[Path], px: int, device: torch.device, calibration: str | Path | None
-) -> dict[tuple[str, str], PaintedSign]:
-    """Painted signs by subject and patch; the clean one for any patch."""
-    bare = PaintedSign(sign, sign.texture(px).to(device), torch.ones(1, px, px, device=device))
-    found: dict[tuple[str, str], PaintedSign] = {("clean", ""): bare}
+) -> list[Candidate]:
     if not patches:
-        return found
-    for candidate in load_candidates(list(patches), px=px, device=device, ink=ink_of(calibration)):
+        return []
+    candidates = load_candidates(list(patches), px=px, device=device, ink=ink_of(calibration))
+    for candidate in candidates:
         if candidate.sign.name != sign.name:
             raise PhysadvError(
                 f"{candidate.folder}: is for sign {candidate.sign.name}; the photographs show {sign.name}"
             )
+    return candidates
+
+
+def _painted(
+    sign: Sign, px: int, device: torch.device, candidates: Sequence[Candidate]
+) -> dict[tuple[str, str], PaintedSign]:
+    """Painted signs by subject and patch; the clean one for any patch."""
+    found: dict[tuple[str, str], PaintedSign] = {
+        ("clean", ""): PaintedSign(sign, sign.texture(px).to(device), torch.ones(1, px, px, device=device))
+    }
+    for candidate in candidates:
         found |= {(subject, candidate.name): made for subject, made in candidate.painted.items() if subject != "clean"}
     return found
 
@@ -176,6 +175,7 @@ def _score(
     number: int,
     models: Sequence[Victim],
     true: dict[str, int],
+    targets: dict[str, str | None],
     painted: dict[tuple[str, str], PaintedSign],
     scene: Scene,
     draws: int,
@@ -192,9 +192,10 @@ def _score(
             frames = None
             if sign is not None:
                 frames = victim(scene.render(sign, conditions.to(device), size=victim.input_size)).float().cpu()
-        own = true[victim.name]
-        photo = _batch(row, victim, own, logits, conditions[:1], scene, PHOTOGRAPHS, seed)
-        share = None if frames is None else float((frames.argmax(1) != own).double().mean())
+        own, name = true[victim.name], targets.get(row.patch)
+        target = None if name is None else victim.find_class(name)
+        target = None if target == own else target
+        photo = _batch(row, victim, own, target, logits, conditions[:1], scene, PHOTOGRAPHS, seed)
         probabilities = logits.softmax(1)[0]
         best = int(probabilities.argmax())
         made = Shown(
@@ -206,14 +207,21 @@ def _score(
             predicted=victim.classes[best],
             probability=float(probabilities[best]),
             misread=best != own,
-            simulated=share,
+            simulated=None if frames is None else _share(frames.argmax(1) != own),
+            target=None if target is None else victim.classes[target],
+            hit=None if target is None else best == target,
+            simulated_hit=None if frames is None or target is None else _share(frames.argmax(1) == target),
             distance_m=row.distance_m,
             angle_deg=row.angle_deg,
         )
         batches = [photo]
         if frames is not None:
-            batches.append(_batch(row, victim, own, frames, conditions, scene, SIMULATED, seed))
+            batches.append(_batch(row, victim, own, target, frames, conditions, scene, SIMULATED, seed))
         yield made, batches
+
+
+def _share(won: Tensor) -> float:
+    return float(won.double().mean())
 
 
 def victim_view(crop: Pixels, row: Row, size: tuple[int, int]) -> Tensor:
@@ -221,7 +229,7 @@ def victim_view(crop: Pixels, row: Row, size: tuple[int, int]) -> Tensor:
     import cv2
 
     size_px = np.array([row.box_width, row.box_height])
-    room, corner = _MARGIN * size_px, np.array([row.box_left, row.box_top])
+    room, corner = MARGIN * size_px, np.array([row.box_left, row.box_top])
     left, top = np.floor(np.maximum(corner - room, 0)).astype(int)
     right, bottom = np.ceil(corner + size_px + room).astype(int)
     view = crop[top : min(bottom, crop.shape[0]), left : min(right, crop.shape[1])]
@@ -247,7 +255,7 @@ def simulated_conditions(row: Row, scene: Scene, *, number: int, draws: int, see
         "image_width_px": float(row.width_px),
         "hfov_deg": math.degrees(2.0 * math.atan(row.width_px / 2.0 / row.focal_px)),
         "speed_kmh": 0.0,
-        "crop_margin": _MARGIN,
+        "crop_margin": MARGIN,
         "crop_shift_x": 0.0,
         "crop_shift_y": 0.0,
         "crop_scale": 1.0,
@@ -265,6 +273,7 @@ def _batch(
     row: Row,
     victim: Victim,
     true: int,
+    target: int | None,
     logits: Tensor,
     conditions: Conditions,
     scene: Scene,
@@ -291,79 +300,15 @@ def _batch(
         "severity": None,
         "weather_parameters": None,
         "true_class": victim.classes[true],
-        "target_class": None,
+        "target_class": None if target is None else victim.classes[target],
         "top_classes": names[best.indices.numpy()].tolist(),
         "top_probabilities": list(best.values.numpy()),
         "predicted": names[predicted].tolist(),
         "probability": best.values[:, 0].numpy(),
         "true_probability": probability[:, true].numpy(),
-        "target_probability": None,
+        "target_probability": None if target is None else probability[:, target].numpy(),
         "correct": predicted == true,
         "fooled_untargeted": predicted != true,
-        "fooled_targeted": None,
+        "fooled_targeted": None if target is None else predicted == target,
     }
     return rows_of(columns, len(logits))
-
-
-def _groups(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[Group]:
-    lux = {row.file: row.illuminance_lux for row in rows}
-    for key in sorted({(one.victim, one.patch, one.subject) for one in shown}):
-        some = [one for one in shown if (one.victim, one.patch, one.subject) == key]
-        parts = [_part("all", "all photographs", some)]
-        for by, limits, unit, value in (
-            ("distance", _DISTANCES_M, " m", lambda one: one.distance_m),
-            ("angle", _ANGLES_DEG, "°", lambda one: one.angle_deg),
-            ("light", _LUX, " lx", lambda one: lux[one.file]),
-        ):
-            for low, high in pairwise(limits):
-                inside = [one for one in some if low <= value(one) < high]
-                if inside:
-                    label = f"{low:,.0f} to {high:,.0f}{unit}" if math.isfinite(high) else f"from {low:,.0f}{unit}"
-                    parts.append(_part(by, label, inside))
-        yield Group(victim=key[0], patch=key[1], subject=key[2], parts=tuple(parts))
-
-
-def _part(by: Any, label: str, some: Sequence[Shown]) -> Part:
-    foretold = [one.simulated for one in some if one.simulated is not None]
-    return Part(
-        by=by,
-        label=label,
-        misread=rate(np.array([one.misread for one in some])),
-        simulated=float(np.mean(foretold)) if foretold else None,
-    )
-
-
-def _agreement(shown: Sequence[Shown]) -> Agreement | None:
-    known = [one for one in shown if one.simulated is not None]
-    if not known:
-        return None
-    return agreement(
-        np.array([one.simulated for one in known], np.float64),
-        np.array([one.misread for one in known]),
-        [f"{one.victim}/{one.patch}/{one.subject}" for one in known],
-    )
-
-
-def _flags(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[str]:
-    doubtful = sum(bool(row.flags) for row in rows)
-    if doubtful:
-        yield f"{doubtful} of {len(rows)} photographs were found with doubt; look at the session's overlays"
-    subjects = {row.subject for row in rows}
-    if "patch" in subjects and not subjects & {"grey", "random"}:
-        yield "no control was photographed: what covering the place alone does is not known"
-    if "clean" not in subjects:
-        yield "the clean sign was not photographed: how often it is misread without any patch is not known"
-    for victim in dict.fromkeys(one.victim for one in shown):
-        clean = [one for one in shown if one.victim == victim and one.subject == "clean"]
-        lost = sum(one.misread for one in clean)
-        if clean and lost > 0.2 * len(clean):
-            yield f"{victim} misreads {lost} of {len(clean)} photographs of the clean sign"
-    missing = sorted({one.patch or one.subject for one in shown if one.simulated is None})
-    if missing:
-        yield f"not simulated, for the bundle was not given: {', '.join(missing)}"
-    groups: dict[tuple[str, str, str], int] = {}
-    for one in shown:
-        key = (one.victim, one.patch, one.subject)
-        groups[key] = groups.get(key, 0) + 1
-    if groups and min(groups.values()) < 20:
-        yield f"as few as {min(groups.values())} photographs of one kind: intervals are wide"

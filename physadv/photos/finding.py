@@ -28,6 +28,10 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 _GOOD_PX = 1.0
 _CLICK_SD_PX = 2.0
+_OUTLINE_SD_PX, _OUTLINE_SD_SHARE = 0.5, 0.002
+"""Of a point of an outline, in pixels and of the sign's size: the whole outline fits better than it is right."""
+_FIXED_BY = 4.0
+"""Points by which a homography, and so an outline, is fixed, however many it has."""
 _WRONG_SHARE = 0.08
 """Reprojection error over the sign's size, beyond which points do not belong to this sign."""
 _POOR_SHARE = _WRONG_SHARE / 4.0
@@ -173,14 +177,21 @@ def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector |
     rivals = [other for other in others if other.confidence >= max(TRUSTED, _RIVAL * first.confidence)]
     if rivals:
         raise PhysadvError(f"{len(rivals) + 1} such signs are seen; crop the photograph, or give the corners of one")
-    pose = solve_pose(np.array(sign.outline_mm, np.float64), first.outline_px, camera)
     size = float(np.ptp(first.outline_px, axis=0).max())
+    pose = pose_from_outline(first.outline_px, sign, camera)
     flags = []
     if pose.error_px > _POOR_SHARE * size:
         flags.append(f"its outline fits a flat sign only within {pose.error_px:.1f} px; is the focal length right?")
     if first.confidence < TRUSTED:
         flags.append("only the detector's box is known, not how the sign is turned; the angles say nothing")
     return Found(pose, how, round(first.confidence, 3), first.outline_px, tuple(flags))
+
+
+def pose_from_outline(seen_px: Matrix, sign: Sign, camera: Camera) -> Pose:
+    """The pose of a sign whose outline's points are seen at ``seen_px [n, 2]``."""
+    outline = np.array(sign.outline_mm, np.float64)
+    sd = float(np.hypot(_OUTLINE_SD_PX, _OUTLINE_SD_SHARE * np.ptp(seen_px, axis=0).max()))
+    return solve_pose(outline, seen_px, camera, point_sd_px=sd, together=len(outline) / _FIXED_BY)
 
 
 def _sure(places: Sequence[Outlined]) -> bool:

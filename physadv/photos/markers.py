@@ -19,8 +19,12 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 _SEARCH_PX = 2400
 """Longest side of the picture that markers are looked for in; their corners are then refined in the whole picture."""
-_WINDOW_SHARE = 0.06
-"""Of a marker's side: half the window in which its corner is refined."""
+_REACH = 0.08
+"""Of a marker's width: how far about its side the edge is looked for, half of the black border."""
+_ROUNDS = 3
+_MOVED = 0.2
+"""Of a marker's side: how far refinement may move a corner."""
+_CONTRAST = 0.2
 _CHART_PX = 6
 """Of the rectified chart, a millimetre."""
 _INNER = 0.6
@@ -74,15 +78,47 @@ def find_markers(pixels: Pixels) -> Seen:
 
 
 def _refined(grey: Pixels, corners: Matrix) -> Matrix:
+    """Corners ``[4, 2]`` where lines through the marker's four sides cross; as they were where these run elsewhere.
+
+    A line rests on a whole side, so that noise which leads a search about each corner astray averages out.
+    """
+    refined = corners
+    for _ in range(_ROUNDS):
+        lines = [_side(grey, np.roll(refined, -k, axis=0)) for k in range(4)]
+        if any(line is None for line in lines):
+            return corners
+        crossed = np.stack([np.cross(lines[k - 1], lines[k]) for k in range(4)])  # type: ignore[arg-type]
+        refined = crossed[:, :2] / crossed[:, 2:]
+    side = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).min()
+    return refined if np.linalg.norm(refined - corners, axis=1).max() <= max(3.0, _MOVED * side) else corners
+
+
+def _side(grey: Pixels, corners: Matrix) -> Matrix | None:
+    """The line ``[3]`` (homogeneous) along a marker's first side; None where that is not dark within, bright without.
+
+    Profiles across the side are as dark as the black border's share of them is long.
+    """
     import cv2
 
-    side = float(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).min())
-    window = int(np.clip(round(_WINDOW_SHARE * side), 2, 15))
-    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 40, 0.005)
-    start = np.ascontiguousarray(corners.reshape(-1, 1, 2), np.float32)
-    refined = cv2.cornerSubPix(grey, start, (window, window), (-1, -1), criteria).reshape(4, 2).astype(np.float64)
-    moved = np.linalg.norm(refined - corners, axis=1)
-    return np.where((moved <= 2.0 * window)[:, None], refined, corners)
+    start, end = corners[:2]
+    length = float(np.linalg.norm(end - start))
+    along = (end - start) / max(length, 1e-9)
+    out = np.array([along[1], -along[0]])
+    width = float((start - corners[2:].mean(0)) @ out)
+    out, width = (out, width) if width > 0 else (-out, -width)
+    reach = float(np.clip(_REACH * width, 2.0, 15.0))
+    places = np.linspace(0.1, 0.9, int(np.clip(length, 12, 96)))[:, None] * length
+    offsets = np.arange(-reach, reach + 1e-9, 0.5)
+    at = start + places[..., None] * along + offsets[None, :, None] * out
+    light = cv2.remap(grey, at[..., 0].astype(np.float32), at[..., 1].astype(np.float32), cv2.INTER_LINEAR) / 255.0
+    ends = max(2, len(offsets) // 5)
+    dark, bright = np.median(light[:, :ends]), np.median(light[:, -ends:])
+    if bright - dark < _CONTRAST * bright:
+        return None
+    share = ((bright - light) / (bright - dark)).mean(1)
+    edge = start + places * along + ((2.0 * share - 1.0) * (reach + 0.25))[:, None] * out
+    dx, dy, x, y = cv2.fitLine(edge.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.001).reshape(4).astype(np.float64)
+    return np.array([dy, -dx, dx * y - dy * x])
 
 
 def printed_rig(rig: Rig, bar_mm: float) -> Rig:
@@ -108,10 +144,12 @@ def pose_from_markers(seen: Seen, rig: Rig, camera: Camera) -> Pose | None:
     markers = [marker for marker in rig.markers if marker.id in seen.corners]
     if not markers:
         return None
-    pose = solve_pose(*seen.pairs(markers), camera)
+    pose = solve_pose(*seen.pairs(markers), camera, together=4)
     if pose.error_px > _OUTLIER_PX and len(markers) > 2:
         tried = [[other for other in markers if other is not marker] for marker in markers]
-        others = min((solve_pose(*seen.pairs(some), camera) for some in tried), key=lambda one: one.error_px)
+        others = min(
+            (solve_pose(*seen.pairs(some), camera, together=4) for some in tried), key=lambda one: one.error_px
+        )
         pose = others if others.error_px < pose.error_px / 3.0 else pose
     return pose
 

@@ -44,7 +44,9 @@ class Pose:
     error_px: float
 
 
-def solve_pose(plane_mm: Matrix, seen_px: Matrix, camera: Camera, *, point_sd_px: float | None = None) -> Pose:
+def solve_pose(
+    plane_mm: Matrix, seen_px: Matrix, camera: Camera, *, point_sd_px: float = _LEAST_SD_PX, together: float = 1.0
+) -> Pose:
     """The pose that explains best where points of the sign's plane are seen.
 
     Of the two poses that four points of a plane leave open (Collins & Bartoli 2014), the one with the smaller
@@ -54,7 +56,8 @@ def solve_pose(plane_mm: Matrix, seen_px: Matrix, camera: Camera, *, point_sd_px
         plane_mm: points ``[n, 2]`` of the sign's plane, x right and y down from its centre; at least four.
         seen_px: where the picture shows them ``[n, 2]``, lens distortion included.
         camera: that took it.
-        point_sd_px: standard deviation of a point's place; from the reprojection error if not given.
+        point_sd_px: least standard deviation of a point's place; the reprojection error may say more.
+        together: how many points share one error, as the corners of a marker do that is not quite where it should be.
 
     Raises:
         PhysadvError: the points do not fix a pose.
@@ -73,9 +76,9 @@ def solve_pose(plane_mm: Matrix, seen_px: Matrix, camera: Camera, *, point_sd_px
     again, jacobian = cv2.projectPoints(points, turn, shift, matrix, distortion)
     rest = again.reshape(-1, 2) - seen
     spare = max(rest.size - 6, 1)
-    sd = point_sd_px or max(float(np.sqrt((rest**2).sum() / spare)), _LEAST_SD_PX)
+    sd = max(float(np.sqrt((rest**2).sum() / spare)), point_sd_px)
     motion = jacobian[:, :6]
-    covariance = np.linalg.pinv(motion.T @ motion) * sd**2
+    covariance = np.linalg.pinv(motion.T @ motion) * sd**2 * together
     pose = np.concatenate([turn.reshape(3), shift.reshape(3)])
     values = describe(pose)
     slopes = _slopes(pose)

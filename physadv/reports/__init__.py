@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from physadv.core.errors import PhysadvError
-from physadv.evaluation.photograph_summary import SUMMARY_NAME as PHOTOGRAPHS_NAME
-from physadv.evaluation.photograph_summary import read_photograph_summary
+from physadv.evaluation.photograph_verdicts import SUMMARY_NAME as PHOTOGRAPHS_NAME
+from physadv.evaluation.photograph_verdicts import read_photograph_summary
 from physadv.evaluation.robustness import SUMMARY_NAME as MATRIX_NAME
 from physadv.evaluation.robustness import read_robustness
 from physadv.evaluation.summary import read_summary

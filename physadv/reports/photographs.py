@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from physadv.core.files import write_text
 from physadv.evaluation.agreement import Estimate
-from physadv.evaluation.photograph_summary import PhotographSummary, Shown
+from physadv.evaluation.photograph_figures import PhotographSummary, Shown
 from physadv.reports import words
 from physadv.reports.page import FILE_NAME, environment, template_text
 from physadv.reports.pictures import data_url
@@ -35,7 +35,7 @@ def write_photograph_report(summary: PhotographSummary, folder: Path) -> Path:
             estimate=estimate,
             pictures=[(one, data_url(session, one.crop, side_px=PICTURE_PX)) for one in shown],
             total=len(summary.shown),
-            details={"shown", "groups", "agreement"},
+            details={"shown", "groups", "agreement", "agreement_hit"},
         )
     )
     path = folder / FILE_NAME
@@ -65,10 +65,12 @@ def estimate(value: Estimate) -> str:
 
 
 def headline(summary: PhotographSummary) -> str:
-    """The one sentence."""
+    """The one sentence: of the patch that is worst at what it was made for."""
     patched = [group for group in summary.groups if group.subject == "patch"] or list(summary.groups)
-    worst = max(patched, key=lambda group: group.parts[0].misread.value or 0.0)
-    misread = worst.parts[0].misread
-    foretold = worst.parts[0].simulated
+    worst = max(patched, key=lambda group: (group.parts[0].hit or group.parts[0].misread).value or 0.0)
+    whole = worst.parts[0]
+    verb, happened, foretold = "misreads", whole.misread, whole.simulated
+    if whole.hit is not None:
+        verb, happened, foretold = f"reads {worst.target} in", whole.hit, whole.simulated_hit
     tail = "" if foretold is None else f"; the simulation foretold {words.percent(foretold)}"
-    return f"{worst.victim} misreads {misread.hits} of {misread.n} photographs of {worst.title}{tail}"
+    return f"{worst.victim} {verb} {happened.hits} of {happened.n} photographs of {worst.title}{tail}"

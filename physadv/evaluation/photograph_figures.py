@@ -1,0 +1,199 @@
+"""From photographs that were scored to their figures: shares by distance, angle and light, and agreement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+
+from physadv.core.config import Config
+from physadv.evaluation.agreement import Agreement, agreement
+from physadv.evaluation.outcomes import OUTCOMES_VERSION
+from physadv.evaluation.statistics import rate
+from physadv.evaluation.summary import Rate
+from physadv.photos.session import Row
+
+MARGIN = 0.075
+"""Room around the sign's box that a victim sees: the middle of what the scenes draw."""
+_DISTANCES_M = (0.0, 3.0, 6.0, 10.0, 20.0, math.inf)
+_ANGLES_DEG = (0.0, 10.0, 25.0, 40.0, 90.0)
+_LUX = (0.0, 1_000.0, 10_000.0, 30_000.0, math.inf)
+
+
+class Part(Config):
+    """Photographs of some distance, angle or light: what happened, and what the simulation foretold."""
+
+    by: Literal["all", "distance", "angle", "light"]
+    label: str
+    misread: Rate
+    simulated: float | None
+    """Share of their simulated frames that are misread."""
+    hit: Rate | None = None
+    """Read as the class that the patch was made for."""
+    simulated_hit: float | None = None
+
+
+class Group(Config):
+    """One patch or control, photographed, and one victim.
+
+    Attributes:
+        target: the class that the patch was made for, in the victim's words; None if untargeted or not known.
+    """
+
+    victim: str
+    subject: str
+    patch: str
+    target: str | None = None
+    parts: tuple[Part, ...]
+    failures: tuple[str, ...] = ()
+    """One sentence for a limit that was exceeded; empty is a pass."""
+
+    @property
+    def title(self) -> str:
+        """What was photographed: ``clean sign``, ``bars``, ``bars (grey)``."""
+        return _title(self.subject, self.patch)
+
+
+class Shown(Config):
+    """One photograph and one victim."""
+
+    file: str
+    crop: str
+    victim: str
+    subject: str
+    patch: str
+    predicted: str
+    probability: float
+    misread: bool
+    simulated: float | None
+    target: str | None
+    hit: bool | None
+    simulated_hit: float | None
+    distance_m: float
+    angle_deg: float
+
+    @property
+    def title(self) -> str:
+        """As a :class:`Group`'s."""
+        return _title(self.subject, self.patch)
+
+
+def _title(subject: str, patch: str) -> str:
+    if subject == "clean":
+        return "clean sign"
+    return patch or "patch" if subject == "patch" else f"{patch or 'patch'} ({subject})"
+
+
+class PhotographSummary(Config):
+    """``photographs.json``."""
+
+    session: str
+    photographs_sha256: str
+    sign: str
+    true_class: dict[str, str]
+    scene: str
+    draws: int
+    seed: int
+    margin: float = MARGIN
+    calibration: str | None
+    max_asr: float | None = None
+    groups: tuple[Group, ...]
+    agreement: Agreement | None
+    """Of the simulation on what is misread."""
+    agreement_hit: Agreement | None
+    """Of the simulation on what is read as the class that its patch was made for."""
+    shown: tuple[Shown, ...]
+    flags: tuple[str, ...]
+    versions: dict[str, str]
+    outcomes_version: int = OUTCOMES_VERSION
+
+    @property
+    def passed(self) -> bool:
+        """Whether no limit was exceeded."""
+        return not any(group.failures for group in self.groups)
+
+
+def groups(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[Group]:
+    """Shares of each patch or control and victim."""
+    lux = {row.file: row.illuminance_lux for row in rows}
+    for key in sorted({(one.victim, one.patch, one.subject) for one in shown}):
+        some = [one for one in shown if (one.victim, one.patch, one.subject) == key]
+        parts = [_part("all", "all photographs", some)]
+        for by, limits, unit, value in (
+            ("distance", _DISTANCES_M, " m", lambda one: one.distance_m),
+            ("angle", _ANGLES_DEG, "°", lambda one: one.angle_deg),
+            ("light", _LUX, " lx", lambda one: lux[one.file]),
+        ):
+            for low, high in pairwise(limits):
+                inside = [one for one in some if low <= value(one) < high]
+                if inside:
+                    label = f"{low:,.0f} to {high:,.0f}{unit}" if math.isfinite(high) else f"from {low:,.0f}{unit}"
+                    parts.append(_part(by, label, inside))
+        yield Group(victim=key[0], patch=key[1], subject=key[2], target=some[0].target, parts=tuple(parts))
+
+
+def _part(by: Any, label: str, some: Sequence[Shown]) -> Part:
+    hits = [one.hit for one in some if one.hit is not None]
+    return Part(
+        by=by,
+        label=label,
+        misread=rate(np.array([one.misread for one in some])),
+        simulated=_mean([one.simulated for one in some]),
+        hit=rate(np.array(hits)) if hits else None,
+        simulated_hit=_mean([one.simulated_hit for one in some]),
+    )
+
+
+def _mean(shares: Sequence[float | None]) -> float | None:
+    known = [share for share in shares if share is not None]
+    return float(np.mean(known)) if known else None
+
+
+def agreements(shown: Sequence[Shown]) -> tuple[Agreement | None, Agreement | None]:
+    """Of the simulation with what was misread, and with what was read as its target; None where nothing is known."""
+    of_target = [one for one in shown if one.hit is not None]
+    return (
+        _agreement([one.simulated for one in shown], [one.misread for one in shown], shown),
+        _agreement([one.simulated_hit for one in of_target], [bool(one.hit) for one in of_target], of_target),
+    )
+
+
+def _agreement(foretold: Sequence[float | None], happened: Sequence[bool], shown: Sequence[Shown]) -> Agreement | None:
+    known = [
+        (share, was, f"{one.victim}/{one.patch}/{one.subject}")
+        for share, was, one in zip(foretold, happened, shown, strict=True)
+        if share is not None
+    ]
+    if not known:
+        return None
+    shares, outcomes, names = zip(*known, strict=True)
+    return agreement(np.array(shares, np.float64), np.array(outcomes), list(names))
+
+
+def flags(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[str]:
+    """What a reader has to know of photographs and figures, in sentences."""
+    doubtful = sum(bool(row.flags) for row in rows)
+    if doubtful:
+        yield f"{doubtful} of {len(rows)} photographs were found with doubt; look at the session's overlays"
+    subjects = {row.subject for row in rows}
+    if "patch" in subjects and not subjects & {"grey", "random"}:
+        yield "no control was photographed: what covering the place alone does is not known"
+    if "clean" not in subjects:
+        yield "the clean sign was not photographed: how often it is misread without any patch is not known"
+    for victim in dict.fromkeys(one.victim for one in shown):
+        clean = [one for one in shown if one.victim == victim and one.subject == "clean"]
+        lost = sum(one.misread for one in clean)
+        if clean and lost > 0.2 * len(clean):
+            yield f"{victim} misreads {lost} of {len(clean)} photographs of the clean sign"
+    missing = sorted({one.patch or one.subject for one in shown if one.simulated is None})
+    if missing:
+        yield f"not simulated, for the bundle was not given: {', '.join(missing)}"
+    counts: dict[tuple[str, str, str], int] = {}
+    for one in shown:
+        key = (one.victim, one.patch, one.subject)
+        counts[key] = counts.get(key, 0) + 1
+    if counts and min(counts.values()) < 20:
+        yield f"as few as {min(counts.values())} photographs of one kind: intervals are wide"

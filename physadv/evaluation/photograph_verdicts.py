@@ -1,0 +1,48 @@
+"""Limits on what scored photographs show, and the files that say so: ``photographs.json`` and ``junit.xml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from physadv.core.config import validate
+from physadv.core.files import read_json, write_json
+from physadv.evaluation.flags import above
+from physadv.evaluation.junit import Case, rate_words, write_cases
+from physadv.evaluation.photograph_figures import Group, PhotographSummary
+
+SUMMARY_NAME = "photographs.json"
+SUITE = "photographs"
+
+
+def judged(group: Group, max_asr: float | None) -> Group:
+    """The group with its failure, if it shows a patch that is misread more often than the limit allows."""
+    share = group.parts[0].misread.value
+    if max_asr is None or group.subject != "patch" or share is None or share <= max_asr:
+        return group
+    return group.model_copy(update={"failures": (above("attack success in photographs", share, max_asr),)})
+
+
+def write_photograph_summary(folder: Path, summary: PhotographSummary, *, seconds: float) -> None:
+    """``photographs.json``, and ``junit.xml`` with a case for each patch, control and victim."""
+    write_json(folder / SUMMARY_NAME, summary.model_dump(mode="json"))
+    cases = [Case(group.title, group.victim, group.failures, _lines(group, summary)) for group in summary.groups]
+    write_cases(folder / "junit.xml", {SUITE: cases}, seconds=seconds)
+
+
+def _lines(group: Group, summary: PhotographSummary) -> tuple[str, ...]:
+    whole = group.parts[0]
+    lines = [f"misread: {rate_words(whole.misread)}"]
+    if whole.simulated is not None:
+        lines.append(f"misread in simulated frames: {whole.simulated:.4f}")
+    if whole.hit is not None:
+        lines.append(f"read as {group.target}: {rate_words(whole.hit)}")
+    return (*lines, *(f"warning: {flag}" for flag in summary.flags))
+
+
+def read_photograph_summary(folder: Path) -> PhotographSummary:
+    """What ``physadv evaluate --photos`` wrote into a folder.
+
+    Raises:
+        PhysadvError: missing, not JSON, or not of this schema.
+    """
+    return validate(PhotographSummary, read_json(folder / SUMMARY_NAME), folder / SUMMARY_NAME)
