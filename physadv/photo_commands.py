@@ -81,6 +81,39 @@ def calibrate_the_camera(
     )
 
 
+@app.command("measure-rig")
+def measure_the_rig(
+    photographs: Annotated[Path, typer.Argument(help="Folder of photographs of the rig, hung once and not moved.")],
+    rig: Annotated[Path, typer.Option(help="rig.json of physadv print-rig.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write, for --rig of physadv photos ingest.")],
+    camera: Annotated[
+        Path | None, typer.Option(help="File of physadv photos calibrate-camera. [default: EXIF's focal length]")
+    ] = None,
+    every: Annotated[int, typer.Option(min=1, help="Of a video, every n-th frame.")] = 15,
+) -> None:
+    """Where the rig's markers really hang, from all photographs together: hands place them to a millimetre or two."""
+    from physadv.photos.rig import load_rig, save_rig
+    from physadv.photos.survey import survey_photographs
+    from physadv.progress import counted_progress
+
+    layout = load_rig(rig)
+    with counted_progress() as listener:
+        found, notes = survey_photographs(photographs, layout, camera=camera, every=every, listener=listener)
+    save_rig(found.rig, out)
+    for note in notes:
+        typer.echo(f"left out: {note}")
+    for marker in found.moved:
+        typer.echo(
+            f"marker {marker.id}: {marker.right_mm:+.1f} mm to the right, {marker.down_mm:+.1f} mm down "
+            f"(+- {2 * marker.sd_mm:.1f}), turned {marker.turn_deg:+.1f} deg, in {marker.views} photographs"
+        )
+    before, after = found.error_px
+    typer.echo(
+        f"{out}: markers printed at {found.size:.1%}; error {before:.2f} px before, {after:.2f} px after, over "
+        f"{found.views} photographs"
+    )
+
+
 def calibrate(
     session: Annotated[Path, typer.Argument(help="Session of photographs that show the colour chart.")],
     out: Annotated[Path, typer.Option(help="JSON file to write.")],

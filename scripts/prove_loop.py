@@ -238,7 +238,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--variant", default="scalar_rgb")
-    parser.add_argument("--design", default="--mask bars --steps 300", help="options of physadv design")
+    parser.add_argument(
+        "--design", default="--mask bars --goal targeted:speedLimit80 --steps 500", help="options of physadv design"
+    )
     options = parser.parse_args()
     work = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
@@ -257,12 +259,21 @@ def main() -> None:
         physadv("design", *design, "--out", first)
     stickers = shop.printed(first)
     shop.shoot(stickers, work / "photographs", options.rounds, rig=True, seed=0)
-    ingest(shop, work / "photographs", first, work / "session", camera, rig=True)
+    rig = shop.rig / "rig.json"
+    ingest(shop, work / "photographs", first, work / "session", camera, rig=rig)
     result["markers"] = pose_errors(work / "session", json.loads((work / "photographs.json").read_text()))
+    hung = work / "hung.json"
+    if not hung.exists():
+        where = [work / "photographs", "--rig", shop.rig / "rig.json", "--camera", camera]
+        print(physadv("photos", "measure-rig", *where, "--out", hung))
+    ingest(shop, work / "photographs", first, work / "session-hung", camera, rig=hung)
+    result["markers, rig measured"] = pose_errors(
+        work / "session-hung", json.loads((work / "photographs.json").read_text())
+    )
     shop.shoot(stickers, work / "without", options.rounds, rig=False, seed=500)
-    ingest(shop, work / "without", first, work / "session-without", camera, rig=False)
+    ingest(shop, work / "without", first, work / "session-without", camera)
     result["outline"] = pose_errors(work / "session-without", json.loads((work / "without.json").read_text()))
-    ingest(shop, work / "without", first, work / "session-exif", None, rig=False)
+    ingest(shop, work / "without", first, work / "session-exif", None)
     result["outline_exif"] = pose_errors(work / "session-exif", json.loads((work / "without.json").read_text()))
 
     calibration = work / "printer_camera.json"
@@ -278,17 +289,19 @@ def main() -> None:
     if not second.exists():
         physadv("design", *design, "--calibration", calibration, "--out", second)
     shop.shoot(shop.printed(second), work / "photographs-second", options.rounds, rig=True, seed=0)
-    ingest(shop, work / "photographs-second", second, work / "session-second", camera, rig=True)
+    ingest(shop, work / "photographs-second", second, work / "session-second", camera, rig=rig)
     score(shop, "photographed-second", [second], work / "session-second", calibration)
     result["second, simulated through the calibration"] = shares(work / "photographed-second")
     (work / "result.json").write_text(json.dumps(result, indent=1))
     print(json.dumps(result, indent=1))
 
 
-def ingest(shop: Shop, photographs: Path, patch: Path, session: Path, camera: Path | None, *, rig: bool) -> None:
+def ingest(
+    shop: Shop, photographs: Path, patch: Path, session: Path, camera: Path | None, rig: Path | None = None
+) -> None:
     """``physadv photos ingest``."""
     words: list[object] = ["--sign", shop.sign, "--patch", patch, "--out", session]
-    words += ["--rig", shop.rig / "rig.json"] if rig else []
+    words += ["--rig", rig] if rig else []
     words += ["--camera", camera] if camera else []
     with step(session) as due:
         if due:

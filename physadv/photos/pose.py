@@ -30,6 +30,7 @@ class Pose:
         distance_sd_m, yaw_sd_deg, pitch_sd_deg, roll_sd_deg: standard deviations, from the points and the camera.
         homography: the sign's plane in mm to pixels ``[3, 3]``, lens distortion left out.
         error_px: root mean square of the reprojection error.
+        extrinsic: the same in OpenCV's words ``[6]``: rotation vector, and the sign's centre in mm.
     """
 
     distance_m: float
@@ -42,6 +43,7 @@ class Pose:
     roll_sd_deg: float
     homography: Matrix
     error_px: float
+    extrinsic: Matrix
 
 
 def solve_pose(
@@ -92,6 +94,7 @@ def solve_pose(
         roll_sd_deg=float(deviations[3]),
         homography=plane_homography(pose, camera),
         error_px=float(np.sqrt((rest**2).sum(1).mean())),
+        extrinsic=pose,
     )
 
 

@@ -37,7 +37,7 @@ _RAMP = 12
 
 
 class Marker(Config):
-    """A square ArUco marker, upright."""
+    """A square ArUco marker."""
 
     id: int = Field(ge=0, lt=MAX_ID)
     x_mm: float
@@ -45,13 +45,17 @@ class Marker(Config):
     """Of its centre, right and down."""
     size_mm: float = Field(gt=0)
     """Of its black square."""
+    turn_deg: float = Field(default=0.0, gt=-180, le=180)
+    """Clockwise from upright."""
 
     @property
     def corners_mm(self) -> Matrix:
         """Top left, top right, bottom right, bottom left, ``[4, 2]``: OpenCV's order."""
         half = self.size_mm / 2.0
         corners = np.array([[-half, -half], [half, -half], [half, half], [-half, half]])
-        return np.asarray(corners + np.array([self.x_mm, self.y_mm]), np.float64)
+        cosine, sine = np.cos(np.radians(self.turn_deg)), np.sin(np.radians(self.turn_deg))
+        turned = corners @ np.array([[cosine, sine], [-sine, cosine]])
+        return np.asarray(turned + np.array([self.x_mm, self.y_mm]), np.float64)
 
 
 class Chart(Config):

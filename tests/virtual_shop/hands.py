@@ -148,7 +148,8 @@ def mount(
 ) -> tuple[Image, Image, float]:
     """A sign with what is stuck on it: reflectance ``[S, S, 3]``, opacity ``[S, S]``, and the side in mm.
 
-    Hands are not exact: pieces lie off by about a millimetre and a third of a degree, markers by half of that.
+    Hands are not exact: pieces lie off by about a millimetre and a third of a degree. The markers are hung once, so
+    theirs do not depend on the seed.
 
     Args:
         artwork: picture of the sign, RGBA, its width filling it.
@@ -156,7 +157,7 @@ def mount(
         stickers: on it.
         board: whether it hangs on a white board, or alone.
         markers: of the rig, on the board.
-        seed: of the hands.
+        seed: of the hands that stick.
     """
     side_mm = width_mm + (80.0 if board else 2.0)
     px = round(side_mm * 2.0)
@@ -166,9 +167,9 @@ def mount(
     flat = Sticker(linear(art[..., 2::-1]), alpha, 0.0, 0.0)
     scale = width_mm / art.shape[1]
     _stick(paint, opacity, flat, scale, side_mm, width_mm, (0.0, 0.0, 0.0), alone=not board)
-    generator = np.random.default_rng(seed)
-    for piece, care in [(one, 1.0) for one in stickers] + [(one, 0.5) for one in markers]:
-        slip = generator.normal(0.0, [1.0 * care, 1.0 * care, 0.3 * care])
+    sticking, hanging = np.random.default_rng(seed), np.random.default_rng(0)
+    for piece, hands in [(one, sticking) for one in stickers] + [(one, hanging) for one in markers]:
+        slip = hands.normal(0.0, [1.0, 1.0, 0.3])
         _stick(paint, opacity, piece, 1.0 / PX_PER_MM, side_mm, width_mm, tuple(slip), alone=False)
     return paint, opacity, side_mm
 
