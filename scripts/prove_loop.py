@@ -43,6 +43,7 @@ PLACES_FT_DEG = (
     *((feet, 0) for feet in (25, 30, 40)),
 )
 """RP2, Eykholt et al. 2018, table 1."""
+DESIGN = "--mask bars --goal targeted:speedLimit80 --steps 500"
 SUBJECTS = ("clean", "patch", "grey", "random")
 LOOKS = (
     (0, 0),
