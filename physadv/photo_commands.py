@@ -192,12 +192,24 @@ def print_rig(
     bar_mm: Annotated[
         float | None, typer.Option(help="What an earlier sheet's 100 mm bar measured; this one makes up for it.")
     ] = None,
+    icc: Annotated[
+        Path | None, typer.Option(help="The printer's ICC profile, as for the stickers. [default: sRGB]")
+    ] = None,
+    intent: Annotated[str, typer.Option(help="With --icc: perceptual, relative, saturation or absolute.")] = "relative",
 ) -> None:
     """Print markers to fix around a sign, a colour chart, and a board to calibrate the camera on."""
     from physadv.printing.rig_sheets import print_rig
 
     for path in print_rig(
-        out, sign=sign, paper=paper, marker_mm=marker_mm, around=around, margin_mm=margin_mm, bar_mm=bar_mm
+        out,
+        sign=sign,
+        paper=paper,
+        marker_mm=marker_mm,
+        around=around,
+        margin_mm=margin_mm,
+        bar_mm=bar_mm,
+        icc=icc,
+        intent=intent,
     ):
         typer.echo(f"written: {path}")
     typer.echo(

@@ -133,8 +133,12 @@ def test_from_the_command_line_what_cannot_be_used_is_named(
     }
     refusals = given_up(out)
     assert set(refusals) == set(expected)
+    page = (out / "overlays" / "index.html").read_text()
+    assert page.count('<figure class="lost">') == 3, "those that could be read are shown"
+    assert len(list((out / "overlays").glob("*.jpg"))) == 5
     for name, words in expected.items():
         assert words in refusals[name]
+        assert name in page
         assert f"given up: {name}: {refusals[name]}" in said.replace("\n", " ").replace("  ", " ")
 
 

@@ -15,6 +15,7 @@ from pypdfium2 import raw
 
 from physadv.core.color import srgb_to_linear
 from physadv.patches import build_mask, new_patch, parse_mask, save_patch
+from physadv.photos.rig import load_rig
 from physadv.printing.colours import conversion
 from physadv.signs import load_sign
 
@@ -40,14 +41,16 @@ def bundle(tmp_path: Path) -> Path:
     return tmp_path / "four"
 
 
-def pictures(pdf: Path) -> list[np.ndarray]:
-    """The CMYK pictures in a PDF ``[H, W, 4]``, as they are stored."""
+def pictures(pdf: Path, *, of_one_dot: bool = False) -> list[np.ndarray]:
+    """The pictures in a PDF, or those that are one dot, as they are stored: CMYK ``[H, W, 4]``."""
     found = []
     with pypdfium2.PdfDocument(pdf) as document:
         for page in document:
             for shape in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE]):
-                assert shape.get_metadata().colorspace == raw.FPDF_COLORSPACE_DEVICECMYK
                 width, height = shape.get_px_size()
+                if of_one_dot and (width, height) != (1, 1):
+                    continue
+                assert shape.get_metadata().colorspace == raw.FPDF_COLORSPACE_DEVICECMYK
                 found.append(np.frombuffer(shape.get_data(decode_simple=True), np.uint8).reshape(height, width, 4))
             page.close()
     return found
@@ -76,6 +79,25 @@ def test_a_pdf_holds_the_inks_that_the_profile_gives(bundle: Path, tmp_path: Pat
         seen = np.asarray(document[0].render(scale=1).to_pil().convert("RGB")).astype(int)
     assert "colours: four inks (relative)" in text
     assert ((seen[..., 1] - seen[..., 0] > 40) & (seen[..., 1] - seen[..., 2] > 40)).sum() > 5000, "green stays green"
+
+
+def test_the_chart_goes_through_the_same_profile(tmp_path: Path, physadv: Command) -> None:
+    """A calibration learns what becomes of a colour that is sent: chart and stickers have to be sent alike."""
+    icc = tmp_path / "inks.icc"
+    icc.write_bytes(cmyk_profile())
+    code, _, error = physadv("print-rig", "--icc", icc, "--out", tmp_path / "rig")
+    assert code == 0, error
+    chart = load_rig(tmp_path / "rig" / "rig.json").chart
+    assert chart is not None
+    dots = np.round(np.array(chart.colours) * 255).astype(np.uint8)
+    wanted = conversion(icc)(dots[None])[0]
+    with pypdfium2.PdfDocument(tmp_path / "rig" / "rig.pdf") as document:
+        texts = [page.get_textpage().get_text_range() for page in document]
+    assert "colours: four inks (relative)" in texts[0]
+    found = {tuple(picture[0, 0].tolist()) for picture in pictures(tmp_path / "rig" / "rig.pdf", of_one_dot=True)}
+    assert found == {tuple(ink.tolist()) for ink in wanted}
+    refused(physadv("print-rig", "--icc", tmp_path / "no.icc", "--out", tmp_path / "none"), "no.icc")
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_printer_that_takes_rgb_gets_rgb(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from physadv.photos.detector import Detector, load_detector
 from physadv.photos.finding import Found, find_sign
 from physadv.photos.light import UNKNOWN, estimate_light, light_of_paper
 from physadv.photos.markers import Seen, printed_rig, read_chart
-from physadv.photos.overlays import write_index, write_overlay
+from physadv.photos.overlays import stem_of, write_index, write_overlay, write_refused
 from physadv.photos.reading import Photo, Refusal, list_files, read_file
 from physadv.photos.rig import Rig, load_rig
 from physadv.photos.session import (
@@ -82,7 +82,7 @@ class _Reader:
             photo.pixels, self.sign, camera, rig=self.rig, points=self.points.get(photo.name), detector=self.detector
         )
         subject, patch = subject_of(photo.name, self.session.patch)
-        stem = hashlib.sha256(photo.name.encode()).hexdigest()[:12]
+        stem = stem_of(photo.name)
         crop, box = self._crop(photo, found)
         row = self._row(photo, camera, found, seen, subject, patch, f"{CROPS}/{stem}.png", box)
         (self.out / CROPS).mkdir(exist_ok=True)
@@ -297,4 +297,5 @@ def _read(reader: _Reader, path: Path, folder: Path, every: int) -> Iterator[tup
         try:
             yield reader.read(found), found.name, ""
         except PhysadvError as error:
+            write_refused(reader.out / OVERLAYS / f"{stem_of(found.name)}.jpg", found.pixels)
             yield None, found.name, str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,14 +22,16 @@ _SURE, _UNSURE = (40, 220, 90), (255, 150, 0)
 _DOUBT = 0.6
 
 
+def stem_of(name: str) -> str:
+    """Of the files of a photograph in a session, from its name."""
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
 def write_overlay(path: Path, pixels: Pixels, found: Found, row: Row) -> None:
     """The photograph with the sign's outline and axes, distance, angle and confidence; a JPEG."""
     import cv2
-    from PIL import Image
 
-    scale = float(np.clip(pixels.shape[1], _LEAST_WIDTH_PX, _WIDTH_PX)) / pixels.shape[1]
-    size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
-    shown = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC)
+    shown, scale = _reduced(pixels)
     colour = _SURE if found.confidence >= _DOUBT and not found.flags else _UNSURE
     outline = np.round(found.outline_px * scale * 16).astype(np.int32)
     cv2.polylines(shown, [outline.reshape(-1, 1, 2)], True, colour, 2, cv2.LINE_AA, 4)
@@ -39,6 +42,27 @@ def write_overlay(path: Path, pixels: Pixels, found: Found, row: Row) -> None:
     height = max(0.45, shown.shape[1] / 1400)
     for thick, ink in ((4, (0, 0, 0)), (1, (255, 255, 255))):
         cv2.putText(shown, words, (10, round(34 * height)), cv2.FONT_HERSHEY_SIMPLEX, height, ink, thick, cv2.LINE_AA)
+    _write(path, shown)
+
+
+def write_refused(path: Path, pixels: Pixels) -> None:
+    """A photograph in which nothing was found, as it is, so that a person sees why; a JPEG."""
+    _write(path, _reduced(pixels)[0])
+
+
+def _reduced(pixels: Pixels) -> tuple[Pixels, float]:
+    """For a page, and how much smaller."""
+    import cv2
+
+    scale = float(np.clip(pixels.shape[1], _LEAST_WIDTH_PX, _WIDTH_PX)) / pixels.shape[1]
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    shown = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC)
+    return np.asarray(shown, np.uint8), scale
+
+
+def _write(path: Path, shown: Pixels) -> None:
+    from PIL import Image
+
     with atomic_path(path) as temporary:
         Image.fromarray(shown).save(temporary, format="JPEG", quality=85)
 
@@ -49,7 +73,15 @@ def write_index(folder: Path, rows: list[Row], refused: list[tuple[str, str]], s
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     doubtful = sorted(rows, key=lambda row: (not row.flags and row.confidence >= _DOUBT, row.file))
     text = page.get_template("overlays.html.j2").render(
-        rows=[(row, Path(row.crop).stem + ".jpg") for row in doubtful], refused=refused, sign=sign
+        rows=[(row, Path(row.crop).stem + ".jpg") for row in doubtful],
+        refused=[(name, why, _picture(folder, name)) for name, why in sorted(refused)],
+        sign=sign,
     )
     (folder / OVERLAYS).mkdir(exist_ok=True)
     write_text(folder / OVERLAYS / "index.html", text)
+
+
+def _picture(folder: Path, name: str) -> str | None:
+    """Of a photograph that was given up; None if it could not be read."""
+    picture = f"{stem_of(name)}.jpg"
+    return picture if (folder / OVERLAYS / picture).is_file() else None

@@ -11,6 +11,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_folder
 from physadv.photos.camera import Board
 from physadv.photos.rig import CELLS, QUIET_CELLS, Chart, Marker, Rig, default_rig, marker_cells, save_rig
+from physadv.printing.colours import Conversion, conversion
 from physadv.printing.drawing import Document, Fill, Line, Page, Picture, Shape, Words, write_document
 from physadv.printing.paper import Paper, finished, pick_paper
 from physadv.signs import Sign, load_sign
@@ -18,6 +19,7 @@ from physadv.signs import Sign, load_sign
 _GAP_MM = 6.0
 _LABEL_MM = 9.0
 _BOARD_PX_PER_MM = 10
+_AS_SENT = Conversion()
 
 
 def print_rig(
@@ -29,6 +31,8 @@ def print_rig(
     around: bool | None = None,
     margin_mm: float = 10.0,
     bar_mm: float | None = None,
+    icc: Path | None = None,
+    intent: str = "relative",
 ) -> list[Path]:
     """Writes ``rig.pdf`` and ``rig.json`` into a new folder.
 
@@ -40,6 +44,7 @@ def print_rig(
         around: outside of the sign's box instead of in its free corners.
         margin_mm: that the printer leaves white.
         bar_mm: what an earlier sheet's 100 mm bar measured.
+        icc, intent: the printer's profile: the chart is to be printed as the stickers are.
 
     Raises:
         PhysadvError: an option is wrong, or the paper too small.
@@ -47,15 +52,17 @@ def print_rig(
     shown = load_sign(sign)
     sheet = pick_paper(paper, margin_mm=margin_mm, bar_mm=bar_mm)
     rig = default_rig(shown, marker_mm=marker_mm, around=around)
-    document = rig_document(rig, shown, sheet)
+    document = rig_document(rig, shown, sheet, colours=conversion(icc, intent))
     with atomic_folder(out) as folder:
         write_document(document, folder / "rig.pdf")
         save_rig(rig, folder / "rig.json")
     return [out / "rig.pdf", out / "rig.json"]
 
 
-def rig_document(rig: Rig, sign: Sign, paper: Paper, board: Board | None = None) -> Document:
-    """All sheets of a rig.
+def rig_document(
+    rig: Rig, sign: Sign, paper: Paper, board: Board | None = None, *, colours: Conversion = _AS_SENT
+) -> Document:
+    """All sheets of a rig; the chart's colours go through ``colours``.
 
     Raises:
         PhysadvError: the paper is too small for the chart, the board or a marker.
@@ -63,9 +70,12 @@ def rig_document(rig: Rig, sign: Sign, paper: Paper, board: Board | None = None)
     drawn = [(shapes, "markers") for shapes in _marker_pages(rig, paper)]
     drawn.append((_plan(rig, sign, paper), "where the markers go"))
     if rig.chart is not None:
-        drawn.append((_chart(rig.chart, paper), "colour chart: hang it beside the sign, in the same light"))
+        drawn.append((_chart(rig.chart, paper, colours), "colour chart: hang it beside the sign, in the same light"))
     drawn.append((_board(board or Board(), paper), "board: photograph it from many sides to calibrate the camera"))
-    words = (f"rig of sign {rig.sign}, {rig.sign_width_mm:g} x {rig.sign_height_mm:g} mm; print on matt paper",)
+    words = (
+        f"rig of sign {rig.sign}, {rig.sign_width_mm:g} x {rig.sign_height_mm:g} mm; print on matt paper",
+        f"colours: {colours.words}",
+    )
     pages: list[Page] = [
         finished(paper, shapes, title=title, lines=words, code=f"physadv rig {rig.sign}", number=k, count=len(drawn))
         for k, (shapes, title) in enumerate(drawn, start=1)
@@ -163,7 +173,7 @@ def _plan(rig: Rig, sign: Sign, paper: Paper) -> list[Shape]:
     return [*shapes, *(Words(paper.left, foot + 6.0 * k, text, 3.2) for k, text in enumerate(words))]
 
 
-def _chart(chart: Chart, paper: Paper) -> list[Shape]:
+def _chart(chart: Chart, paper: Paper, colours: Conversion) -> list[Shape]:
     reach = _reach(chart.markers, chart)
     _check(paper, reach, "colour chart")
     x, y = paper.left + paper.width / 2.0, paper.left + paper.height / 2.0
@@ -171,7 +181,7 @@ def _chart(chart: Chart, paper: Paper) -> list[Shape]:
     for (a, b), colour in zip(chart.centres_mm.tolist(), chart.colours, strict=True):
         dot = np.round(np.array(colour) * 255.0).astype(np.uint8).reshape(1, 1, 3)
         half = chart.patch_mm / 2.0
-        shapes.append(Picture(x + a - half, y + b - half, chart.patch_mm, chart.patch_mm, dot))
+        shapes.append(Picture(x + a - half, y + b - half, chart.patch_mm, chart.patch_mm, colours(dot)))
     for marker in chart.markers:
         shapes += _marker(marker, x + marker.x_mm, y + marker.y_mm)
     return shapes
