@@ -219,15 +219,16 @@ def pose_errors(session: Path, truths: dict[str, Any]) -> dict[str, Any]:
 
 
 def shares(run: Path) -> dict[str, Any]:
-    """Of a scored session: misread and read as the target, of how many, and what the simulation foretold."""
+    """Of a scored session: misread and read as the target, and what the simulation foretold, calibrated and not."""
     summary = json.loads((run / "photographs.json").read_text())
+    keys = ("misread", "simulated", "as_sent", "hit", "simulated_hit", "as_sent_hit")
     found = {
-        group["subject"]: {key: part[key] for key in ("misread", "simulated", "hit", "simulated_hit")}
+        group["subject"]: {key: part[key] for key in keys}
         for group in summary["groups"]
         for part in group["parts"]
         if part["by"] == "all"
     }
-    return {"shares": found, **{key: summary[key] for key in ("agreement", "agreement_hit", "flags")}}
+    return {"shares": found, **{key: value for key, value in summary.items() if key.startswith(("agreement", "flags"))}}
 
 
 def main() -> None:
@@ -281,18 +282,16 @@ def main() -> None:
     if not calibration.exists():
         physadv("calibrate", work / "session", "--name", "virtual press and phone", "--out", calibration)
     result["calibration"] = json.loads(calibration.read_text())["measured"]
-    score(shop, "photographed-first", [first], work / "session", None)
-    score(shop, "photographed-first-calibrated", [first], work / "session", calibration)
+    score(shop, "photographed-first", first, work / "session", calibration)
     result["first"] = shares(work / "photographed-first")
-    result["first, simulated through the calibration"] = shares(work / "photographed-first-calibrated")
 
     second = work / "second"
     if not second.exists():
         physadv("design", *design, "--calibration", calibration, "--out", second)
     shop.shoot(shop.printed(second), work / "photographs-second", options.rounds, rig=True, seed=0)
     ingest(shop, work / "photographs-second", second, work / "session-second", camera, rig=rig)
-    score(shop, "photographed-second", [second], work / "session-second", calibration)
-    result["second, simulated through the calibration"] = shares(work / "photographed-second")
+    score(shop, "photographed-second", second, work / "session-second", calibration)
+    result["second"] = shares(work / "photographed-second")
     (work / "result.json").write_text(json.dumps(result, indent=1))
     print(json.dumps(result, indent=1))
 
@@ -309,13 +308,13 @@ def ingest(
             print(physadv("photos", "ingest", photographs, *words))
 
 
-def score(shop: Shop, name: str, patches: list[Path], session: Path, calibration: Path | None) -> None:
+def score(shop: Shop, name: str, patch: Path, session: Path, calibration: Path) -> None:
     """``physadv evaluate --photos``."""
-    words = ["--calibration", calibration] if calibration else []
     out = shop.work / name
     with step(out) as due:
         if due:
-            physadv("evaluate", *patches, "--photos", session, "--victim", shop.victim, *words, "--out", out)
+            words = ["--photos", session, "--victim", shop.victim, "--calibration", calibration]
+            physadv("evaluate", patch, *words, "--out", out)
 
 
 if __name__ == "__main__":

@@ -19,16 +19,11 @@ from scipy import stats
 
 from physadv.core.errors import PhysadvError
 from physadv.evaluation.agreement import agreement
-from physadv.evaluation.on_photographs import (
-    PHOTOGRAPHS,
-    SIMULATED,
-    evaluate_photographs,
-    simulated_conditions,
-    victim_view,
-)
+from physadv.evaluation.on_photographs import evaluate_photographs
 from physadv.evaluation.outcomes import check_version
+from physadv.evaluation.photograph_scoring import PHOTOGRAPHS, SIMULATED, simulated_conditions, victim_view
 from physadv.evaluation.photograph_verdicts import read_photograph_summary
-from physadv.patches import build_mask, new_patch, parse_mask, save_patch
+from physadv.patches import Calibration, build_mask, new_patch, parse_mask, save_calibration, save_patch
 from physadv.photos.camera import Camera, save_camera
 from physadv.photos.ingest import ingest
 from physadv.photos.rig import default_rig, save_rig
@@ -120,6 +115,25 @@ def test_a_patch_made_for_a_class_is_scored_by_how_often_it_is_read(session: Pat
         assert found.agreement is not None
 
 
+def test_with_a_calibration_what_it_changes_is_told(session: Path, tmp_path: Path) -> None:
+    """A press that prints all colours red hides from this victim what grey would show it."""
+    red = Calibration(name="red", nodes=2, colours=((0.9, 0.1, 0.1),) * 8)
+    save_calibration(red, tmp_path / "press.json")
+    slab = bundle(tmp_path / "slab", "us/stop", mask="poster")
+    without = evaluate_photographs(session, [Redness()], tmp_path / "a", patches=[slab], draws=4)
+    through = evaluate_photographs(
+        session, [Redness()], tmp_path / "b", patches=[slab], draws=4, calibration=tmp_path / "press.json"
+    )
+    whole, plain = ({g.subject: g.parts[0] for g in made.groups}["patch"] for made in (through, without))
+    assert (whole.simulated, whole.as_sent) == (0.0, plain.simulated) == (0.0, 1.0)
+    assert plain.as_sent is None
+    assert through.agreement_as_sent == without.agreement
+    assert through.agreement != without.agreement
+    assert without.agreement_as_sent is None
+    assert "as sent</th>" in write_photograph_report(through, tmp_path / "b").read_text()
+    assert "as sent</th>" not in write_photograph_report(without, tmp_path / "a").read_text()
+
+
 def test_a_simulated_frame_looks_like_the_photograph_of_its_conditions(session: Path) -> None:
     """Same pose, camera and light: after both are cut out, sign and letters lie on each other."""
     _, rows = load_session(session)
@@ -204,12 +218,12 @@ def test_mistakes_are_one_sentence(session: Path, tmp_path: Path) -> None:
     assert not any((tmp_path / name).exists() for name in "abc")
 
 
-def bundle(folder: Path, sign_name: str, *, goal: str = "untargeted") -> Path:
-    """Bars in grey."""
+def bundle(folder: Path, sign_name: str, *, goal: str = "untargeted", mask: str = "bars") -> Path:
+    """A mask in grey."""
     sign = load_sign(sign_name)
-    mask = build_mask(parse_mask("bars"), sign, px=64)
+    shape = build_mask(parse_mask(mask), sign, px=64)
     grey = torch.full((3, 64, 64), 0.5)
-    save_patch(new_patch(sign, mask, grey, name=folder.name, made={"goal": goal}), folder)
+    save_patch(new_patch(sign, shape, grey, name=folder.name, made={"goal": goal}), folder)
     return folder
 
 

@@ -34,6 +34,9 @@ class Part(Config):
     hit: Rate | None = None
     """Read as the class that the patch was made for."""
     simulated_hit: float | None = None
+    as_sent: float | None = None
+    """As ``simulated``, without the calibration: in colours as sent to the printer."""
+    as_sent_hit: float | None = None
 
 
 class Group(Config):
@@ -72,6 +75,8 @@ class Shown(Config):
     target: str | None
     hit: bool | None
     simulated_hit: float | None
+    as_sent: float | None
+    as_sent_hit: float | None
     distance_m: float
     angle_deg: float
 
@@ -105,6 +110,9 @@ class PhotographSummary(Config):
     """Of the simulation on what is misread."""
     agreement_hit: Agreement | None
     """Of the simulation on what is read as the class that its patch was made for."""
+    agreement_as_sent: Agreement | None
+    agreement_hit_as_sent: Agreement | None
+    """The same two without the calibration; None where there is none."""
     shown: tuple[Shown, ...]
     flags: tuple[str, ...]
     versions: dict[str, str]
@@ -144,6 +152,8 @@ def _part(by: Any, label: str, some: Sequence[Shown]) -> Part:
         simulated=_mean([one.simulated for one in some]),
         hit=rate(np.array(hits)) if hits else None,
         simulated_hit=_mean([one.simulated_hit for one in some]),
+        as_sent=_mean([one.as_sent for one in some]),
+        as_sent_hit=_mean([one.as_sent_hit for one in some]),
     )
 
 
@@ -152,12 +162,14 @@ def _mean(shares: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def agreements(shown: Sequence[Shown]) -> tuple[Agreement | None, Agreement | None]:
+def agreements(shown: Sequence[Shown], *, as_sent: bool = False) -> tuple[Agreement | None, Agreement | None]:
     """Of the simulation with what was misread, and with what was read as its target; None where nothing is known."""
-    of_target = [one for one in shown if one.hit is not None]
+    aimed = [one for one in shown if one.hit is not None]
+    misread = [one.as_sent if as_sent else one.simulated for one in shown]
+    hit = [one.as_sent_hit if as_sent else one.simulated_hit for one in aimed]
     return (
-        _agreement([one.simulated for one in shown], [one.misread for one in shown], shown),
-        _agreement([one.simulated_hit for one in of_target], [bool(one.hit) for one in of_target], of_target),
+        _agreement(misread, [one.misread for one in shown], shown),
+        _agreement(hit, [bool(one.hit) for one in aimed], aimed),
     )
 
 

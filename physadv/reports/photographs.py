@@ -35,7 +35,7 @@ def write_photograph_report(summary: PhotographSummary, folder: Path) -> Path:
             estimate=estimate,
             pictures=[(one, data_url(session, one.crop, side_px=PICTURE_PX)) for one in shown],
             total=len(summary.shown),
-            details={"shown", "groups", "agreement", "agreement_hit"},
+            details={"shown", "groups", "agreement", "agreement_hit", "agreement_as_sent", "agreement_hit_as_sent"},
         )
     )
     path = folder / FILE_NAME
