@@ -20,6 +20,7 @@ MARGIN = 0.075
 """Room around the sign's box that a victim sees: the middle of what the scenes draw."""
 _DISTANCES_M = (0.0, 3.0, 6.0, 10.0, 20.0, math.inf)
 _ANGLES_DEG = (0.0, 10.0, 25.0, 40.0, 90.0)
+_ORDER = ("patch", "grey", "random", "clean")
 _LUX = (0.0, 1_000.0, 10_000.0, 30_000.0, math.inf)
 
 
@@ -127,7 +128,8 @@ class PhotographSummary(Config):
 def groups(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[Group]:
     """Shares of each patch or control and victim."""
     lux = {row.file: row.illuminance_lux for row in rows}
-    for key in sorted({(one.victim, one.patch, one.subject) for one in shown}):
+    keys = {(one.victim, one.patch, one.subject) for one in shown}
+    for key in sorted(keys, key=lambda key: (key[0], key[1], _ORDER.index(key[2]))):
         some = [one for one in shown if (one.victim, one.patch, one.subject) == key]
         parts = [_part("all", "all photographs", some)]
         for by, limits, unit, value in (
