@@ -35,14 +35,21 @@ def write_overlay(path: Path, pixels: Pixels, found: Found, row: Row) -> None:
     colour = _SURE if found.confidence >= _DOUBT and not found.flags else _UNSURE
     outline = np.round(found.outline_px * scale * 16).astype(np.int32)
     cv2.polylines(shown, [outline.reshape(-1, 1, 2)], True, colour, 2, cv2.LINE_AA, 4)
-    words = (
-        f"{row.distance_m:.2f} +- {row.distance_sd_m:.2f} m   yaw {row.yaw_deg:+.1f}  pitch {row.pitch_deg:+.1f}   "
-        f"{row.how} {row.confidence:.0%}"
-    )
-    height = max(0.45, shown.shape[1] / 1400)
-    for thick, ink in ((4, (0, 0, 0)), (1, (255, 255, 255))):
-        cv2.putText(shown, words, (10, round(34 * height)), cv2.FONT_HERSHEY_SIMPLEX, height, ink, thick, cv2.LINE_AA)
+    distance = f"{row.distance_m:.2f} m +- {100 * row.distance_sd_m / row.distance_m:.1f}%"
+    turned = f"yaw {row.yaw_deg:+.1f} +- {row.yaw_sd_deg:.1f}   pitch {row.pitch_deg:+.1f} +- {row.pitch_sd_deg:.1f}"
+    _label(shown, f"{distance}   {turned}   {row.how} {row.confidence:.0%}")
     _write(path, shown)
+
+
+def _label(shown: Pixels, words: str) -> None:
+    """In white on a dark strip along the top, as large as there is room for."""
+    import cv2
+
+    font, room = cv2.FONT_HERSHEY_SIMPLEX, shown.shape[1] - 20
+    size = min(0.8, room / cv2.getTextSize(words, font, 1.0, 1)[0][0])
+    height = round(44 * size)
+    shown[:height] = shown[:height] // 4
+    cv2.putText(shown, words, (10, round(0.72 * height)), font, size, (255, 255, 255), 1, cv2.LINE_AA)
 
 
 def write_refused(path: Path, pixels: Pixels) -> None:
