@@ -40,6 +40,7 @@ from physadv.victims import (
     victim_names,
     wrap_module,
 )
+from physadv.victims.architectures import local_contrast
 from physadv.victims.library import SHIPPED
 from physadv.victims.preprocess import Preprocess, equalize, luma, resize
 
@@ -811,3 +812,11 @@ def test_mirrored_classes_are_each_others_mirror(trainer: ModuleType) -> None:
 def test_a_data_folder_without_gtsrb_is_one_sentence(tmp_path: Path, trainer: ModuleType) -> None:
     with pytest.raises(PhysadvError, match="expected GTSRB in its official layout"):
         trainer.read_training(tmp_path)
+
+
+def test_the_local_mean_is_that_of_the_pixels_in_the_window() -> None:
+    images = torch.rand(2, 3, 20, 33, generator=torch.Generator().manual_seed(0))
+    around = images - torch.nn.functional.avg_pool2d(images, 9, 1, 4, count_include_pad=False)
+    variance = (around * around).mean(1, keepdim=True)
+    spread = torch.nn.functional.avg_pool2d(variance, 9, 1, 4, count_include_pad=False)
+    torch.testing.assert_close(local_contrast(images), around / (spread + 0.04**2).sqrt(), atol=1e-5, rtol=1e-5)
