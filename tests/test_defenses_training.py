@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cli_kit import Command
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from test_cli import Command, physadv, write_card  # noqa: F401 (a fixture)
+from test_cli import write_card
 
 from physadv.attacks.changes import Covered
 from physadv.core.config import settings
@@ -205,7 +206,7 @@ def test_presets_are_joined_with_what_is_asked() -> None:
         (["pgd", "--attack", "unheard-of"], "unknown attack"),
     ],
 )
-def test_mistakes_are_one_sentence(folder: Path, physadv: Command, words: list[str], message: str) -> None:  # noqa: F811
+def test_mistakes_are_one_sentence(folder: Path, physadv: Command, words: list[str], message: str) -> None:
     common = ["--victim", folder / "one.yaml", "--dataset", "image-folder", "--data", folder / "data"]
     code, _, err = physadv("train", *words, *common, "--out", folder / "out")
     assert code == 2
@@ -214,7 +215,7 @@ def test_mistakes_are_one_sentence(folder: Path, physadv: Command, words: list[s
     assert not (folder / "out").exists()
 
 
-def test_from_the_command_line_and_again(folder: Path, physadv: Command) -> None:  # noqa: F811
+def test_from_the_command_line_and_again(folder: Path, physadv: Command) -> None:
     words = ["train", "fgsm", "--victim", folder / "one.yaml", "--dataset", "image-folder", "--data", folder / "data"]
     words += ["--steps", 4, "--set", "frames=0", "--set", "held_out=16", "--set", "batch=8", "--name", "hard"]
     code, out, err = physadv(*words, "--out", folder / "out")

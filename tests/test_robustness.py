@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from cli_kit import Command
 from PIL import Image
 from safetensors.torch import save_file
-from test_cli import Command, physadv, write_card  # noqa: F401 (a fixture)
+from test_cli import write_card
 
 from physadv.core.errors import PhysadvError
 from physadv.evaluation import robustness
@@ -131,7 +132,7 @@ def test_signs_stand_beside_pictures(folder: Path) -> None:
     assert not (folder / "other").exists()
 
 
-def test_from_the_command_line(folder: Path, physadv: Command) -> None:  # noqa: F811
+def test_from_the_command_line(folder: Path, physadv: Command) -> None:
     words = ["attack", "fgsm", "pgd", "--victim", folder / "one.yaml", "--dataset", "image-folder"]
     words += ["--data", folder / "data", "--limit", 12, "--set", "eps=0.01", "--set", "pgd.steps=2"]
     code, out, err = physadv(*words, "--out", folder / "out")
@@ -156,7 +157,7 @@ def test_from_the_command_line(folder: Path, physadv: Command) -> None:  # noqa:
     assert "unknown attack 'nothing'" in err
 
 
-def test_a_defence_stands_around_the_victim(folder: Path, physadv: Command) -> None:  # noqa: F811
+def test_a_defence_stands_around_the_victim(folder: Path, physadv: Command) -> None:
     words = ["attack", "fgsm", "--victim", folder / "one.yaml", "--dataset", "image-folder", "--data", folder / "data"]
     words += ["--limit", 12, "--defense", "median", "--defense", "jpeg:quality=50"]
     code, _, err = physadv(*words, "--out", folder / "out")
@@ -173,7 +174,7 @@ def test_a_defence_stands_around_the_victim(folder: Path, physadv: Command) -> N
     assert err.count("\n") == 1
 
 
-def test_on_a_sign_from_the_command_line(folder: Path, physadv: Command) -> None:  # noqa: F811
+def test_on_a_sign_from_the_command_line(folder: Path, physadv: Command) -> None:
     words = ["attack", "pgd", "--victim", folder / "one.yaml", "--scene", "daylight", "--views", 4]
     code, out, err = physadv(*words, "--set", "steps=2", "--set", "eps=0.1", "--out", folder / "patch")
     assert code == 0, err
