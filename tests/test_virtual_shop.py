@@ -88,8 +88,9 @@ def test_the_truth_is_told_in_the_packages_words(
     flip = np.diag([1.0, -1.0, -1.0])  # the plane's y runs down
     turn = cv2.Rodrigues(pose[:3, :3] @ flip)[0].reshape(3)
     found = describe(np.concatenate([turn, 1000.0 * pose[:3, 3]]))
+    # OpenCV's Rodrigues takes a turn that is within 1e-5 rad (0.0006 deg) of a half turn for a half turn.
     np.testing.assert_allclose(
-        [true[key] for key in ("distance_m", "yaw_deg", "pitch_deg", "roll_deg")], found, atol=1e-4
+        [true[key] for key in ("distance_m", "yaw_deg", "pitch_deg", "roll_deg")], found, atol=1e-3
     )
 
 

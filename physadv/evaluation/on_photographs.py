@@ -8,8 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -33,7 +31,6 @@ from physadv.victims import Victim
 
 TABLE = "outcomes.parquet"
 Listener: TypeAlias = Callable[[str, int, int], None]
-Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 
 def evaluate_photographs(

@@ -190,26 +190,17 @@ def calibrate_camera(
     Raises:
         PhysadvError: too few photographs, or the fit does not hold.
     """
-    import cv2
-
     kept = list(views)
-    for _ in range(2):
-        if len(kept) < _LEAST_VIEWS:
-            raise PhysadvError(
-                f"camera: the board was found in {len(kept)} photographs; at least {_LEAST_VIEWS} are needed, from "
-                "different sides and distances"
-            )
-        rms, matrix, distortion, _, _, deviations, _, errors = cv2.calibrateCameraExtended(
-            [view.board_mm for view in kept], [view.seen_px for view in kept], size, None, None
-        )
-        error = errors[:, 0]
-        good = error <= max(3.0 * float(np.median(error)), 0.5)
-        if good.all():
-            break
+    fitted = _fitted(kept, size)
+    error = fitted[-1][:, 0]
+    good = error <= max(3.0 * float(np.median(error)), 0.5)
+    if not good.all():
         for view, fine in zip(kept, good, strict=True):
             if not fine and note:
                 note(f"{view.name}: its board fits badly and is left out; was it bent, or blurred?")
         kept = [view for view, fine in zip(kept, good, strict=True) if fine]
+        fitted = _fitted(kept, size)
+    rms, matrix, distortion, _, _, deviations, _, _ = fitted
     focal = float(matrix[0, 0] + matrix[1, 1]) / 2.0
     return Camera(
         width_px=size[0],
@@ -223,3 +214,16 @@ def calibrate_camera(
         rms_px=round(float(rms), 4),
         views=len(kept),
     )
+
+
+def _fitted(views: Sequence[BoardView], size: tuple[int, int]) -> Any:
+    """What OpenCV's ``calibrateCameraExtended`` gives; the last of it is each photograph's error."""
+    import cv2
+
+    if len(views) < _LEAST_VIEWS:
+        raise PhysadvError(
+            f"camera: the board was found in {len(views)} photographs; at least {_LEAST_VIEWS} are needed, from "
+            "different sides and distances"
+        )
+    boards, seen = [view.board_mm for view in views], [view.seen_px for view in views]
+    return cv2.calibrateCameraExtended(boards, seen, size, None, None)

@@ -14,7 +14,7 @@ from physadv.photos import fitting
 from physadv.photos.camera import Camera
 from physadv.photos.chips import cut, model_of
 from physadv.photos.detector import Detector, find_with_detector
-from physadv.photos.markers import Seen, find_markers, marker_scale, pose_from_markers
+from physadv.photos.markers import Seen, find_markers, marker_scale, pose_from_markers, side_lengths
 from physadv.photos.outline import TRUSTED, find_outlines
 from physadv.photos.outline import Found as Outlined
 from physadv.photos.pose import Pose, solve_pose
@@ -158,8 +158,7 @@ def _by_markers(seen: Seen, rig: Rig, sign: Sign, camera: Camera) -> Found:
 
 def _side_px(seen: Seen, rig: Rig) -> float:
     """Shortest side of the rig's markers in the photograph."""
-    sides = [seen.corners[marker.id] for marker in rig.markers if marker.id in seen.corners]
-    return float(min(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).min() for corners in sides))
+    return min(float(side_lengths(seen.corners[m.id]).min()) for m in rig.markers if m.id in seen.corners)
 
 
 def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector | None) -> Found:

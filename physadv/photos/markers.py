@@ -77,6 +77,11 @@ def find_markers(pixels: Pixels) -> Seen:
     return Seen({number: place for number, place in corners.items() if number not in twice})
 
 
+def side_lengths(corners: Matrix) -> Matrix:
+    """Of a marker with ``corners [4, 2]``, ``[4]``."""
+    return np.asarray(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1), np.float64)
+
+
 def _refined(grey: Pixels, corners: Matrix) -> Matrix:
     """Corners ``[4, 2]`` where lines through the marker's four sides cross; as they were where these run elsewhere.
 
@@ -89,7 +94,7 @@ def _refined(grey: Pixels, corners: Matrix) -> Matrix:
             return corners
         crossed = np.stack([np.cross(lines[k - 1], lines[k]) for k in range(4)])  # type: ignore[arg-type]
         refined = crossed[:, :2] / crossed[:, 2:]
-    side = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).min()
+    side = side_lengths(corners).min()
     return refined if np.linalg.norm(refined - corners, axis=1).max() <= max(3.0, _MOVED * side) else corners
 
 
@@ -172,7 +177,7 @@ def marker_scale(seen: Seen, rig: Rig) -> float | None:
     sides = []
     for marker in known:
         corners = _mapped(homography, seen.corners[marker.id])
-        sides.append(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).mean() / marker.size_mm)
+        sides.append(side_lengths(corners).mean() / marker.size_mm)
     return float(np.mean(sides))
 
 

@@ -54,7 +54,7 @@ class Survey:
 
     Attributes:
         rig: with the markers' places, turns and sizes as found.
-        moved: of each marker that enough photographs show.
+        moved: of each marker that the photographs show.
         size: of the markers as printed, as a share of what the rig says.
         error_px: root mean square of the reprojection error, before and after.
         views: photographs that say something.
@@ -80,32 +80,30 @@ def survey_rig(views: Sequence[View], rig: Rig, *, note: Callable[[str], None] |
     """
     ids = {marker.id for marker in rig.markers}
     several = [view for view in views if len(ids & view.seen.corners.keys()) >= 2]
-    kept = several
-    for _ in range(2):
-        if len(kept) < _LEAST_VIEWS:
-            raise PhysadvError(
-                f"rig: {len(kept)} photographs show two or more of its markers as one rig; at least {_LEAST_VIEWS} are "
-                "needed, from different sides, and the markers must not be moved between them"
-            )
-        bundle = _Bundle(rig, kept)
-        solution = bundle.solved()
-        errors = bundle.errors_px(solution)
-        good = errors <= max(_POOR_PX, 3.0 * float(np.median(errors)))
-        if good.all():
-            break
-        for view, fine, error in zip(kept, good, errors, strict=True):
-            if not fine and note:
-                note(f"{view.name}: fits the others only within {error:.1f} px and is left out; did the rig hang so?")
-        kept = [view for view, fine in zip(kept, good, strict=True) if fine]
-    return bundle.told(solution)
+    bundle = _Bundle(rig, several)
+    solution = bundle.solved()
+    errors = bundle.errors_px(solution)
+    good = errors <= max(_POOR_PX, 3.0 * float(np.median(errors)))
+    if good.all():
+        return bundle.told(solution)
+    for view, fine, error in zip(several, good, errors, strict=True):
+        if not fine and note:
+            note(f"{view.name}: fits the others only within {error:.1f} px and is left out; did the rig hang so?")
+    bundle = _Bundle(rig, [view for view, fine in zip(several, good, strict=True) if fine])
+    return bundle.told(bundle.solved())
 
 
 class _Bundle:
     """Unknowns ``z``: the markers' common size, right, down and turn of each, then six of each photograph's pose."""
 
     def __init__(self, rig: Rig, views: Sequence[View]) -> None:
+        if len(views) < _LEAST_VIEWS:
+            raise PhysadvError(
+                f"rig: {len(views)} photographs show two or more of its markers as one rig; at least {_LEAST_VIEWS} "
+                "are needed, from different sides, and the markers must not be moved between them"
+            )
         self.rig, self.views = rig, list(views)
-        self.markers = [m for m in rig.markers if sum(m.id in view.seen.corners for view in views) >= 1]
+        self.markers = [m for m in rig.markers if any(m.id in view.seen.corners for view in views)]
         self.first_pose = 1 + 3 * len(self.markers)
         poses = []
         for view in self.views:

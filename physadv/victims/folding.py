@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the convolutions before it: the same function, an eighth faster."""
+"""Batch normalisation folded into the convolutions before it: the same function, a tenth faster."""
 
 from __future__ import annotations
 

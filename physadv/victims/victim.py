@@ -75,11 +75,13 @@ class Victim(nn.Module):
 
 
 @contextmanager
-def under_attack(victim: nn.Module) -> Iterator[None]:
+def under_attack(victim: nn.Module, *, fold: bool = True) -> Iterator[None]:
     """Puts a model in ``eval`` with frozen parameters, and leaves it as it was found, error or not.
 
-    Meanwhile the networks of victims have their batch normalisation folded into their convolutions
-    (:func:`physadv.victims.folding.folded`).
+    Args:
+        victim: the model.
+        fold: meanwhile the networks of victims have their batch normalisation folded into their convolutions
+            (:func:`physadv.victims.folding.folded`); that takes some 20 ms, which a few passes do not win back.
     """
     modes = [(module, module.training) for module in victim.modules()]
     frozen = [(parameter, parameter.requires_grad) for parameter in victim.parameters()]
@@ -89,7 +91,7 @@ def under_attack(victim: nn.Module) -> Iterator[None]:
     networks = [
         (owner, network)
         for owner in victim.modules()
-        if isinstance(owner, Victim)
+        if fold and isinstance(owner, Victim)
         for name, network in owner.named_children()
         if name == "network"
     ]
