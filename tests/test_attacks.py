@@ -126,16 +126,17 @@ def test_every_paint_can_be_designed_with(victim: Victim, paint: str) -> None:
     assert patch.paint.max() <= 1
 
 
-@pytest.mark.parametrize("mask", ["bars", "graffiti", "poster", "discover", "strokes"])
+@pytest.mark.parametrize("mask", ["bars", "graffiti", "poster", "discover", "discover-rectangles", "strokes"])
 def test_every_kind_of_place_can_be_designed(victim: Victim, mask: str, tmp_path: Path) -> None:
     patch = design(config(mask=mask, goal="targeted:merge"), victim=victim, out=tmp_path / "p")
     again = load_patch(tmp_path / "p")
     assert again.record == patch.record
     assert 0 < again.record.area_fraction <= 1
-    if mask == "discover":
-        assert again.record.mask["kind"] == "stickers"
+    if mask.startswith("discover"):
+        kind = "polygons" if mask == "discover" else "stickers"
+        assert again.record.mask["kind"] == kind
         assert again.record.area_fraction <= 0.15
-        assert len(again.record.mask["stickers"]) <= 6
+        assert len(again.record.mask[kind]) <= 12
     if mask == "strokes":
         assert again.record.mask["kind"] == "graffiti"
     assert [p.name for p in tmp_path.iterdir()] == ["p"], "temporary folders stay behind"
@@ -147,7 +148,7 @@ def test_a_design_runs_again_from_its_own_record(victim: Victim) -> None:
     assert torch.equal(first.paint, second.paint)
 
 
-@pytest.mark.parametrize("mask", ["bars", "discover"])
+@pytest.mark.parametrize("mask", ["bars", "discover", "discover-rectangles"])
 @pytest.mark.parametrize("restarts", [1, 2])
 def test_a_killed_design_resumes_to_the_same_patch(victim: Victim, tmp_path: Path, mask: str, restarts: int) -> None:
     wanted = config(mask=mask, steps=60, restarts=restarts, stop_at=2.0)

@@ -2,7 +2,7 @@
 
 from physadv.attacks import recipes as _recipes  # noqa: F401 (registers the attacks)
 from physadv.attacks.attack import ATTACKS, Attack, Result, build_attack
-from physadv.attacks.discover import Discover
+from physadv.attacks.discover import Discover, DiscoverRectangles
 from physadv.attacks.engine import Listener, Progress
 from physadv.attacks.goals import GOALS, Goal, Targeted, Untargeted, build_goal
 from physadv.attacks.graffiti import Graffiti, Strokes
@@ -20,6 +20,7 @@ __all__ = [
     "Attack",
     "DesignConfig",
     "Discover",
+    "DiscoverRectangles",
     "Goal",
     "Graffiti",
     "Listener",

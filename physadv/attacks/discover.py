@@ -1,7 +1,8 @@
-"""``discover``: where to put stickers, found by RP2's first stage."""
+"""``discover`` and ``discover-rectangles``: where to put stickers, found while designing."""
 
 from __future__ import annotations
 
+from abc import ABC
 from typing import Literal
 
 import torch
@@ -20,22 +21,43 @@ from physadv.victims import Victim
 _AREAS = (0.5, 0.33, 0.22)
 
 
+class Found(MaskConfig, ABC):
+    """Base of the masks that a design finds; limits that always hold."""
+
+    max_stickers: int = Field(default=12, ge=1, le=20)
+    min_side_mm: float = Field(default=40.0, gt=0)
+    max_area_fraction: float = Field(default=0.15, gt=0, le=1)
+    share: float = Field(default=0.8, gt=0, lt=1)
+    """Of the budget that goes to finding them."""
+
+    def geometry(self, sign: Sign) -> BaseGeometry:
+        """There is none before the design has run."""
+        raise PhysadvError(f"mask {self.kind!r}: is found while designing; it has no shape of its own to draw")
+
+
 @MASKS.register("discover")
-class Discover(MaskConfig):
-    """Rectangles that the design finds where paint matters most.
+class Discover(Found):
+    """Stickers of free shape that the design finds where paint matters most; none is narrower than ``min_side_mm``.
+
+    RP2's first stage (Eykholt et al. 2018, section 3.2.1) with a limit on the area in place of a penalty, and place and
+    paint searched together (:class:`~physadv.attacks.freeform.FreeformStickers`).
+    """
+
+    kind: Literal["discover"] = "discover"
+
+
+@MASKS.register("discover-rectangles")
+class DiscoverRectangles(Found):
+    """Upright rectangles that the design finds where paint matters most; easier to cut, and weaker.
 
     RP2's first stage (Eykholt et al. 2018, section 3.2.1): an L1-penalised paint over the whole face. Its places are
     ranked by what they contribute to the goal (:func:`attribution`), not by how much they change the colour.
     """
 
-    kind: Literal["discover"] = "discover"
+    kind: Literal["discover-rectangles"] = "discover-rectangles"
     max_stickers: int = Field(default=6, ge=1, le=20)
-    min_side_mm: float = Field(default=40.0, gt=0)
-    max_area_fraction: float = Field(default=0.15, gt=0, le=1)
     sparsity: float = Field(default=1.0, ge=0)
     """Weight of the L1 penalty."""
-    share: float = Field(default=0.85, gt=0, lt=1)
-    """Of the budget that the first stage gets."""
 
     def rounds(self) -> list[tuple[float, int]]:
         """Area and number of stickers that each round keeps: a half, then less by a third, down to the limits.
@@ -48,10 +70,6 @@ class Discover(MaskConfig):
             *((area, min(20, self.max_stickers + 2 * more)) for area, more in zip(areas, spare, strict=True)),
             (self.max_area_fraction, self.max_stickers),
         ]
-
-    def geometry(self, sign: Sign) -> BaseGeometry:
-        """There is none before the design has run."""
-        raise PhysadvError("mask 'discover': is found while designing; it has no shape of its own to draw")
 
 
 def attribution(

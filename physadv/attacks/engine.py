@@ -150,15 +150,16 @@ class Run:
             snapshot = self._stretch(snapshot)
             yield snapshot
 
-    def gradient(self, theta: Tensor, batch: int) -> tuple[float, Tensor]:
-        """Loss over batch number ``batch`` of the training frames, and its gradient.
+    def gradient(self, theta: Tensor, batch: int, progress: float = 0.0) -> tuple[float, Tensor]:
+        """Loss over batch number ``batch`` of the training frames, and its gradient, at that moment of the search.
 
         Raises:
             PhysadvError: the gradient is not finite.
         """
         leaf = theta.detach().requires_grad_(True)
-        frames = self.train.render(self.perturbation.painted(leaf), batch)
-        loss = self.goal.loss(self.victim(frames)).mean() + self.perturbation.penalty(leaf)
+        perturbation = self.perturbation.at(progress)
+        frames = self.train.render(perturbation.painted(leaf), batch)
+        loss = self.goal.loss(self.victim(frames)).mean() + perturbation.penalty(leaf)
         (gradient,) = torch.autograd.grad(loss, leaf)
         if not bool(torch.isfinite(gradient).all()):
             raise PhysadvError(f"victim {self.victim.name!r}: its gradient is not finite; are the weights intact?")
@@ -175,14 +176,14 @@ class Run:
             progress = self.budget.progress(step, snapshot.elapsed_s + self.clock() - started)
             if progress >= 1.0 or (losses and step % self.check_every == 0):
                 break
-            loss, gradient = self.gradient(theta, step)
+            loss, gradient = self.gradient(theta, step, progress)
             losses.append(loss)
             zero += int(not bool(gradient.any()))
             theta, state = self.search.step(theta, gradient, state, progress=progress)
             theta = self.perturbation.project(theta)
             step += 1
             self._tell(progress, step, losses[-1], snapshot.best_success)
-        return self._check(snapshot, theta, state, step, losses, zero, started, last=progress >= 1.0)
+        return self._check(snapshot, theta, state, step, losses, zero, started, progress)
 
     @torch.no_grad()
     def _check(
@@ -194,10 +195,9 @@ class Run:
         losses: list[float],
         zero: int,
         started: float,
-        *,
-        last: bool,
+        progress: float,
     ) -> Snapshot:
-        painted = self.perturbation.painted(theta)
+        painted = self.perturbation.at(progress).painted(theta)
         logits = torch.cat([self.victim(self.held_out.render(painted, k)) for k in range(self.held_out_batches)])
         success = float(self.goal.success(logits).float().mean())
         loss = float(self.goal.loss(logits).mean())
@@ -216,7 +216,7 @@ class Run:
             losses=(*snapshot.losses, sum(losses) / len(losses)) if losses else snapshot.losses,
             successes=(*snapshot.successes, success),
             zero_gradients=zero,
-            finished=last or held >= 3,
+            finished=progress >= 1.0 or held >= 3,
         )
 
     def _tell(self, progress: float, step: int, loss: float, success: float) -> None:

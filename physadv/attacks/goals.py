@@ -96,8 +96,12 @@ class Targeted(Goal):
     target: Classes
 
     def loss(self, logits: Tensor) -> Tensor:
-        """From the strongest other class's lead over the target."""
-        return _robust(margin(logits, each(self.target, logits)))
+        """From the strongest other class's lead over the target, and from the true class's own.
+
+        The second asks of a frame that cannot be brought to the target that it be misread at least.
+        """
+        misread = _robust(-margin(logits, each(self.true_class, logits)))
+        return _robust(margin(logits, each(self.target, logits))) + misread
 
     def success(self, logits: Tensor) -> Tensor:
         """The prediction is the target."""

@@ -18,6 +18,7 @@ from physadv.patches import (
     compose_texels,
     non_printability,
     total_variation,
+    with_rim,
 )
 from physadv.scenes import PaintedSign
 from physadv.signs import Sign
@@ -37,6 +38,10 @@ def edges(sign: Sign, device: torch.device) -> tuple[Tensor, Tensor]:
 
 class Perturbation(ABC):
     """A family of painted signs, indexed by parameters ``theta``."""
+
+    def at(self, progress: float) -> Perturbation:
+        """The family when ``progress`` in [0,1] of the search is over; the same throughout unless it tightens."""
+        return self
 
     @abstractmethod
     def begin(self, generator: torch.Generator) -> Tensor:
@@ -111,7 +116,7 @@ class Sticker(Perturbation):
 
     def finish(self, theta: Tensor) -> tuple[Mask, Tensor]:
         """The mask, and the colours that are printed."""
-        return self.mask, self.paint.finalize(theta).cpu()
+        return self.mask, with_rim(self.paint.finalize(theta).cpu(), self.mask.alpha)
 
     def penalty(self, theta: Tensor) -> Tensor:
         """Weighted total variation and non-printability, of the printed colour."""

@@ -14,8 +14,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
-from physadv.attacks.discover import Discover, attribution
+from physadv.attacks.discover import DiscoverRectangles, Found, attribution
 from physadv.attacks.engine import Budget, Checkpoint, FrameStream, Listener, Run, Snapshot, design_seed
+from physadv.attacks.freeform import FreeformStickers
 from physadv.attacks.goals import Goal, build_goal
 from physadv.attacks.graffiti import Graffiti, Strokes
 from physadv.attacks.moving import MovingStickers
@@ -237,12 +238,10 @@ class _Design:
         budget = Budget(self.config.steps, max(1.0, seconds - self.spent_s) if seconds else None)
         mask_config = self.config.mask
         warm: Tensor | None = None
-        if isinstance(mask_config, Discover):
+        if isinstance(mask_config, Found):
             if "stickers" not in extra:
-                kept = extra.get("kept", {"kind": "poster"})
-                extra["stickers"], warm = self._discover(
-                    mask_config, budget.share(mask_config.share), name, snapshot, kept
-                )
+                where = budget.share(mask_config.share)
+                extra["stickers"], warm = self._found(mask_config, where, name, snapshot, extra)
                 name, snapshot = "", None
             budget = budget.share(1.0 - mask_config.share)
             mask_config = parse_mask(extra["stickers"])
@@ -260,8 +259,28 @@ class _Design:
         assert best is not None
         return best, run
 
-    def _discover(
-        self, config: Discover, budget: Budget, name: str, saved: Snapshot | None, kept: dict[str, Any]
+    def _found(
+        self, config: Found, budget: Budget, name: str, saved: Snapshot | None, extra: dict[str, Any]
+    ) -> tuple[dict[str, Any], Tensor]:
+        """Stickers of the kind asked for, and the paint that they came with."""
+        if isinstance(config, DiscoverRectangles):
+            return self._rectangles(config, budget, name, saved, extra.get("kept", {"kind": "poster"}))
+        shapes = FreeformStickers(
+            self.parts.sign,
+            self.paint,
+            px=self.parts.px,
+            device=self.parts.device,
+            max_stickers=config.max_stickers,
+            min_side_mm=config.min_side_mm,
+            max_area_fraction=config.max_area_fraction,
+            ink=self.ink,
+        )
+        run = self.run("where", shapes, budget, stop_at=2.0)
+        theta = self._follow(run, "where", saved or run.begin(self._generator(-1)), {}).theta
+        return shapes.mask(theta).config.model_dump(mode="json"), shapes.paint_of(theta)
+
+    def _rectangles(
+        self, config: DiscoverRectangles, budget: Budget, name: str, saved: Snapshot | None, kept: dict[str, Any]
     ) -> tuple[dict[str, Any], Tensor]:
         """RP2's first stage, in rounds: paint what is kept of the face, keep what contributes most; stickers, paint."""
         parts = self.parts
@@ -298,7 +317,7 @@ class _Design:
         return self._moved(config, kept, theta, budget)
 
     def _moved(
-        self, config: Discover, kept: dict[str, Any], theta: Tensor, budget: Budget
+        self, config: DiscoverRectangles, kept: dict[str, Any], theta: Tensor, budget: Budget
     ) -> tuple[dict[str, Any], Tensor]:
         """The stickers after a run in which they move together with their paint."""
         moving = MovingStickers(

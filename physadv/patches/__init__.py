@@ -13,9 +13,10 @@ from physadv.patches.bundle import (
     package_versions,
     save_patch,
 )
-from physadv.patches.compose import compose, compose_texels
+from physadv.patches.compose import compose, compose_texels, with_rim
 from physadv.patches.controls import CONTROLS, control_patch
 from physadv.patches.discover import discover_mask
+from physadv.patches.freeform import freeform_mask
 from physadv.patches.mask import MASKS, InMillimetres, Mask, MaskConfig, MaskField, build_mask, parse_mask
 from physadv.patches.paint import PAINTS, PaintConfig, PaintKind, parse_paint
 from physadv.patches.picture import patch_from_picture
@@ -57,6 +58,7 @@ __all__ = [
     "control_patch",
     "discover_mask",
     "find_bundle",
+    "freeform_mask",
     "generic_palette",
     "ink_of",
     "load_calibration",
@@ -71,4 +73,5 @@ __all__ = [
     "save_calibration",
     "save_patch",
     "total_variation",
+    "with_rim",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from physadv.patches.printability import PaintedTexels
@@ -34,3 +35,15 @@ def compose_texels(sign_rgba: Tensor, texels: PaintedTexels, paint_linear: Tenso
 def _mixed(color: Tensor, coverage: Tensor, mask_alpha: Tensor, paint_linear: Tensor) -> Tensor:
     share = mask_alpha / torch.maximum(coverage, mask_alpha).clamp(min=1e-6)
     return torch.lerp(color, paint_linear, share.expand_as(color))
+
+
+def with_rim(paint: Tensor, mask_alpha: Tensor) -> Tensor:
+    """Paint ``[3, P, P]`` whose texels that the mask covers by less than half have their nearest neighbour's colour.
+
+    A search hardly sees what such a texel does to a frame, so its colour is chance; printed, it is a speck on the rim.
+    """
+    beyond = (mask_alpha[0] < 0.5).cpu().numpy()
+    if beyond.all():
+        return paint
+    row, column = distance_transform_edt(beyond, return_distances=False, return_indices=True)
+    return paint[:, torch.from_numpy(row).long(), torch.from_numpy(column).long()]

@@ -1,0 +1,81 @@
+"""Stickers of free shape from a height map: where it is highest, within limits on number, width and area."""
+
+from __future__ import annotations
+
+import contourpy
+import numpy as np
+import numpy.typing as npt
+import shapely
+from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
+from torch import Tensor
+
+from physadv.core.errors import PhysadvError
+from physadv.patches.geometry import polygon_parts
+from physadv.patches.mask import Mask, build_mask
+from physadv.patches.mask_kinds.polygons import Polygons
+from physadv.signs.sign import Sign
+
+_EDGE_MM = 1.0
+"""Stickers end this far inside the sign's edge."""
+_TOLERANCE_MM = 0.5
+"""By which an outline may be simplified: no knife cuts finer."""
+_GRID_MM = 0.01
+_HALVINGS = 24
+
+
+def freeform_mask(
+    height: Tensor, sign: Sign, *, max_stickers: int, min_side_mm: float, max_area_fraction: float
+) -> Mask:
+    """What lies above a contour of ``height``, as low a one as the limits allow.
+
+    Each sticker is made of discs of ``min_side_mm`` across (a morphological opening), so that it can be cut and
+    handled, and has no holes. Where there are more than ``max_stickers``, the largest stay.
+
+    Args:
+        height: ``[P, P]`` on the square of the sign's longer side, finite.
+        sign: where the stickers go; they lie within its outline.
+        max_stickers: at most this many.
+        min_side_mm: no sticker is narrower anywhere.
+        max_area_fraction: of the sign's area, of all stickers together.
+
+    Returns:
+        A mask of kind ``polygons`` at the resolution of ``height``.
+
+    Raises:
+        PhysadvError: no such sticker fits.
+    """
+    px = len(height)
+    centres = ((np.arange(px) + 0.5) / px - 0.5) * sign.extent_mm
+    values = height.detach().double().cpu().numpy()
+    contours = contourpy.contour_generator(centres, centres, values, fill_type=contourpy.FillType.OuterOffset)
+    face = Polygon(sign.outline_mm).buffer(-_EDGE_MM)
+    top = float(values.max())
+
+    def above(level: float) -> list[Polygon]:
+        shapes = _filled(*contours.filled(level, top + 1.0)).intersection(face)
+        opened = shapes.buffer(-min_side_mm / 2.0).buffer(min_side_mm / 2.0).simplify(_TOLERANCE_MM)
+        whole = [Polygon(part.exterior) for part in polygon_parts(shapely.set_precision(opened, _GRID_MM))]
+        return sorted(whole, key=lambda part: part.area, reverse=True)[:max_stickers]
+
+    low, high, found = float(values.min()), top, list[Polygon]()
+    for _ in range(_HALVINGS):
+        level = (low + high) / 2.0
+        shapes = above(level)
+        if sum(shape.area for shape in shapes) > max_area_fraction * sign.area_mm2:
+            low = level
+        else:
+            high, found = level, shapes or found
+    if not found:
+        raise PhysadvError(
+            f"no sticker of min_side_mm = {min_side_mm:g} and max_area_fraction = {max_area_fraction:g} fits on sign "
+            f"{sign.name}; allow more area or narrower stickers"
+        )
+    corners = tuple(tuple((round(x, 3), round(y, 3)) for x, y in shape.exterior.coords[:-1]) for shape in found)
+    return build_mask(Polygons(polygons=corners, drawn_for_mm=sign.extent_mm), sign, px=px)
+
+
+def _filled(rings: list[npt.NDArray[np.float64]], offsets: list[npt.NDArray[np.uint32]]) -> BaseGeometry:
+    """The union of a contour's outer rings; what they enclose is filled."""
+    outer = [points[: starts[1]] for points, starts in zip(rings, offsets, strict=True)]
+    return shapely.union_all([Polygon(ring).buffer(0) for ring in outer if len(ring) > 3])
