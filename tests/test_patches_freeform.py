@@ -86,6 +86,19 @@ def test_what_cannot_fit_is_one_sentence() -> None:
         freeform_mask(hills(64, (0.0, 0.0, 0.2)), SIGN, max_stickers=3, min_side_mm=300, max_area_fraction=0.02)
 
 
+def test_a_narrow_neck_parts_two_stickers() -> None:
+    ground = torch.maximum(hills(256, (-0.22, 0.0, 0.08)), hills(256, (0.22, 0.0, 0.08)))
+    one = freeform_mask(ground, SIGN, max_stickers=4, min_side_mm=40, max_area_fraction=0.23)
+    ground[126:130, 128 - 56 : 128 + 56] = 1.0  # a bridge of 12 mm between the hills
+    two = freeform_mask(ground, SIGN, max_stickers=4, min_side_mm=40, max_area_fraction=0.23)
+    assert len(shapes(one)) == len(shapes(two)) == 2
+    first, second = shapes(two)
+    assert first.distance(second) >= 2.5
+    for shape in (first, second):
+        left, _, right, _ = shape.bounds
+        assert min(abs(left), abs(right)) > 25, "the bridge is part of a sticker"
+
+
 def test_a_ring_is_filled() -> None:
     ring = hills(128, (0.0, 0.0, 0.15)) - 1.2 * hills(128, (0.0, 0.0, 0.06))
     (shape,) = shapes(freeform_mask(ring, SIGN, max_stickers=3, min_side_mm=40, max_area_fraction=0.2))

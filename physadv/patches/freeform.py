@@ -21,6 +21,8 @@ _EDGE_MM = 1.0
 _TOLERANCE_MM = 0.5
 """By which an outline may be simplified: no knife cuts finer."""
 _GRID_MM = 0.01
+_GAP_MM = 3.0
+"""Between two stickers that were one but for a narrow neck."""
 _HALVINGS = 24
 
 
@@ -29,8 +31,8 @@ def freeform_mask(
 ) -> Mask:
     """What lies above a contour of ``height``, as low a one as the limits allow.
 
-    Each sticker is made of discs of ``min_side_mm`` across (a morphological opening), so that it can be cut and
-    handled, and has no holes. Where there are more than ``max_stickers``, the largest stay.
+    Each sticker is what a disc of ``min_side_mm`` across sweeps as it moves about in it, so that it can be cut and
+    handled; it has no holes, and a gap to the next. Where there are more than ``max_stickers``, the largest stay.
 
     Args:
         height: ``[P, P]`` on the square of the sign's longer side, finite.
@@ -54,9 +56,7 @@ def freeform_mask(
 
     def above(level: float) -> list[Polygon]:
         shapes = _filled(*contours.filled(level, top + 1.0)).intersection(face)
-        opened = shapes.buffer(-min_side_mm / 2.0).buffer(min_side_mm / 2.0).simplify(_TOLERANCE_MM)
-        whole = [Polygon(part.exterior) for part in polygon_parts(shapely.set_precision(opened, _GRID_MM))]
-        return sorted(whole, key=lambda part: part.area, reverse=True)[:max_stickers]
+        return _pieces(shapes, min_side_mm / 2.0)[:max_stickers]
 
     low, high, found = float(values.min()), top, list[Polygon]()
     for _ in range(_HALVINGS):
@@ -73,6 +73,18 @@ def freeform_mask(
         )
     corners = tuple(tuple((round(x, 3), round(y, 3)) for x, y in shape.exterior.coords[:-1]) for shape in found)
     return build_mask(Polygons(polygons=corners, drawn_for_mm=sign.extent_mm), sign, px=px)
+
+
+def _pieces(shapes: BaseGeometry, radius: float) -> list[Polygon]:
+    """What a disc of that radius sweeps inside of ``shapes``, largest first: a neck too narrow for it parts two."""
+    taken: list[Polygon] = []
+    for core in sorted(polygon_parts(shapes.buffer(-radius)), key=lambda core: core.area, reverse=True):
+        if taken:
+            room = core.buffer(radius).difference(shapely.union_all(taken).buffer(_GAP_MM))
+            core = max(polygon_parts(room.buffer(-radius)), key=lambda part: part.area, default=Polygon())
+        swept = shapely.set_precision(core.buffer(radius).simplify(_TOLERANCE_MM), _GRID_MM)
+        taken += [Polygon(part.exterior) for part in polygon_parts(swept)]
+    return sorted(taken, key=lambda piece: piece.area, reverse=True)
 
 
 def _filled(rings: list[npt.NDArray[np.float64]], offsets: list[npt.NDArray[np.uint32]]) -> BaseGeometry:
