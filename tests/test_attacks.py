@@ -142,6 +142,16 @@ def test_every_kind_of_place_can_be_designed(victim: Victim, mask: str, tmp_path
     assert [p.name for p in tmp_path.iterdir()] == ["p"], "temporary folders stay behind"
 
 
+def test_limits_that_no_sticker_can_keep_are_told_before_the_first_step(victim: Victim, tmp_path: Path) -> None:
+    def never(progress: Progress) -> None:
+        raise AssertionError("it set out to search")
+
+    mask = {"kind": "discover", "min_side_mm": 300, "max_area_fraction": 0.05}
+    with pytest.raises(PhysadvError, match=r"min_side_mm = 300 .*allow more area or narrower"):
+        design(config(mask=mask), victim=victim, out=tmp_path / "p", listener=never)
+    assert not (tmp_path / "p").exists()
+
+
 def test_a_design_runs_again_from_its_own_record(victim: Victim) -> None:
     first = design(config(), victim=victim)
     second = design(DesignConfig.model_validate(first.record.config), victim=victim)

@@ -40,6 +40,9 @@ class FreeformStickers(Perturbation):
         device: where.
         max_stickers, min_side_mm, max_area_fraction: limits of the mask that is made.
         ink: what the printed colours reflect.
+
+    Raises:
+        PhysadvError: no sticker can keep the limits.
     """
 
     def __init__(
@@ -63,6 +66,8 @@ class FreeformStickers(Perturbation):
             min_side_mm=min_side_mm,
             max_area_fraction=max_area_fraction,
         )
+        at = torch.linspace(-1.0, 1.0, px) ** 2
+        self._mask_of(-(at[:, None] + at))  # limits that leave room for no sticker are told at once
         self._area = max_area_fraction
         self._face = self.base[3] > 0.999
         self._splines = _splines(px, max(1, round(sign.extent_mm / min_side_mm))).to(device)
