@@ -40,9 +40,10 @@ from physadv.victims import (
     victim_names,
     wrap_module,
 )
-from physadv.victims.architectures import local_contrast
+from physadv.victims.architectures import LisaCnn, local_contrast
 from physadv.victims.library import SHIPPED
 from physadv.victims.preprocess import Preprocess, equalize, luma, resize
+from physadv.victims.quickened import SpaceToDepthConv
 
 CLASSES = ["stop", "yield", "speedLimit30"]
 NATIVE = {"lisa-cnn": 32, "gtsrb-cnn": 32}
@@ -204,8 +205,12 @@ def _normalised(seed: int = 0) -> nn.Module:
     return network
 
 
+def _count(victim: Victim, kind: type[nn.Module]) -> int:
+    return sum(isinstance(module, kind) for module in victim.modules())
+
+
 def _norms(victim: Victim) -> int:
-    return sum(isinstance(module, nn.BatchNorm2d) for module in victim.modules())
+    return _count(victim, nn.BatchNorm2d)
 
 
 def test_under_attack_a_network_is_the_same_function_without_its_normalisation() -> None:
@@ -222,6 +227,7 @@ def test_under_attack_a_network_is_the_same_function_without_its_normalisation()
     with under_attack(victim):
         assert norms > 0
         assert _norms(victim) == 0
+        assert _count(victim, SpaceToDepthConv) == 1
         assert not any(parameter.requires_grad for parameter in victim.parameters())
         with under_attack(victim):
             torch.testing.assert_close(victim(images), plain, rtol=1e-4, atol=1e-4)
@@ -229,6 +235,7 @@ def test_under_attack_a_network_is_the_same_function_without_its_normalisation()
         assert torch.nn.functional.cosine_similarity(got.flatten(), plain_slope.flatten(), dim=0) > 0.9999
     assert victim.network is network
     assert _norms(victim) == norms
+    assert _count(victim, SpaceToDepthConv) == 0
     torch.testing.assert_close(victim(images), plain, rtol=0, atol=0)
 
 
@@ -238,6 +245,59 @@ def test_under_attack_shipped_victims_answer_as_before(victim: Victim) -> None:
         before = victim(images)
         with under_attack(victim):
             torch.testing.assert_close(victim(images), before, rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_without_normalisation_reads_blocks_under_attack_and_its_weights_are_not_touched() -> None:
+    victim = wrap_module(LisaCnn(3), name="lisa-cnn", classes=("a", "b", "c"), size=32)
+    before = {name: tensor.clone() for name, tensor in victim.state_dict().items()}
+    images = torch.rand(4, 3, 32, 32)
+    plain = victim(images).detach()
+    with under_attack(victim):
+        assert _count(victim, SpaceToDepthConv) == 1
+        torch.testing.assert_close(victim(images), plain, rtol=1e-4, atol=1e-5)
+    assert _count(victim, SpaceToDepthConv) == 0
+    assert all(parameter.requires_grad for parameter in victim.parameters())
+    for name, tensor in victim.state_dict().items():
+        torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (31, 38)], ids=str)
+@pytest.mark.parametrize(
+    ("channels", "kernel", "stride", "padding"),
+    [(3, 8, 2, 3), (3, 7, 2, 3), (1, (5, 6), 3, (0, 2)), (3, 11, 4, 2)],
+    ids=["lisa", "resnet", "odd", "alexnet"],
+)
+def test_a_convolution_over_blocks_is_the_strided_one(
+    channels: int, kernel: int | tuple[int, int], stride: int, padding: int | tuple[int, int], size: tuple[int, int]
+) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(channels, 4, kernel, stride, padding).double()
+    images = torch.rand(2, channels, *size, dtype=torch.float64, requires_grad=True)
+    blocks = SpaceToDepthConv(conv)
+    assert SpaceToDepthConv.gains(conv)
+    want, got = conv(images), blocks(images)
+    torch.testing.assert_close(got, want)
+    weights = torch.rand_like(want)
+    slopes = [torch.autograd.grad((made * weights).sum(), images)[0] for made in (want, got)]
+    torch.testing.assert_close(slopes[1], slopes[0])
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(3, 4, 3, 2),
+        nn.Conv2d(3, 4, 16, 16),
+        nn.Conv2d(48, 4, 5, 2),
+        nn.Conv2d(3, 4, 5, (1, 2)),
+        nn.Conv2d(3, 4, 7, 2, dilation=2),
+        nn.Conv2d(3, 3, 7, 2, groups=3),
+        nn.Conv2d(3, 4, 7, 2, 3, padding_mode="reflect"),
+        nn.Conv2d(3, 4, 7, 2, "valid"),
+    ],
+    ids=str,
+)
+def test_other_convolutions_stay_as_they_are(layer: nn.Conv2d) -> None:
+    assert not SpaceToDepthConv.gains(layer)
 
 
 def test_networks_that_are_not_known_to_be_one_function_are_left_whole() -> None:

@@ -154,7 +154,7 @@ def _prepare(config: DesignConfig, victim: Victim | None) -> _Parts:
 
     held_out = stream("held-out")
     bare = PaintedSign(sign, sign.texture(px).to(device), torch.ones(1, px, px, device=device))
-    with under_attack(victim, fold=False):
+    with under_attack(victim, quicken=False):
         clean_logits = check_logits(victim, held_out.render(bare, 0))
     true_class = true_class_of(sign, victim, config.true_class)
     goal = build_goal(config.goal, victim=victim, true_class=true_class, clean_logits=clean_logits)

@@ -116,7 +116,7 @@ def wrap_module(
 def _try_out(victim: NetworkVictim, device: torch.device) -> None:
     """Runs two pictures of noise through, for what a card gets wrong."""
     images = torch.rand(2, 3, *victim.input_size, generator=torch.Generator().manual_seed(0)).to(device)
-    with under_attack(victim, fold=False):
+    with under_attack(victim, quicken=False):
         try:
             logits = check_logits(victim, images)
         except RuntimeError as error:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from physadv.core.errors import PhysadvError, unknown_name
-from physadv.victims.folding import folded
+from physadv.victims.quickened import quickened
 
 
 def plain(name: str) -> str:
@@ -75,13 +75,13 @@ class Victim(nn.Module):
 
 
 @contextmanager
-def under_attack(victim: nn.Module, *, fold: bool = True) -> Iterator[None]:
+def under_attack(victim: nn.Module, *, quicken: bool = True) -> Iterator[None]:
     """Puts a model in ``eval`` with frozen parameters, and leaves it as it was found, error or not.
 
     Args:
         victim: the model.
-        fold: meanwhile the networks of victims have their batch normalisation folded into their convolutions
-            (:func:`physadv.victims.folding.folded`); that takes some 20 ms, which a few passes do not win back.
+        quicken: meanwhile the networks of victims are rewritten for speed, the same functions to rounding
+            (:func:`physadv.victims.quickened.quickened`); that takes some 20 ms, which a few passes do not win back.
     """
     modes = [(module, module.training) for module in victim.modules()]
     frozen = [(parameter, parameter.requires_grad) for parameter in victim.parameters()]
@@ -91,13 +91,13 @@ def under_attack(victim: nn.Module, *, fold: bool = True) -> Iterator[None]:
     networks = [
         (owner, network)
         for owner in victim.modules()
-        if fold and isinstance(owner, Victim)
+        if quicken and isinstance(owner, Victim)
         for name, network in owner.named_children()
         if name == "network"
     ]
     try:
         for owner, network in networks:
-            owner.network = folded(network)
+            owner.network = quickened(network)
         yield
     finally:
         for owner, network in networks:

@@ -139,7 +139,7 @@ class Training:
         images, labels = (part.to(self.device) for part in self.photographs.rows(numbers))
         images = resized(self._augment(images), self.victim).clamp(0.0, 1.0)
         parts, classes = [images], [labels]
-        with under_attack(self.victim, fold=False):
+        with under_attack(self.victim, quicken=False):
             changed = config.batch - round(config.batch * config.clean_share)
             if self.attack and changed:
                 parts = [images[changed:], self.attacked(self.victim, images[:changed], labels[:changed], generator)]
