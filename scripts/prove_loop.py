@@ -240,9 +240,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--variant", default="scalar_rgb")
-    parser.add_argument(
-        "--design", default="--mask bars --goal targeted:speedLimit80 --steps 500", help="options of physadv design"
-    )
+    parser.add_argument("--design", default=DESIGN, help="options of physadv design")
     options = parser.parse_args()
     work = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
