@@ -1,7 +1,8 @@
-"""The documentation names everything that is registered."""
+"""The documentation names everything that is registered, and its examples work."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,12 @@ import pytest
 from physadv.attacks import ATTACKS
 from physadv.defenses import DEFENSES
 from physadv.defenses.training import METHODS
+from physadv.evaluation.battery import entry_scene, load_battery
+from physadv.evaluation.experiment import load_experiment
+from physadv.patches import build_mask, parse_mask
+from physadv.scenes import load_scene
+from physadv.scenes.config import LIMITS
+from physadv.signs import load_sign
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "attacks.md").read_text(encoding="utf-8")
 
@@ -22,3 +29,29 @@ def test_every_attack_defence_and_training_is_on_the_page(name: str) -> None:
 def test_what_an_attack_needs_is_as_the_page_says(name: str) -> None:
     row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{name}`"))
     assert f"| {ATTACKS[name].knowledge} |" in row
+
+
+FILES = (Path(__file__).resolve().parents[1] / "docs" / "files.md").read_text(encoding="utf-8")
+EXAMPLES = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", FILES, re.DOTALL))
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    for name, text in EXAMPLES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_the_files_on_the_page_work_together(examples: Path) -> None:
+    plan = load_experiment(examples / "experiment.yaml")
+    assert plan.design.mask == parse_mask(examples / "stickers.yaml")
+    assert [load_scene(scene).name for scene in plan.design.scenes] == ["car-park"]
+    (battery,) = (load_battery(one) for one in plan.evaluate.batteries)
+    assert [entry_scene(entry).name for entry in battery.entries] == ["car-park", "daylight+weather"]
+    sign = load_sign(plan.design.sign)
+    for name in ("stickers.yaml", "arrow.yaml"):
+        assert 0.0 < build_mask(examples / name, sign, px=128).area_fraction < 0.3
+
+
+def test_every_condition_is_on_the_page() -> None:
+    assert [name for name in LIMITS if f"`{name}`" not in FILES] == []
