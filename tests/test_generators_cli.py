@@ -47,6 +47,11 @@ def test_a_generator_is_trained_kept_and_applied(folder: Path, physadv: Command)
     assert code == 0, err
     (cell,) = read_robustness(folder / "out").cells
     assert cell.median_queries in (0.0, None)
+    (folder / "other").mkdir()
+    (folder / "other" / "thesis.txt").write_text("mine")
+    code, _, err = physadv(*words, "--out", folder / "other")
+    assert (code, [entry.name for entry in (folder / "other").iterdir()]) == (2, ["thesis.txt"])
+    assert "thesis.txt" in err
     for extra, message in [
         (["--set", "eps=-1"], "eps"),
         (["--set", "student=1"], "student"),

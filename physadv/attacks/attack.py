@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
-import yaml
 from torch import Tensor
 
 from physadv.attacks.balls import changed_pixels, lengths
@@ -18,7 +17,7 @@ from physadv.attacks.goals import Goal, goal_for
 from physadv.attacks.losses import LOSSES
 from physadv.attacks.problem import Problem
 from physadv.attacks.views import Direct, View
-from physadv.core.config import Config, validate
+from physadv.core.config import Config, read_value, validate
 from physadv.core.errors import PhysadvError, PhysadvWarning
 from physadv.core.registry import Registry
 from physadv.scenes.randomness import substream
@@ -208,7 +207,7 @@ def options_for(attacks: Sequence[str], words: Sequence[str]) -> dict[str, dict[
             every = sorted({f"{one}.{key}" for one in attacks for key in known[one]})
             raise PhysadvError(f"--set {word!r}: should be one of these, then = and a value: {', '.join(every)}")
         for one in takers:
-            found[one][option] = yaml.safe_load(text)
+            found[one][option] = read_value(text, f"--set {word!r}")
     return found
 
 

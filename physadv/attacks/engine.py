@@ -270,7 +270,8 @@ class Checkpoint:
             raise PhysadvError(f"{self.path}: not a readable checkpoint; remove it to start anew") from error
         if meta["identity"] != self._identity:
             raise PhysadvError(
-                f"{self.path.parent}: holds the checkpoint of another design; choose another --out, or remove it"
+                f"{self.path}: is the checkpoint of another design, or what this one is made from has changed; "
+                "choose another --out, or remove that file"
             )
         plain = {**meta["snapshot"]}
         for key in ("losses", "successes"):

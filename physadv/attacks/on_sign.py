@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -13,9 +13,10 @@ from torch import Tensor
 from physadv.attacks.attack import Attack, build_attack
 from physadv.attacks.engine import FrameStream, design_seed
 from physadv.attacks.goals import Goal, build_goal
-from physadv.attacks.rp2 import pick_device, true_class_of
+from physadv.attacks.rp2 import true_class_of
 from physadv.attacks.views import Seen
 from physadv.core.config import Config
+from physadv.core.devices import DeviceName, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.memory import keep_freed_memory
 from physadv.patches import Patch, VictimNote, save_patch
@@ -42,7 +43,7 @@ class SignAttackConfig(Config):
     """Frames, never searched on, that the result is measured on."""
     true_class: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)
-    device: Literal["cpu", "cuda", "mps"] = "cpu"
+    device: DeviceName = "cpu"
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from pydantic import Field, model_validator
@@ -23,15 +24,19 @@ from physadv.attacks.moving import MovingStickers
 from physadv.attacks.perturbations import FullFace, Perturbation, Sticker
 from physadv.attacks.searches import Adam, AnySearch, Search
 from physadv.core.config import Config
+from physadv.core.devices import DeviceName, pick_device
 from physadv.core.errors import PhysadvError
+from physadv.core.files import sha256
 from physadv.core.memory import keep_freed_memory
 from physadv.patches import (
+    CHECKPOINT,
     MaskConfig,
     MaskField,
     PaintConfig,
     Patch,
     VictimNote,
     build_mask,
+    check_replaceable,
     discover_mask,
     ink_of,
     load_palette,
@@ -40,11 +45,12 @@ from physadv.patches import (
     save_patch,
 )
 from physadv.patches.mask_kinds.rectangles import Stickers
-from physadv.scenes import PaintedSign, Scene, load_scene
+from physadv.scenes import PaintedSign, Scene, load_scene, read_scene
 from physadv.signs import Sign, load_sign
 from physadv.victims import Victim, check_logits, load_victim, under_attack
 
-CHECKPOINT = "design.checkpoint"
+_READ = 0.5
+"""Share of frames in which a clean sign should be read, for a design on them to mean something."""
 _MOVING = 0.7
 """Share of the time to discover that goes to moving the stickers."""
 
@@ -82,7 +88,7 @@ class DesignConfig(Config):
     """File of ``physadv calibrate``: printer and camera through which colours are seen; sRGB's own if not given."""
     true_class: str | None = None
     """The sign's class in the victim's words, where they cannot be matched by name."""
-    device: Literal["cpu", "cuda", "mps"] = "cpu"
+    device: DeviceName = "cpu"
 
     @model_validator(mode="after")
     def _check(self) -> DesignConfig:
@@ -103,18 +109,8 @@ class _Parts:
     device: torch.device
     train: FrameStream
     held_out: FrameStream
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of that name.
-
-    Raises:
-        PhysadvError: this machine has none.
-    """
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available[name]:
-        raise PhysadvError(f"--device {name}: this machine has none that torch can use; try --device cpu")
-    return torch.device(name)
+    clean_read: float
+    """Share of held-out frames in which the unpainted sign is read."""
 
 
 def true_class_of(sign: Sign, victim: Victim, name: str | None = None) -> int:
@@ -157,12 +153,25 @@ def _prepare(config: DesignConfig, victim: Victim | None) -> _Parts:
     with under_attack(victim, quicken=False):
         clean_logits = check_logits(victim, held_out.render(bare, 0))
     true_class = true_class_of(sign, victim, config.true_class)
+    clean_read = float((clean_logits.argmax(1) == true_class).float().mean())
     goal = build_goal(config.goal, victim=victim, true_class=true_class, clean_logits=clean_logits)
-    return _Parts(sign, victim, scenes, goal, px, device, stream("train"), held_out)
+    return _Parts(sign, victim, scenes, goal, px, device, stream("train"), held_out, clean_read)
 
 
-def _identity(config: DesignConfig) -> str:
-    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()
+def _whole(config: DesignConfig) -> DesignConfig:
+    """The configuration with what its scenes' files say in their place."""
+    scenes = tuple(
+        read_scene(Path(scene)) if isinstance(scene, str) and scene.endswith((".yaml", ".yml")) else scene
+        for scene in config.scenes
+    )
+    return config.model_copy(update={"scenes": scenes})
+
+
+def _identity(config: DesignConfig, parts: _Parts) -> str:
+    """Of all that decides the patch, the contents of files included."""
+    calibration = sha256(Path(config.calibration)) if config.calibration else ""
+    told = [config.model_dump_json(), repr(parts.sign), parts.victim.fingerprint, calibration]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 class _Design:
@@ -355,9 +364,13 @@ def _carry(start: Snapshot, best: Snapshot | None) -> Snapshot:
     )
 
 
-def _flags(snapshot: Snapshot) -> list[str]:
+def _flags(snapshot: Snapshot, clean_read: float) -> list[str]:
     """What makes the design itself doubtful."""
     flags = []
+    if clean_read < _READ:
+        flags.append(
+            f"the victim reads the unpainted sign in {clean_read:.0%} of frames, so success says little of the paint"
+        )
     if snapshot.zero_gradients:
         flags.append(f"gradient was zero in {snapshot.zero_gradients} of {snapshot.step} steps")
     losses = snapshot.losses
@@ -384,7 +397,7 @@ def _bundle(config: DesignConfig, parts: _Parts, best: Snapshot, run: Run, *, na
         "seconds": round(best.elapsed_s, 1),
         "held_out_history": [round(success, 4) for success in best.successes],
         "loss_history": [round(loss, 4) for loss in best.losses],
-        "flags": _flags(best),
+        "flags": _flags(best, parts.clean_read),
     }
     with torch.no_grad():
         mask, paint = run.perturbation.finish(best.best_theta)
@@ -448,14 +461,15 @@ def design(
     if out is not None:
         if (out / "patch.json").exists() and not overwrite:
             raise PhysadvError(f"{out}: holds a patch already; choose another --out, or add --replace")
-        if out.exists() and not out.is_dir():
-            raise PhysadvError(f"{out}: is a file; --out should be a folder")
-        checkpoint = Checkpoint(out / CHECKPOINT, identity=_identity(config))
+        check_replaceable(out)
     parts = _prepare(config, victim)
+    config = _whole(config)
+    if out is not None:
+        checkpoint = Checkpoint(out / CHECKPOINT, identity=_identity(config, parts))
     with under_attack(parts.victim):
         spent_s = time.perf_counter() - started
         best, run = _Design(config, parts, checkpoint, listener, spent_s)()
-    patch = _bundle(config, parts, best, run, name=out.name if out else "patch")
+    patch = _bundle(config, parts, best, run, name=out.resolve().name if out else "patch")
     if out is not None:
-        save_patch(patch, out, replace=True)
+        save_patch(patch, out.resolve(), replace=True)
     return patch

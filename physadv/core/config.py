@@ -10,12 +10,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from physadv.core.errors import PhysadvError
+from physadv.core.yaml_text import parse_yaml
 
 
 class Config(BaseModel):
-    """Base of every configuration: frozen, and an unknown key is an error."""
+    """Base of every configuration: frozen; an unknown key is an error, and so is a number that is none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
 C = TypeVar("C", bound=BaseModel)
@@ -34,7 +35,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
     try:
-        data = yaml.safe_load(text)
+        data = parse_yaml(text)
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" at line {where.line + 1}" if where else ""
@@ -103,12 +104,19 @@ def settings(words: Sequence[str], option: str) -> dict[str, Any]:
         place = found
         for one in above:
             place = place.setdefault(one, {})
-        try:
-            if not isinstance(place, dict) or isinstance(place.get(key), dict):
-                raise PhysadvError(
-                    f"{option} {word!r}: the key has a value of its own and keys below it; give one of both"
-                )
-            place[key] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise PhysadvError(f"{option} {word!r}: {text!r} is not a value") from error
+        if not isinstance(place, dict) or isinstance(place.get(key), dict):
+            raise PhysadvError(f"{option} {word!r}: the key has a value of its own and keys below it; give one of both")
+        place[key] = read_value(text, f"{option} {word!r}")
     return found
+
+
+def read_value(text: str, source: str) -> Any:
+    """The value that a word of the command line stands for, as YAML has it.
+
+    Raises:
+        PhysadvError: naming ``source``; it stands for none.
+    """
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError as error:
+        raise PhysadvError(f"{source}: {text!r} is not a value") from error

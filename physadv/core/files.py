@@ -7,15 +7,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from physadv.core.errors import PhysadvError
+from physadv.core.yaml_text import parse_yaml
 
 
 def bundled(folder: str) -> Path:
@@ -66,6 +65,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def foreign_entries(folder: Path, own: Collection[str]) -> list[str]:
+    """Names in a folder, sorted, that are none of ``own`` and no temporary file of theirs; none if it is not there.
+
+    Raises:
+        PhysadvError: ``folder`` is a file.
+    """
+    if not folder.exists():
+        return []
+    if not folder.is_dir():
+        raise PhysadvError(f"{folder}: is a file; it should be a folder")
+    names = sorted(entry.name for entry in folder.iterdir())
+    return [name for name in names if not any(name == one or name.startswith(f".{one}.") for one in own)]
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file atomically, in UTF-8."""
     with atomic_path(path) as temporary:
@@ -87,7 +100,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PhysadvError(f"{path}: not valid JSON ({error})") from error
 
 
@@ -121,4 +134,4 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
 def read_named_yaml(package: str, name: str) -> dict[str, Any]:
     """A YAML file that travels inside a package of ours."""
     text = resources.files(package).joinpath(name).read_text(encoding="utf-8")
-    return cast("dict[str, Any]", yaml.safe_load(text))
+    return cast("dict[str, Any]", parse_yaml(text))

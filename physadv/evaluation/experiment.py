@@ -8,13 +8,20 @@ from typing import Any
 
 from pydantic import Field
 
-from physadv.attacks import DesignConfig, Listener, design
+from physadv.attacks import DesignConfig, Listener, design, true_class_of
+from physadv.attacks.goals import check_goal
 from physadv.core.config import Config, read_yaml, validate
+from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import read_json, read_named_yaml, write_json
 from physadv.defenses import load
+from physadv.defenses.library import split
+from physadv.evaluation.battery import load_battery
 from physadv.evaluation.runner import evaluate
 from physadv.evaluation.summary import Summary
+from physadv.patches import ink_of
+from physadv.scenes import load_scene
+from physadv.signs import load_sign
 
 SHIPPED = "stop-sign"
 EVALUATION = "evaluation"
@@ -57,24 +64,28 @@ def load_experiment(path: Path | None = None) -> Experiment:
         name = SHIPPED if path is None else str(path)
         data = read_named_yaml("physadv.evaluation", f"experiments/{name}.yaml")
         return validate(Experiment, data, f"experiment {name}")
-    plan = validate(Experiment, read_yaml(path), path)
+    data = read_yaml(path)
+    for part, keys in _PATHS.items():
+        if isinstance(data.get(part), dict):
+            data[part] = {
+                key: _from_file(value, path.parent) if key in keys else value for key, value in data[part].items()
+            }
+    return validate(Experiment, data, path)
 
-    def near(spec: str) -> str:
-        beside = path.parent / spec
-        return str(beside) if Path(spec).suffix in {".yaml", ".yml"} and beside.is_file() else spec
 
-    scenes = tuple(near(scene) if isinstance(scene, str) else scene for scene in plan.design.scenes)
-    named: dict[str, Any] = {"victim": near(plan.design.victim), "scenes": scenes}
-    if plan.design.calibration is not None:
-        named["calibration"] = str(path.parent / plan.design.calibration)
-    design_config = plan.design.model_copy(update=named)
-    scoring = plan.evaluate.model_copy(
-        update={
-            "victims": tuple(map(near, plan.evaluate.victims)),
-            "batteries": tuple(map(near, plan.evaluate.batteries)),
-        }
-    )
-    return plan.model_copy(update={"design": design_config, "evaluate": scoring})
+_PATHS = {"design": {"sign", "victim", "mask", "scenes", "calibration"}, "evaluate": {"victims", "batteries"}}
+"""Keys of an experiment whose values may be paths."""
+
+
+def _from_file(value: Any, folder: Path) -> Any:
+    """A value, or each of a list, with the path of a file in ``folder`` made one from here; defences stay behind it."""
+    if isinstance(value, list):
+        return [_from_file(one, folder) for one in value]
+    if not isinstance(value, str):
+        return value
+    path, *defences = split(value)
+    is_ours = path.endswith((".yaml", ".yml", ".json")) and (folder / path).is_file()
+    return "+".join([str(folder / path), *defences]) if is_ours else value
 
 
 def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = None, device: str = "cpu") -> Summary:
@@ -83,7 +94,16 @@ def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = N
     Raises:
         PhysadvError: ``out`` belongs to another experiment, or something in the plan is wrong.
     """
+    pick_device(device)
     plan = plan.model_copy(update={"design": plan.design.model_copy(update={"device": device})})
+    victims = {spec: load(spec) for spec in (plan.design.victim, *plan.evaluate.victims)}
+    check_goal(plan.design.goal, victims[plan.design.victim])
+    true_class_of(load_sign(plan.design.sign), victims[plan.design.victim], plan.design.true_class)
+    for battery in plan.evaluate.batteries:
+        load_battery(battery)
+    for scene in plan.design.scenes:
+        load_scene(scene)
+    ink_of(plan.design.calibration)
     record = out / "experiment.json"
     echo = plan.model_dump(mode="json")
     if record.exists():
@@ -95,11 +115,10 @@ def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = N
         write_json(record, echo)
     patch = out / plan.name
     if not (patch / "patch.json").exists():
-        design(plan.design, out=patch, victim=load(plan.design.victim), listener=listener)
-    victims = list(dict.fromkeys([plan.design.victim, *plan.evaluate.victims]))
+        design(plan.design, out=patch, victim=victims[plan.design.victim], listener=listener)
     return evaluate(
         [patch],
-        victims,
+        list(victims),
         list(plan.evaluate.batteries),
         out / EVALUATION,
         frames=plan.evaluate.frames,

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow
 
 from physadv.core.errors import PhysadvError
-from physadv.core.files import clear_os_errors, read_json, write_json
+from physadv.core.files import clear_os_errors, foreign_entries, read_json, write_json
 from physadv.patches import package_versions
 
 RUN_VERSION = 1
@@ -27,10 +27,9 @@ def open_run(out: Path, identity: Mapping[str, Any], *, command: str, resume: bo
         PhysadvError: ``out`` holds something else, or another run, or one that must not be resumed.
     """
     record = out / "run.json"
-    if out.exists() and not out.is_dir():
-        raise PhysadvError(f"{out}: is a file; the output should be a folder")
+    other = foreign_entries(out, (record.name,))
     if not record.exists():
-        if out.is_dir() and any(not entry.name.startswith(".run.json.") for entry in out.iterdir()):
+        if other:
             raise PhysadvError(f"{out}: is not empty and not the folder of an evaluation; choose another one")
         with clear_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)

@@ -3,10 +3,12 @@
 from physadv.patches import mask_kinds as mask_kinds  # registers the kinds
 from physadv.patches.bundle import (
     BUNDLE_PX,
+    CHECKPOINT,
     NOTICE,
     Patch,
     PatchRecord,
     VictimNote,
+    check_replaceable,
     find_bundle,
     load_patch,
     new_patch,
@@ -33,6 +35,7 @@ from physadv.patches.printability import (
 
 __all__ = [
     "BUNDLE_PX",
+    "CHECKPOINT",
     "CONTROLS",
     "MASKS",
     "NOTICE",
@@ -53,6 +56,7 @@ __all__ = [
     "VictimNote",
     "as_sent",
     "build_mask",
+    "check_replaceable",
     "compose",
     "compose_texels",
     "control_patch",

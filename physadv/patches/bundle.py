@@ -21,20 +21,25 @@ import physadv
 from physadv.core.color import from_uint8, linear_to_srgb, to_uint8
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_folder, bundled, read_json, write_json
+from physadv.core.files import atomic_folder, bundled, foreign_entries, read_json, write_json
 from physadv.core.images import read_image, write_png
 from physadv.patches.compose import compose
 from physadv.patches.mask import Mask, build_mask, parse_mask
 from physadv.patches.press import Ink, as_sent
 from physadv.patches.resample import resample
-from physadv.signs import Sign, load_sign
+from physadv.signs import Sign, keep_sign, kept_sign
 
 SCHEMA_VERSION: Literal[1] = 1
 BUNDLE_PX = 1024
 """Side of a bundle's pictures; the sign's longer side (flat to flat, for the octagon) fills it."""
 NOTICE = "test artefact, not for public roads"
 
+CHECKPOINT = "design.checkpoint"
+"""A design in the making; the bundle takes its place."""
+_FILES = ("patch.json", "painted.png", "mask.png", "paint.png", "sign.yaml", "sign.svg")
 _MASK_TOLERANCE = 0.002
+_PAINTED_TOLERANCE = 0.01
+"""Mean difference of pictures that show the same; renderers of SVG differ along edges."""
 
 
 class VictimNote(Config):
@@ -173,11 +178,15 @@ def save_patch(patch: Patch, folder: str | Path, *, replace: bool = False) -> No
 
     ``painted.png`` is the picture to look at and to compare with: the sign with its paint (RGBA, alpha is the outline).
     ``mask.png`` (grey) and ``paint.png`` (RGBA, clear beside the mask) with ``patch.json`` are what :func:`load_patch`
-    rebuilds it from, exact to 8 bits. All pictures are 1024 px, sRGB-encoded.
+    rebuilds it from, exact to 8 bits. All pictures are 1024 px, sRGB-encoded. A user's own sign is kept in the bundle.
 
     Raises:
-        PhysadvError: the folder exists and ``replace`` is false, or it cannot be written.
+        PhysadvError: the folder exists and ``replace`` is false, it holds what is no part of a bundle, or it cannot be
+            written.
     """
+    folder = Path(folder)
+    if replace:
+        check_replaceable(folder)
     mask = patch.mask.at(BUNDLE_PX)
     shown = (mask.alpha > 0.0).to(patch.paint)
     stored = Patch(patch.sign, mask, from_uint8(to_uint8(patch.paint_at(BUNDLE_PX).cpu() * shown.cpu())), patch.record)
@@ -187,10 +196,24 @@ def save_patch(patch: Patch, folder: str | Path, *, replace: bool = False) -> No
         "mask.png": to_uint8(mask.alpha)[..., 0],
         "paint.png": to_uint8(torch.cat([stored.paint, mask.alpha])),
     }
-    with atomic_folder(Path(folder), replace=replace) as new:
+    with atomic_folder(folder, replace=replace) as new:
         for name, pixels in pictures.items():
             write_png(new / name, pixels)
+        keep_sign(patch.sign, new)
         write_json(new / "patch.json", patch.record.model_dump(mode="json"))
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuses to put a bundle in the place of a folder with other things in it than a bundle, or one in the making.
+
+    Raises:
+        PhysadvError: ``folder`` is a file, or holds something else.
+    """
+    other = foreign_entries(folder, (*_FILES, CHECKPOINT))
+    if other:
+        raise PhysadvError(
+            f"{folder}: holds {other[0]}, which is no part of a patch and would be lost; choose another --out"
+        )
 
 
 def find_bundle(folder: str | Path) -> Path:
@@ -222,15 +245,23 @@ def load_patch(folder: str | Path) -> Patch:
     folder = find_bundle(folder)
     source = folder / "patch.json"
     record = _read_record(source)
-    sign = load_sign(record.sign)
+    sign = kept_sign(folder, record.sign)
     if (record.sign_width_mm, record.sign_height_mm) != (sign.width_mm, sign.height_mm):
         raise PhysadvError(
             f"{source}: was made for a sign {sign.name} of {record.sign_width_mm:g} x {record.sign_height_mm:g} mm; "
             f"the sign of that name is {sign.width_mm:g} x {sign.height_mm:g} mm"
         )
-    _read_picture(folder / "painted.png", "RGBA")
+    shown = from_uint8(_read_picture(folder / "painted.png", "RGBA"))
     paint = from_uint8(_read_picture(folder / "paint.png", "RGBA")[..., :3])
-    return Patch(sign, _read_mask(folder, record, sign), paint, record)
+    patch = Patch(sign, _read_mask(folder, record, sign), paint, record)
+    painted = patch.painted(BUNDLE_PX)
+    seen = (painted[3:] * shown[3:]).bool()
+    if float(((shown[:3] - linear_to_srgb(painted[:3])) * seen).abs().mean()) > _PAINTED_TOLERANCE:
+        raise PhysadvError(
+            f"{folder / 'painted.png'}: does not show sign {sign.name} with {folder / 'paint.png'} on it; "
+            "was one of them edited?"
+        )
+    return patch
 
 
 def _read_record(source: Path) -> PatchRecord:

@@ -36,7 +36,7 @@ from physadv.photos.session import (
     write_table,
 )
 from physadv.photos.sidecar import read_sidecar
-from physadv.signs import Sign, load_sign
+from physadv.signs import Sign, keep_sign, load_sign
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
 Listener: TypeAlias = Callable[[str, int, int], None]
@@ -249,6 +249,7 @@ def ingest(
     lens = load_camera(camera) if camera else None
     seeker = load_detector(detector) if detector else None
     place = open_session(out, session)
+    keep_sign(shown, out)
     reader = _Reader(session, shown, layout, lens, points, seeker, out)
     done: list[tuple[Row | None, str, str]] = []
     for number, path in enumerate(files):

@@ -4,7 +4,7 @@ from physadv.scenes import weather as weather  # registers its kind
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
 from physadv.scenes.config import RoadsideConfig
 from physadv.scenes.geometry import viewing_angle_deg
-from physadv.scenes.library import SCENE_KINDS, load_scene, scene_names
+from physadv.scenes.library import SCENE_KINDS, load_scene, read_scene, scene_names
 from physadv.scenes.photographs import Photographs, PhotographsConfig
 from physadv.scenes.roadside import Roadside
 from physadv.scenes.scene import PaintedSign, Prepared, Scene
@@ -22,6 +22,7 @@ __all__ = [
     "RoadsideConfig",
     "Scene",
     "load_scene",
+    "read_scene",
     "scene_names",
     "viewing_angle_deg",
 ]

@@ -48,15 +48,24 @@ def load_scene(spec: str | Path | Mapping[str, Any]) -> Scene:
         return _from_mapping(read_named_yaml("physadv.scenes", f"presets/{spec}.yaml"), f"scene {spec}")
     path = Path(spec)
     if path.suffix not in {".yaml", ".yml"}:
-        raise unknown_name("scene", str(spec), [*scene_names(), "or the path of a .yaml file"])
+        raise unknown_name("scene", str(spec), scene_names(), also="the path of a .yaml file")
+    return _from_mapping(read_scene(path), str(path))
+
+
+def read_scene(path: Path) -> dict[str, Any]:
+    """What a scene's file says; a folder that it names is found from the file.
+
+    Raises:
+        PhysadvError: the file cannot be read.
+    """
     data = read_yaml(path)
     if isinstance(data.get("backdrops"), str) and data["backdrops"] != "drawn":
         data["backdrops"] = str(path.parent / data["backdrops"])
-    return _from_mapping(data, str(path))
+    return data
 
 
 def _from_mapping(data: Mapping[str, Any], source: str) -> Scene:
     kind = data.get("kind", "roadside")
-    if not isinstance(kind, str):
+    if not isinstance(kind, str) or kind not in SCENE_KINDS:
         raise PhysadvError(f"{source}: kind = {kind!r}: expected one of {', '.join(SCENE_KINDS)}")
     return SCENE_KINDS[kind](data, source)

@@ -6,17 +6,20 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
+import yaml
 from pydantic import Field, field_validator
 
 from physadv.core.config import Config, load_config, read_yaml
 from physadv.core.errors import PhysadvError, unknown_name
-from physadv.core.files import bundled
+from physadv.core.files import bundled, write_text
 from physadv.signs.outline import Outline, expand
 from physadv.signs.sign import Sign
 
 CLASS_LISTS = ("gtsrb", "lisa")
 """Data sets whose class names are listed in ``sign_data/<kind>_classes.yaml``."""
 MAX_SVG_BYTES = 4_000_000
+KEPT = "sign.yaml"
+"""A user's sign in a folder of ours; its artwork lies beside it."""
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -51,7 +54,7 @@ def load_sign(name_or_path: str | Path) -> Sign:
     if isinstance(name_or_path, Path) or text.endswith((".yaml", ".yml")):
         return read_sign(Path(name_or_path))
     if text not in sign_names():
-        raise unknown_name("sign", text, sign_names())
+        raise unknown_name("sign", text, sign_names(), also="the path of a sign's .yaml file")
     return _shipped(text)
 
 
@@ -91,7 +94,41 @@ def read_sign(path: Path) -> Sign:
         classes=dict(spec.classes),
         aliases=spec.aliases,
         svg=_read_svg(path.with_suffix(".svg") if spec.artwork is None else path.parent / spec.artwork),
+        outline=spec.outline.model_dump(mode="json"),
     )
+
+
+def keep_sign(sign: Sign, folder: Path) -> None:
+    """Writes a user's sign into a folder that is to be whole in itself; a sign that ships is known by its name."""
+    if sign.name in sign_names() and _shipped(sign.name) == sign:
+        return
+    spec = {
+        "name": sign.name,
+        "title": sign.title,
+        "outline": dict(sign.outline) or {"shape": "polygon", "points_mm": [list(point) for point in sign.outline_mm]},
+        "sheeting": sign.sheeting,
+        "source": sign.source,
+        "classes": dict(sign.classes),
+        "aliases": list(sign.aliases),
+    }
+    write_text((folder / KEPT).with_suffix(".svg"), sign.svg)
+    write_text(folder / KEPT, yaml.safe_dump(spec, sort_keys=False, allow_unicode=True, width=110))
+
+
+def kept_sign(folder: Path, name: str) -> Sign:
+    """The sign that :func:`keep_sign` has put into a folder, else the one of that name that ships.
+
+    Raises:
+        PhysadvError: there is neither, or its files are wrong.
+    """
+    if not (folder / KEPT).exists():
+        if name not in sign_names():
+            raise PhysadvError(f"{folder}: is of sign {name}, which does not come with physadv, and lacks its {KEPT}")
+        return load_sign(name)
+    sign = read_sign(folder / KEPT)
+    if sign.name != name:
+        raise PhysadvError(f"{folder / KEPT}: is sign {sign.name}; it should be {name}, as the folder's record says")
+    return sign
 
 
 def _read_svg(path: Path) -> str:

@@ -246,7 +246,7 @@ def load_image_folder(root: Path, split: str) -> SignDataset:
     folder = root if split == "all" else root / split
     if not folder.is_dir():
         parts = sorted(path.name for path in root.iterdir() if path.is_dir())
-        raise unknown_name(f"split of {root}", split, ["all", *parts])
+        raise unknown_name("split", split, ["all", *parts], of=str(root))
     return _class_folders("image-folder", folder, split=split, tracks={})
 
 
@@ -276,7 +276,7 @@ def _rows(table: Path) -> list[dict[str, str]]:
 
 def _check_split(kind: str, split: str, known: Sequence[str]) -> None:
     if split not in known:
-        raise unknown_name(f"split of data set {kind!r}", split, known)
+        raise unknown_name("split", split, known, of=f"data set {kind!r}")
 
 
 def _plain(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -23,6 +24,7 @@ class Sign:
         classes: data set to the sign's class name there, such as ``{"lisa": "stop", "gtsrb": "stop"}``.
         aliases: further class names under which classifiers know it.
         svg: the artwork; its view box is the square of side ``extent_mm`` around the centre, in mm.
+        outline: the outline as the sign's file declares it.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Sign:
     classes: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     svg: str = ""
+    outline: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def extent_mm(self) -> float:

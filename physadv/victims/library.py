@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,12 @@ class NetworkVictim(Victim):
         self.network = network
         self.probabilities = card.output == "probabilities"
 
+    @property
+    def fingerprint(self) -> str:
+        """Of the weights and of what the card says."""
+        said = self.card.model_dump_json(exclude={"weights", "description"})
+        return hashlib.sha256(f"{self.sha256} {said}".encode()).hexdigest()
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[N, K]`` of ``images`` ``[N, 3, H, W]`` in [0,1]."""
         outputs: Tensor = self.network(self.preprocess(images))
@@ -71,10 +78,13 @@ def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Vict
     shipped = isinstance(spec, str) and spec in victim_names()
     path = SHIPPED / f"{spec}.yaml" if shipped else Path(spec).expanduser()
     if path.suffix not in {".yaml", ".yml"}:
-        raise unknown_name("victim", str(spec), [*victim_names(), "or the path of a victim card (.yaml)"])
+        raise unknown_name("victim", str(spec), victim_names(), also="the path of a victim card (.yaml)")
     card = load_config(VictimCard, path)
     weights = card.weights_path(path.parent)
-    network = ADAPTERS[card.adapter](card, weights)
+    try:
+        network = ADAPTERS[card.adapter](card, weights)
+    except PhysadvError as error:
+        raise (error if str(weights) in str(error) else PhysadvError(f"{path}: {error}")) from error
     victim = NetworkVictim(network, card=card, digest=sha256(weights), source=str(spec)).eval().to(device)
     _try_out(victim, torch.device(device))
     return victim
@@ -126,7 +136,15 @@ def _try_out(victim: NetworkVictim, device: torch.device) -> None:
                 f"victim {victim.name!r}: its network cannot take an input of {size} pixels ({reason})"
             ) from error
     shares = bool((logits >= 0).all()) and torch.allclose(logits.sum(1), torch.ones(2, device=device), atol=1e-4)
-    if shares and not victim.probabilities:
+    if victim.probabilities:
+        with torch.no_grad(), under_attack(victim, quicken=False):
+            given = victim.network(victim.preprocess(images))
+        if not bool((given >= 0).all()) or not torch.allclose(given.sum(1), torch.ones(2, device=device), atol=1e-2):
+            raise PhysadvError(
+                f"victim {victim.name!r}: its outputs are no probabilities (they are negative or do not add up to 1); "
+                "say output: logits"
+            )
+    elif shares:
         raise PhysadvError(
             f"victim {victim.name!r}: its outputs are probabilities (they add up to 1), not logits; "
             "say so with output: probabilities"

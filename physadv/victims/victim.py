@@ -54,6 +54,11 @@ class Victim(nn.Module):
         """Logits ``[N, K]`` of ``images`` ``[N, 3, H, W]``."""
         raise NotImplementedError
 
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that decides its answers, as far as it is known: work on another victim is not gone on with."""
+        return self.sha256
+
     def find_class(self, *names: str) -> int | None:
         """Index of the first of ``names`` that is one of ``classes`` (case and punctuation aside), or None."""
         for name in names:
@@ -70,7 +75,7 @@ class Victim(nn.Module):
         """
         index = self.find_class(name)
         if index is None:
-            raise unknown_name(f"class of victim {self.name!r}", name, self.classes)
+            raise unknown_name("class", name, self.classes, of=f"victim {self.name!r}")
         return index
 
 

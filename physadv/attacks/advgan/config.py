@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, field_validator
 
 from physadv.attacks.losses import LOSSES
 from physadv.core.config import Config
+from physadv.core.devices import DeviceName
 from physadv.victims import ARCHITECTURES
 
 
@@ -78,4 +77,4 @@ class AdvGanConfig(GameOptions):
     sample_count: int = Field(default=8, ge=1)
     """Pictures kept aside that a grid of samples shows, at most."""
     seed: int = Field(default=0, ge=0)
-    device: Literal["cpu", "cuda", "mps"] = "cpu"
+    device: DeviceName = "cpu"

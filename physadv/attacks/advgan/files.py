@@ -24,6 +24,8 @@ from physadv.victims.parameters import fill, read_parameters
 
 WEIGHTS = "generator.safetensors"
 RECORD = "generator.yaml"
+SAMPLES = "samples-"
+"""What the names of the pictures of samples start with."""
 _SAMPLE_PX = 96
 """Least side of a sample in the grid; smaller pictures are enlarged by a whole number."""
 
@@ -128,7 +130,7 @@ def write_samples(path: Path, clean: Tensor, changed: Tensor, eps: float) -> Non
 
 def identity_of(config: AdvGanConfig, victim: Victim, pictures: Tensor, labels: Tensor) -> str:
     """Digest of all that decides how the training goes; the device does not."""
-    told = {"config": config.model_dump(mode="json", exclude={"device"}), "victim": victim.sha256}
+    told = {"config": config.model_dump(mode="json", exclude={"device"}), "victim": victim.fingerprint}
     total = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     for tensor in (pictures, labels):
         total.update(tensor.detach().cpu().contiguous().numpy().tobytes())

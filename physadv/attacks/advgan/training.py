@@ -13,6 +13,8 @@ from torch import Tensor
 from physadv.attacks.advgan.config import AdvGanConfig
 from physadv.attacks.advgan.files import (
     RECORD,
+    SAMPLES,
+    WEIGHTS,
     GeneratorRecord,
     HeldOut,
     identity_of,
@@ -28,11 +30,11 @@ from physadv.attacks.changes import PixelBall
 from physadv.attacks.goals import Goal, check_goal, goal_for
 from physadv.attacks.losses import LOSSES
 from physadv.attacks.problem import Problem
-from physadv.attacks.rp2 import pick_device
 from physadv.attacks.substitute import learn, new_student, seeded
 from physadv.attacks.views import Direct
+from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, write_json
+from physadv.core.files import atomic_path, foreign_entries, write_json
 from physadv.scenes.randomness import substream
 from physadv.victims import Victim, check_logits, under_attack
 
@@ -101,6 +103,9 @@ def train_advgan(
         if load_generator(out).record.identity != identity:
             raise PhysadvError(f"{out}: holds a generator of another training; choose another folder")
         return out
+    other = [name for name in foreign_entries(out, (CHECKPOINT, WEIGHTS)) if not name.startswith(SAMPLES)]
+    if other and not (out / CHECKPOINT).exists():
+        raise PhysadvError(f"{out}: holds {other[0]}, which is no part of a generator; choose another --out")
     state = read_checkpoint(out / CHECKPOINT, identity, device)
     with under_attack(victim):
         clean = state["clean"] if state else _asked(victim, pictures)
@@ -159,7 +164,7 @@ class Training:
             self.step += 1
             if self.step % config.check_every == 0 or self.step == config.steps:
                 self.points.append({"step": float(self.step), **losses, "held_out": self.measure().success})
-                self.sample(out / f"samples-{self.step:05d}.png")
+                self.sample(out / f"{SAMPLES}{self.step:05d}.png")
                 self._save(out / CHECKPOINT, identity)
             if listener:
                 listener(Progress(self.step, config.steps, losses, self.points[-1] if self.points else {}))

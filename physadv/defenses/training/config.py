@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
 from physadv.attacks import build_attack
 from physadv.core.config import Config, validate
+from physadv.core.devices import DeviceName
 from physadv.core.errors import PhysadvError
 from physadv.core.registry import Registry
 
@@ -49,8 +50,8 @@ class TrainingConfig(Config):
 
     victim: str = "gtsrb-cnn"
     """Name or card of the model to start from."""
-    name: str = ""
-    """Of the model that is made; the victim's and the method's if not given."""
+    name: str = Field(default="", max_length=100, pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]*)?$")
+    """Of the model that is made, and of its files; the victim's and the method's if not given."""
     method: str = "pgd"
     """What the rest was preset by; see :data:`METHODS`."""
     attack: str | None = None
@@ -82,7 +83,7 @@ class TrainingConfig(Config):
     check_every: int = Field(default=200, ge=1)
     """Steps between two points of the curves."""
     seed: int = Field(default=0, ge=0, lt=2**31)
-    device: Literal["cpu", "cuda", "mps"] = "cpu"
+    device: DeviceName = "cpu"
 
     @model_validator(mode="after")
     def _check(self) -> TrainingConfig:

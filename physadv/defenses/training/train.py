@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from safetensors.torch import save_file
 
-from physadv.attacks.rp2 import pick_device
+from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, write_json, write_text
 from physadv.core.memory import keep_freed_memory
@@ -53,7 +53,7 @@ def train(config: TrainingConfig, out: Path, *, data: Path | None = None, listen
         held_out=config.held_out,
         seed=config.seed,
     )
-    identity = {"config": config.model_dump(mode="json"), "victim": victim.sha256, "pictures": len(photographs)}
+    identity = {"config": config.model_dump(mode="json"), "victim": victim.fingerprint, "pictures": len(photographs)}
     open_run(out, identity, command="physadv train", resume=True)
     card = out / f"{config.made}.yaml"
     if card.exists():
