@@ -29,7 +29,9 @@ DefenseOption = Annotated[
     typer.Option("--defense", help="A defence around every victim, such as jpeg:quality=75; may be repeated."),
 ]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
-SeedOption = Annotated[int, typer.Option(help="Seed of everything that is drawn at random.")]
+SeedOption = Annotated[
+    int, typer.Option(min=0, max=2**31 - 1, help="Seed of everything that is drawn at random.", show_choices=False)
+]
 app.add_typer(photo_commands.app, name="photos")
 
 CalibrationOption = Annotated[
@@ -59,6 +61,11 @@ def run(
 
 def _behind(victims: list[str], defenses: list[str] | None) -> list[str]:
     """The victims' names with the defences around them, as :func:`physadv.defenses.load` takes them."""
+    if defenses:
+        from physadv.defenses import build_defense
+
+        for words in defenses:
+            build_defense(words)
     return ["+".join([victim, *(defenses or ())]) for victim in victims]
 
 
@@ -119,6 +126,8 @@ def design(
         f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
         f"kept aside while designing; {patch.record.area_fraction:.1%} of the sign's area"
     )
+    for flag in measured["flags"]:
+        typer.echo(f"note: {flag}")
     typer.echo(
         f"next: physadv evaluate {out} --victim {victim} --battery stationary-15 --battery drive-by --out report"
     )
@@ -378,7 +387,9 @@ def report(folder: Annotated[Path, typer.Argument(help="Folder that physadv eval
 def preview(
     scene: Annotated[str, typer.Option(help="Scene, name or YAML file.")] = "wide",
     out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("preview.png"),
-    sign: Annotated[str, typer.Option(help="The sign to show, where no patch is given.")] = "us/stop",
+    sign: Annotated[
+        str | None, typer.Option(help="The sign to show, where no patch is given. [default: us/stop]")
+    ] = None,
     patch: Annotated[Path | None, typer.Option(help="Folder of a patch to show.")] = None,
     frames: Annotated[int, typer.Option(min=1, max=400, help="How many frames.")] = 24,
     px: Annotated[int, typer.Option(min=16, max=1024, help="Side of a frame.")] = 128,
@@ -398,9 +409,11 @@ def signs(
 ) -> None:
     """List the signs, and draw them."""
     from physadv.core.files import atomic_path
-    from physadv.core.images import write_png
+    from physadv.core.images import check_png, write_png
     from physadv.signs import draw_sheet, list_rows, load_sign, sign_names
 
+    if out is not None:
+        check_png(out)
     _table("signs", list_rows())
     if out is not None:
         with atomic_path(out) as temporary:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from physadv.core.errors import PhysadvError
+
 app = typer.Typer(help="Photographs of printed signs: find the sign, calibrate the camera.", no_args_is_help=True)
 
 
@@ -51,6 +53,8 @@ def ingest(
     for name, why in made.given_up:
         typer.echo(f"given up: {name}: {why}")
     typer.echo(f"look through: {out / 'overlays' / 'index.html'}")
+    if not made.found:
+        raise PhysadvError(f"{photographs}: the sign was found in none of its {len(made.given_up)} photographs")
 
 
 @app.command("calibrate-camera")

@@ -198,6 +198,73 @@ def test_scenes(physadv: Command, card: Path, tmp_path: Path, change: dict[str, 
     refused(physadv(*quick(card, tmp_path / "out", scene=scene)), "scene.yaml", *words)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name: a\nname: b\n", ["'name'", "twice", "line 2"]),
+        ("name: 2024-13-45\n", ["month"]),
+        ("name: !!int abc\n", ["abc"]),
+        ("name: " + "[" * 3000, ["deep"]),
+        ("name: mine\nlights: [[1]]\n", ["light", "noon"]),
+        ("name: mine\nlights: [noon, {a: 1}]\n", ["light", "noon"]),
+        ("name: mine\nkind: 5\n", ["kind = 5", "roadside"]),
+        ("name: mine\nconditions: {distance_m: [1, .inf]}\n", ["distance_m"]),
+        ("name: mine\ndrive: {from_m: 40, to_m: 3, speed_kmh: 1.0e-7, frame_rate_hz: 1000}\n", ["frames", "100000"]),
+    ],
+)
+def test_scene_files_of_every_kind_of_wrong(
+    physadv: Command, card: Path, tmp_path: Path, text: str, words: list[str]
+) -> None:
+    (tmp_path / "scene.yaml").write_text(text)
+    refused(physadv(*quick(card, tmp_path / "out", scene=tmp_path / "scene.yaml")), "scene.yaml", *words)
+    refused(physadv("preview", "--scene", tmp_path / "scene.yaml", "--out", tmp_path / "x.png"), "scene.yaml", *words)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"bins": {"distance_m": [1.0, float("inf")]}}, ["bins.distance_m.1", "finite"]),
+        ({"entries": [{"scene": "wide", "frames": 10**14, "seed": 1}]}, ["frames", "10000000"]),
+    ],
+)
+def test_batteries(physadv: Command, card: Path, tmp_path: Path, content: dict[str, object], words: list[str]) -> None:
+    patch, battery = tmp_path / "mine", tmp_path / "battery.yaml"
+    assert physadv(*quick(card, patch))[0] == 0
+    battery.write_text(yaml.safe_dump({"name": "b", "entries": [{"scene": "wide", "frames": 4, "seed": 1}], **content}))
+    out = tmp_path / "report"
+    refused(physadv("evaluate", patch, "--victim", card, "--battery", battery, "--out", out), "battery.yaml", *words)
+    refused(physadv("evaluate", patch, "--victim", card, "--frames", 10**12, "--out", out), "frames", "10000000")
+    refused(physadv("evaluate", patch, "--victim", card, "--device", "meta", "--out", out), "meta", "cpu")
+    assert not out.exists()
+
+
+def test_cards(physadv: Command, card: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    refused(physadv(*quick(write_card(card, output="probabilities"), out)), "toy", "output: logits")
+    refused(physadv(*quick(write_card(card, input={"size": 32, "std": float("inf")}), out)), "card.yaml", "std")
+    refused(physadv(*quick(write_card(card, architecture="vgg"), out)), "card.yaml", "vgg", "lisa-cnn")
+    refused(physadv(*quick(write_card(card, adapter="keras"), out)), "card.yaml", "keras", "torch")
+    refused(physadv(*quick(write_card(card, name="../toy"), out)), "card.yaml", "name")
+    torch.save({1: torch.zeros(1)}, tmp_path / "weights.pt")
+    refused(physadv(*quick(write_card(card, weights="weights.pt"), out)), "weights.pt", "state dict")
+    write_card(card)
+    refused(physadv(*quick(card, out, defense="foo")), "defense", "foo", "median")
+    refused(physadv(*quick(card, out, defense="jpeg:quality=2024-13-45")), "quality", "2024-13-45")
+    refused(physadv(*quick(card, out, seconds="inf")), "seconds", "inf")
+    assert not out.exists()
+
+
+def test_numbers_and_names_of_options(physadv: Command, card: Path, tmp_path: Path) -> None:
+    refused(physadv("attack", "fgsm", "--victim", card, "--set", "eps=2024-13-45", "--out", tmp_path / "a"), "eps")
+    refused(physadv("attack", "fgsm", "--victim", card, "--set", "eps=.inf", "--out", tmp_path / "a"), "eps", "finite")
+    refused(physadv("train", "fgsm", "--victim", card, "--name", "../../evil", "--out", tmp_path / "a"), "name", "evil")
+    refused(physadv("print-rig", "--marker-mm", 0, "--out", tmp_path / "a"), "marker_mm = 0")
+    refused(physadv("signs", "--out", tmp_path / "signs.txt"), "signs.txt", ".png")
+    refused(physadv("preview", "--seed", -1, "--out", tmp_path / "x.png"), "--seed")
+    refused(physadv("preview", "--patch", "x", "--sign", "us/stop", "--out", tmp_path / "x.png"), "--patch", "--sign")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.yaml", "weights.safetensors"]
+
+
 def test_pictures(physadv: Command, card: Path, tmp_path: Path) -> None:
     patch = tmp_path / "mine"
     assert physadv(*quick(card, patch))[0] == 0

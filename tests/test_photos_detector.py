@@ -111,7 +111,7 @@ def test_a_card_is_read_and_its_mistakes_are_said(tmp_path: Path) -> None:
     for text, message in (
         (
             "weights: fixed.onnx\nsize: 64\nclasses: [car]\nwanted: stop sign\n",
-            "unknown class of the detector 'stop sign'",
+            "unknown class 'stop sign' of the detector",
         ),
         ("weights: none.onnx\nsize: 64\nclasses: [a]\nwanted: a\n", r"none\.onnx: no such file of weights"),
         ("weights: card.yaml\nsize: 64\nclasses: [a]\nwanted: a\n", "not an ONNX file"),

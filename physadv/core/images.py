@@ -47,6 +47,16 @@ def _pixels(image: Image.Image, mode: str) -> npt.NDArray[np.uint8]:
     return pixels
 
 
+def check_png(path: Path) -> None:
+    """Refuses a path to write a PNG to that is called something else.
+
+    Raises:
+        PhysadvError: it does not end in ``.png``.
+    """
+    if path.suffix.lower() != ".png":
+        raise PhysadvError(f"--out {path}: should end in .png")
+
+
 def write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
     """Writes ``[H, W, 3 or 4]`` or ``[H, W]`` uint8 as PNG."""
     Image.fromarray(pixels).save(path, format="PNG", optimize=True)

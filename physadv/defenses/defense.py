@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
-import yaml
 from torch import Tensor
 
-from physadv.core.config import Config, validate
+from physadv.core.config import Config, read_value, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.registry import Registry
 from physadv.victims import Victim
@@ -97,6 +97,11 @@ class Defended(Victim):
             self.gradient_words += f"; {victim.gradient_words}"
         self.training = victim.training
 
+    @property
+    def fingerprint(self) -> str:
+        """That of the victim, and the defence's options."""
+        return hashlib.sha256(f"{self.victim.fingerprint} {self.defense.words}".encode()).hexdigest()
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[N, K]`` of ``images`` ``[N, 3, H, W]``."""
         if torch.is_grad_enabled() and images.requires_grad:
@@ -138,7 +143,7 @@ def build_defense(words: str) -> Defense:
             raise PhysadvError(f"defense {words!r}: {word!r} should be one of these, then = and a value: {known}")
         if option in options:
             raise PhysadvError(f"defense {words!r}: option {option!r} is given twice")
-        options[option] = _value(words, option, text)
+        options[option] = read_value(text, f"defense {words!r}: option {option!r}")
     return validate(part, {"kind": name, **options}, f"defense {words!r}")
 
 
@@ -151,10 +156,3 @@ def defended(victim: Victim, words: Sequence[str]) -> Victim:
     for word in words:
         victim = build_defense(word).wrap(victim)
     return victim
-
-
-def _value(words: str, option: str, text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise PhysadvError(f"defense {words!r}: option {option!r}: {text!r} is no value") from error

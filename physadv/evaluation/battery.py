@@ -20,10 +20,12 @@ from pydantic import Field, field_validator, model_validator
 from physadv.core.config import Config, read_yaml, validate
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import read_named_yaml
-from physadv.scenes import Scene, load_scene
+from physadv.scenes import Scene, load_scene, read_scene
 from physadv.scenes.weather import Weather, WeatherGrid
 
 _PACKAGE = "physadv.evaluation"
+MAX_FRAMES = 10_000_000
+"""Of an entry: days of work, and a table of several gigabytes."""
 
 
 class Window(Config):
@@ -80,8 +82,8 @@ class Entry(Config):
 
     scene: str | dict[str, Any]
     """A scene's name, the path of its YAML file (relative to the battery's), or its declaration."""
-    frames: int | None = Field(default=None, ge=1)
-    approaches: int | None = Field(default=None, ge=1)
+    frames: int | None = Field(default=None, ge=1, le=MAX_FRAMES)
+    approaches: int | None = Field(default=None, ge=1, le=MAX_FRAMES)
     seed: int = Field(ge=0, lt=2**40)
     weather: WeatherGrid | None = None
     """Puts the scene's frames into weather; ``{}`` is all kinds and severities in turn."""
@@ -135,14 +137,14 @@ def load_battery(spec: str | Path | Mapping[str, Any] | Battery) -> Battery:
         return _checked(validate(Battery, data, f"battery {spec}"), f"battery {spec}")
     path = Path(spec)
     if path.suffix not in {".yaml", ".yml"}:
-        raise unknown_name("battery", str(spec), [*battery_names(), "or the path of a .yaml file"])
+        raise unknown_name("battery", str(spec), battery_names(), also="the path of a .yaml file")
     return _checked(_with_scenes(validate(Battery, read_yaml(path), path), path.parent), str(path))
 
 
 def _with_scenes(battery: Battery, folder: Path) -> Battery:
     """Scene files read and put in the place of their paths, so that the battery is whole in itself."""
     entries = tuple(
-        entry.model_copy(update={"scene": read_yaml(folder / entry.scene)})
+        entry.model_copy(update={"scene": read_scene(folder / entry.scene)})
         if isinstance(entry.scene, str) and entry.scene.endswith((".yaml", ".yml"))
         else entry
         for entry in battery.entries

@@ -13,20 +13,6 @@ from physadv.defenses import load
 from physadv.victims import Victim, under_attack
 
 
-def device_named(name: str) -> torch.device:
-    """A device of this machine.
-
-    Raises:
-        PhysadvError: it has none of that name.
-    """
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise PhysadvError(f"device {name!r}: not available on this machine; try cpu") from error
-    return device
-
-
 @contextmanager
 def looking(spec: str | Path | Victim, device: torch.device) -> Iterator[Victim]:
     """A victim in eval mode on ``device``, left as and where it was found."""

@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 import torch
 
 from physadv.attacks import true_class_of
+from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, sha256
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
-from physadv.evaluation.looking import check_limit, device_named, looking
+from physadv.evaluation.looking import check_limit, looking
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, SCHEMA, VERSION_KEY
 from physadv.evaluation.photograph_figures import PhotographSummary, Shown, agreements, flags, groups
 from physadv.evaluation.photograph_scoring import Scorer
@@ -26,7 +27,7 @@ from physadv.patches import ink_of
 from physadv.photos.session import TABLE as PHOTOGRAPHS_TABLE
 from physadv.photos.session import load_session
 from physadv.scenes import PaintedSign, load_scene
-from physadv.signs import Sign, load_sign
+from physadv.signs import Sign, kept_sign
 from physadv.victims import Victim
 
 TABLE = "outcomes.parquet"
@@ -79,9 +80,9 @@ def evaluate_photographs(
         raise PhysadvError(f"{session}: the sign was found in none of its photographs")
     if max_asr is not None and not any(row.subject == "patch" for row in rows):
         raise PhysadvError(f"--max-asr {max_asr:g}: {session} shows no patch, so there is no success to limit")
-    sign = load_sign(record.sign)
+    sign = kept_sign(session, record.sign)
     simulator = load_scene(scene)
-    place = device_named(device)
+    place = pick_device(device)
     with ExitStack() as stack:
         models = [stack.enter_context(looking(spec, place)) for spec in victims]
         names = [victim.name for victim in models]
@@ -104,9 +105,9 @@ def evaluate_photographs(
         )
         identity = {
             "photographs": sha256(session / PHOTOGRAPHS_TABLE),
-            "victims": {victim.name: victim.sha256 for victim in models},
+            "victims": {victim.name: victim.fingerprint for victim in models},
             "patches": sorted(f"{subject} {patch}" for subject, patch in scorer.painted),
-            "options": [scene, draws, seed, true_class, None if calibration is None else str(calibration)],
+            "options": [scene, draws, seed, true_class, None if calibration is None else sha256(Path(calibration))],
         }
         open_run(out, identity, command="physadv evaluate --photos", resume=True)
         batches: list[pa.RecordBatch] = []

@@ -97,6 +97,14 @@ class Parts:
         """Of the part that begins at frame ``start`` of that entry; names sort in the table's order."""
         return self.folder / f"{battery:03d}-{entry:03d}-{start:010d}.parquet"
 
+    def there(self, path: Path) -> bool:
+        """Whether a part is there, with an end that can be read; if not, it is made anew."""
+        try:
+            pq.read_metadata(path)
+        except (pa.ArrowInvalid, OSError):
+            return False
+        return True
+
     def write(self, path: Path, batches: Iterable[pa.RecordBatch]) -> None:
         """Writes a part, whole or not at all."""
         with atomic_path(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
@@ -144,7 +152,9 @@ def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[p
     except FileNotFoundError as error:
         raise PhysadvError(f"{path}: no such table") from error
     except (pa.ArrowInvalid, OSError) as error:
-        raise PhysadvError(f"{path}: not a readable Parquet table ({error})") from error
+        raise PhysadvError(
+            f"{path}: not a readable Parquet table ({error}); without it, the same command makes it anew"
+        ) from error
 
 
 def select(path: Path, columns: Sequence[str], **keys: str) -> Iterator[pa.RecordBatch]:

@@ -22,6 +22,7 @@ from physadv.attacks.attack import Result, build_attack
 from physadv.attacks.goals import check_goal
 from physadv.attacks.rp2 import true_class_of
 from physadv.core.config import Config, validate
+from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, read_json, write_json, write_text
 from physadv.core.images import write_png
@@ -147,7 +148,8 @@ def run_robustness(
     Raises:
         PhysadvError: a victim, an attack or the data are wrong, or ``out`` holds something else.
     """
-    victims = [load(name, device=device) for name in plan.victims]
+    place = pick_device(device)
+    victims = [load(name, device=place) for name in plan.victims]
     names = [victim.name for victim in victims]
     if len(set(names)) < len(names):
         raise PhysadvError(f"victims: {', '.join(names)}; each should have a name of its own")
@@ -155,7 +157,7 @@ def run_robustness(
         for victim in victims:
             _check_victim(spec, victim)
     chosen = _pictures(plan, victims, data)
-    identity = {"plan": plan.model_dump(mode="json"), "victims": {v.name: v.sha256 for v in victims}}
+    identity = {"plan": plan.model_dump(mode="json"), "victims": {v.name: v.fingerprint for v in victims}}
     open_run(out, identity, command="physadv attack", resume=True)
     cells = []
     for victim in victims:

@@ -17,15 +17,16 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
-from physadv.evaluation.battery import Battery, Thresholds, entry_scene, frame_counts, load_battery
+from physadv.evaluation.battery import MAX_FRAMES, Battery, Thresholds, entry_scene, frame_counts, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.flags import failures_of, flags_of, transfer_flags
 from physadv.evaluation.frames import read_frames
 from physadv.evaluation.gallery import Album, sign_pictures
 from physadv.evaluation.junit import write_junit
-from physadv.evaluation.looking import check_limit, device_named, looking
+from physadv.evaluation.looking import check_limit, looking
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, Parts, check_version
 from physadv.evaluation.records import build_record, notable_frames
 from physadv.evaluation.runfolder import open_run, versions
@@ -115,11 +116,12 @@ def evaluate(
         resume: go on with a run that was killed; if false, a folder with a run is an error.
 
     Raises:
-        PhysadvError: something that the user gave is wrong; nothing half-written stays behind.
+        PhysadvError: something given is wrong, or the disk is full; what ``out`` holds is then whole files,
+            from which the same call goes on.
     """
     started, clock = datetime.now(timezone.utc), time.monotonic()
     _check_options(batch=batch, frames=frames, max_asr=max_asr)
-    place = device_named(device)
+    place = pick_device(device)
     courses = [Course(load_battery(spec), frames) for spec in batteries]
     _check_unique("battery", [course.battery.name for course in courses])
     with ExitStack() as stack:
@@ -165,8 +167,8 @@ def evaluate(
 def _check_options(*, batch: int, frames: int | None, max_asr: float | None) -> None:
     if batch < 1:
         raise PhysadvError(f"batch = {batch}: at least one frame at once is needed")
-    if frames is not None and frames < 1:
-        raise PhysadvError(f"frames = {frames}: at least one frame an entry is needed")
+    if frames is not None and not 1 <= frames <= MAX_FRAMES:
+        raise PhysadvError(f"frames = {frames}: should be 1 to {MAX_FRAMES} frames an entry")
     check_limit(max_asr)
 
 
@@ -185,7 +187,7 @@ def _identity(
     return {
         "batteries": [course.battery.model_dump(mode="json") for course in courses],
         "patches": [{"name": candidate.name, "sha256": candidate.sha256} for candidate in candidates],
-        "victims": [{"name": victim.name, "sha256": victim.sha256} for victim in victims],
+        "victims": [{"name": victim.name, "fingerprint": victim.fingerprint} for victim in victims],
         "options": dict(options),
         "versions": versions(),
         "outcomes_version": OUTCOMES_VERSION,
@@ -220,7 +222,7 @@ def _score(scorer: Scorer, courses: Sequence[Course], out: Path, *, progress: bo
         task = bar.add_task("evaluating", total=sum(stretch.count for stretch, _ in work))
         for stretch, path in work:
             bar.update(task, description=stretch.battery)
-            if not path.exists():
+            if not parts.there(path):
                 parts.write(path, scorer.rows(stretch))
             bar.advance(task, stretch.count)
     parts.merge([path for _, path in work], table, run=(out / "run.json").read_text(encoding="utf-8"))

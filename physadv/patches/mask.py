@@ -135,8 +135,10 @@ def parse_mask(spec: str | Path | Mapping[str, Any] | MaskConfig) -> MaskConfig:
 
 def _from_mapping(data: Mapping[str, Any], source: str) -> MaskConfig:
     kind = data.get("kind")
-    if not isinstance(kind, str):
+    if kind is None:
         raise PhysadvError(f"{source}: key 'kind' is missing; it should be one of {', '.join(MASKS)}")
+    if not isinstance(kind, str) or kind not in MASKS:
+        raise PhysadvError(f"{source}: kind = {kind!r}: expected one of {', '.join(MASKS)}")
     return validate(MASKS[kind], data, source)
 
 

@@ -66,7 +66,7 @@ class DetectorCard(Config):
     @model_validator(mode="after")
     def _knows_wanted(self) -> DetectorCard:
         if self.wanted not in self.classes:
-            raise ValueError(str(unknown_name("class of the detector", self.wanted, self.classes)))
+            raise ValueError(str(unknown_name("class", self.wanted, self.classes, of="the detector")))
         return self
 
 

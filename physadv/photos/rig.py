@@ -31,6 +31,7 @@ QUIET_CELLS = 1.0
 _CHART_IDS = (40, 41, 42, 43)
 _SMALLEST_MM = 50.0
 _AROUND_MM = 150.0
+_LARGEST_MM = 1000.0
 _SHUFFLE = 7
 _LATTICE = 4
 _RAMP = 12
@@ -137,6 +138,8 @@ def default_rig(sign: Sign, *, marker_mm: float | None = None, around: bool | No
     Raises:
         PhysadvError: markers of that size do not fit into the corners.
     """
+    if marker_mm is not None and not 0.0 < marker_mm <= _LARGEST_MM:
+        raise PhysadvError(f"marker_mm = {marker_mm:g}: should be above 0 and at most {_LARGEST_MM:g}")
     room = corner_room_mm(sign)
     largest = room / (1.0 + 2.0 * QUIET_CELLS / CELLS)
     if around is None:

@@ -124,6 +124,9 @@ def _shared_lights() -> dict[str, Any]:
     return lights
 
 
+_MAX_FRAMES = 100_000
+
+
 class Drive(Config):
     """An approach in a straight line, beside the sign."""
 
@@ -136,6 +139,11 @@ class Drive(Config):
     def _check(self) -> Drive:
         if self.to_m >= self.from_m:
             raise ValueError(f"drive goes from_m {self.from_m:g} down to to_m {self.to_m:g}; from_m must be the larger")
+        if self.frames > _MAX_FRAMES:
+            raise ValueError(
+                f"speed_kmh {self.speed_kmh:g} at frame_rate_hz {self.frame_rate_hz:g} makes {self.frames:g} frames of "
+                f"a drive; at most {_MAX_FRAMES} are possible"
+            )
         return self
 
     @property
@@ -178,7 +186,7 @@ class RoadsideConfig(Config):
             return value
         shared = _shared_lights()
         for name in value:
-            if name not in shared:
+            if not isinstance(name, str) or name not in shared:
                 raise ValueError(str(unknown_name("light", str(name), shared)))
         return {name: shared[name] for name in value}
 

@@ -13,7 +13,7 @@ import torch
 from physadv.core.color import to_uint8
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
-from physadv.core.images import write_png
+from physadv.core.images import check_png, write_png
 from physadv.patches import load_patch
 from physadv.scenes.conditions import Conditions
 from physadv.scenes.geometry import viewing_angle_deg
@@ -77,7 +77,7 @@ def write_contact_sheet(
     out: Path,
     *,
     scene: str,
-    sign: str = "us/stop",
+    sign: str | None = None,
     patch: Path | None = None,
     frames: int = 24,
     px: int = 128,
@@ -88,10 +88,11 @@ def write_contact_sheet(
     Raises:
         PhysadvError: unknown scene, sign or patch; a file that is no PNG; or it cannot be written.
     """
-    if out.suffix.lower() != ".png":
-        raise PhysadvError(f"--out {out}: should end in .png")
+    check_png(out)
+    if patch is not None and sign is not None:
+        raise PhysadvError(f"--sign {sign}: the patch has a sign of its own; give one of --patch and --sign")
     if patch is None:
-        shown = load_sign(sign)
+        shown = load_sign(sign or "us/stop")
         painted = PaintedSign(shown, shown.texture(_TEXTURE_PX), torch.ones(1, _TEXTURE_PX, _TEXTURE_PX))
     else:
         bundle = load_patch(patch)

@@ -12,7 +12,7 @@ from abc import abstractmethod
 from typing import Annotated, Any, Union
 
 import torch
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor
 
 from physadv.core.config import Config
@@ -20,8 +20,6 @@ from physadv.core.config import Config
 
 class Distribution(Config):
     """A distribution of one real quantity."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
     @abstractmethod
     def draw(self, uniform: Tensor) -> Tensor:

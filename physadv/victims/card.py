@@ -25,7 +25,7 @@ class VictimCard(Config):
         input: {size: 32, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]}
     """
 
-    name: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(max_length=100, pattern=r"^[^/\\\x00-\x1f]+$")]
     """How tables and reports call it."""
     description: str = ""
     """One line for people."""

@@ -38,7 +38,7 @@ def read_parameters(path: Path) -> dict[str, Tensor]:
         if isinstance(saved.get(wrapper), Mapping):
             saved = saved[wrapper]
             break
-    if not saved or not all(isinstance(value, Tensor) for value in saved.values()):
+    if not saved or not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in saved.items()):
         raise PhysadvError(f"{path}: holds no state dict; expected a mapping of parameter names to tensors")
     if all(name.startswith(PARALLEL_PREFIX) for name in saved):
         return {name.removeprefix(PARALLEL_PREFIX): value for name, value in saved.items()}
