@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from physadv.core.errors import PhysadvError
 from physadv.core.yaml_text import parse_yaml
@@ -61,7 +62,8 @@ def validate(model: type[C], data: Any, source: str | Path) -> C:
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """The first complaint of a Pydantic error, in one sentence."""
     first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"]) or "(whole document)"
+    parts = [str(part) for part in first["loc"] if not str(part).startswith(("constrained-", "function-", "tuple["))]
+    key = ".".join(parts) or "(whole document)"
     more = error.error_count() - 1
     tail = f" (and {more} more)" if more else ""
     if first["type"] == "extra_forbidden":
@@ -73,11 +75,25 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         return f"unknown key {key!r}{known}{tail}"
     if first["type"] == "missing":
         return f"key {key!r} is missing{tail}"
-    message = first["msg"].removeprefix("Value error, ")
+    message = _plainly(first)
     message = message[:1].lower() + message[1:]
     value = first.get("input")
     shown = "" if isinstance(value, dict) else f" = {value!r}"
     return f"{key}{shown}: {message}{tail}"
+
+
+def _plainly(complaint: ErrorDetails) -> str:
+    """What Pydantic says, in words that need no knowledge of Python."""
+    about = complaint.get("ctx", {})
+    plain = {
+        "too_short": "needs at least {min_length}, not {actual_length}",
+        "union_tag_invalid": "{discriminator} is {tag!r}; it should be one of {expected_tags}",
+        "union_tag_not_found": "key {discriminator} is missing",
+        "dict_type": "should be a mapping of keys to values",
+        "list_type": "should be a list",
+        "tuple_type": "should be a list",
+    }.get(complaint["type"])
+    return plain.format(**about) if plain else complaint["msg"].removeprefix("Value error, ")
 
 
 def load_config(model: type[C], path: Path) -> C:

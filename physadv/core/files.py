@@ -127,6 +127,8 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
                 shutil.rmtree(old)
             else:
                 temporary.replace(path)
+    except PhysadvError as error:
+        raise PhysadvError(str(error).replace(str(temporary), str(path))) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -182,8 +182,10 @@ class RoadsideConfig(Config):
     @field_validator("lights", mode="before")
     @classmethod
     def _named_lights(cls, value: Any) -> Any:
-        if not isinstance(value, list):
+        if isinstance(value, dict):
             return value
+        if not isinstance(value, list):
+            raise ValueError("should be a list of names, or a mapping of a name to its conditions")
         shared = _shared_lights()
         for name in value:
             if not isinstance(name, str) or name not in shared:
