@@ -254,7 +254,7 @@ def test_batches_do_not_change_the_table(tmp_path: Path) -> None:
     [
         ({"frames": 50}, "options.frames was None, now 50"),
         ({"batteries": [quick_battery(frames=200)]}, "batteries"),
-        ({"victims": [ColourVictim(sha256="changed")]}, "victims.0.sha256"),
+        ({"victims": [ColourVictim(sha256="changed")]}, "victims.0.fingerprint"),
         ({"patches": [coloured_patch((0.9, 0.1, 0.1))]}, "patches.0.sha256"),
     ],
 )

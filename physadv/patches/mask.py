@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from torch import Tensor
 
 from physadv.core.config import Config, read_yaml, validate
-from physadv.core.errors import PhysadvError
+from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.registry import Registry
 from physadv.patches.geometry import Ring, farthest_outside_mm, rasterise, to_rings
 from physadv.signs.sign import Sign
@@ -137,7 +137,9 @@ def _from_mapping(data: Mapping[str, Any], source: str) -> MaskConfig:
     kind = data.get("kind")
     if kind is None:
         raise PhysadvError(f"{source}: key 'kind' is missing; it should be one of {', '.join(MASKS)}")
-    if not isinstance(kind, str) or kind not in MASKS:
+    if isinstance(kind, str) and kind not in MASKS:
+        raise PhysadvError(f"{source}: {unknown_name('mask', kind, MASKS)}")
+    if not isinstance(kind, str):
         raise PhysadvError(f"{source}: kind = {kind!r}: expected one of {', '.join(MASKS)}")
     return validate(MASKS[kind], data, source)
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
@@ -38,6 +38,8 @@ Measure = Annotated[
 
 class Row(Config):
     """A photograph in which the sign was found; angles and exposure as in :class:`physadv.scenes.Conditions`."""
+
+    model_config = ConfigDict(allow_inf_nan=True)  # what is not known is not a number
 
     file: str
     sha256: str

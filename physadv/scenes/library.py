@@ -66,6 +66,8 @@ def read_scene(path: Path) -> dict[str, Any]:
 
 def _from_mapping(data: Mapping[str, Any], source: str) -> Scene:
     kind = data.get("kind", "roadside")
-    if not isinstance(kind, str) or kind not in SCENE_KINDS:
+    if isinstance(kind, str) and kind not in SCENE_KINDS:
+        raise PhysadvError(f"{source}: {unknown_name('scene kind', kind, SCENE_KINDS)}")
+    if not isinstance(kind, str):
         raise PhysadvError(f"{source}: kind = {kind!r}: expected one of {', '.join(SCENE_KINDS)}")
     return SCENE_KINDS[kind](data, source)
