@@ -8,6 +8,13 @@ from typing import Annotated
 import typer
 
 from physadv.core.errors import PhysadvError
+from physadv.core.files import check_file
+
+
+def _file(out: Path) -> Path:
+    check_file(out)
+    return out
+
 
 app = typer.Typer(help="Photographs of printed signs: find the sign, calibrate the camera.", no_args_is_help=True)
 
@@ -60,7 +67,7 @@ def ingest(
 @app.command("calibrate-camera")
 def calibrate_the_camera(
     photographs: Annotated[Path, typer.Argument(help="Folder of photographs of the Charuco board.")],
-    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write.", callback=_file)],
     columns: Annotated[int, typer.Option(help="Squares of the board across.")] = 8,
     rows: Annotated[int, typer.Option(help="Squares of the board down.")] = 11,
     square_mm: Annotated[float, typer.Option(help="Side of a square.")] = 20.0,
@@ -89,7 +96,7 @@ def calibrate_the_camera(
 def measure_the_rig(
     photographs: Annotated[Path, typer.Argument(help="Folder of photographs of the rig, hung once and not moved.")],
     rig: Annotated[Path, typer.Option(help="rig.json of physadv print-rig.")],
-    out: Annotated[Path, typer.Option(help="JSON file to write, for --rig of physadv photos ingest.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write, for --rig of physadv photos ingest.", callback=_file)],
     camera: Annotated[
         Path | None, typer.Option(help="File of physadv photos calibrate-camera. [default: EXIF's focal length]")
     ] = None,
@@ -120,7 +127,7 @@ def measure_the_rig(
 
 def calibrate(
     session: Annotated[Path, typer.Argument(help="Session of photographs that show the colour chart.")],
-    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write.", callback=_file)],
     name: Annotated[str, typer.Option(help="Of printer, paper and camera, in your words.")] = "",
     paper: Annotated[float, typer.Option(min=0.3, max=1.0, help="Reflectance of the unprinted paper.")] = 0.87,
     nodes: Annotated[int, typer.Option(min=2, max=17, help="Of the table of colours along an axis.")] = 5,

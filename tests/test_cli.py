@@ -312,6 +312,24 @@ def test_a_full_disk(physadv: Command, card: Path, tmp_path: Path) -> None:
     assert physadv(*words)[0] == 0, "after room was made, the same command goes on"
 
 
+def test_an_output_that_cannot_be_written_is_told_before_the_work(
+    physadv: Command, card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes, folder = tmp_path / "notes.txt", tmp_path / "folder.png"
+    notes.write_text("mine")
+    folder.mkdir()
+    before = set(tmp_path.iterdir())
+    # The inputs are not there either: what is said first is what was looked at first.
+    design = ("design", "--victim", card, "--scene", "no", "--steps", 2, "--out")
+    refused(physadv(*design, notes / "x" / "y"), str(notes / "x" / "y"), "is a file")
+    refused(physadv("calibrate", tmp_path / "no", "--out", folder), str(folder), "is a folder")
+    refused(physadv("photos", "calibrate-camera", tmp_path / "no", "--out", notes / "x"), str(notes), "is a file")
+    refused(physadv("preview", "--sign", "no", "--out", folder), str(folder), "is a folder")
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    refused(physadv(*design, tmp_path / "x"), str(tmp_path / "x"), "no permission")
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_an_output_that_belongs_to_something_else(physadv: Command, card: Path, tmp_path: Path) -> None:
     experiment = tmp_path / "experiment.yaml"
     design = {"victim": "card.yaml", "sign": "us/stop", "steps": 2, "views": 4, "mask": "bars"}

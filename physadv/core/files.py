@@ -65,6 +65,30 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: Path) -> None:
+    """Refuses a path that could not be written, before the work is done whose result should go there.
+
+    Raises:
+        PhysadvError: one of the folders on the way is a file, or may not be written to.
+    """
+    there = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if there != path and not there.is_dir():
+        raise PhysadvError(f"{path}: cannot be written ({there} is a file; it should be a folder)")
+    if not os.access(there, os.W_OK):
+        raise PhysadvError(f"{path}: cannot be written (no permission to write to {there})")
+
+
+def check_file(path: Path) -> None:
+    """Refuses a file that could not be written, before the work is done whose result should go there.
+
+    Raises:
+        PhysadvError: it is a folder, or may not be written.
+    """
+    if path.is_dir():
+        raise PhysadvError(f"{path}: is a folder; it should be a file")
+    check_writable(path)
+
+
 def foreign_entries(folder: Path, own: Collection[str]) -> list[str]:
     """Names in a folder, sorted, that are none of ``own`` and no temporary file of theirs; none if it is not there.
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from physadv.core.errors import PhysadvError
+from physadv.core.files import check_file
 
 MAX_PIXELS = 120_000_000
 _STRIP_PX = 512
@@ -48,13 +49,14 @@ def _pixels(image: Image.Image, mode: str) -> npt.NDArray[np.uint8]:
 
 
 def check_png(path: Path) -> None:
-    """Refuses a path to write a PNG to that is called something else.
+    """Refuses a path to write a PNG to that is called something else, or that could not be written.
 
     Raises:
-        PhysadvError: it does not end in ``.png``.
+        PhysadvError: it does not end in ``.png``, is a folder, or may not be written.
     """
     if path.suffix.lower() != ".png":
         raise PhysadvError(f"--out {path}: should end in .png")
+    check_file(path)
 
 
 def write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:

@@ -21,7 +21,7 @@ import physadv
 from physadv.core.color import from_uint8, linear_to_srgb, to_uint8
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_folder, bundled, foreign_entries, read_json, write_json
+from physadv.core.files import atomic_folder, bundled, check_writable, foreign_entries, read_json, write_json
 from physadv.core.images import read_image, write_png
 from physadv.patches.compose import compose
 from physadv.patches.mask import Mask, build_mask, parse_mask
@@ -207,8 +207,9 @@ def check_replaceable(folder: Path) -> None:
     """Refuses to put a bundle in the place of a folder with other things in it than a bundle, or one in the making.
 
     Raises:
-        PhysadvError: ``folder`` is a file, or holds something else.
+        PhysadvError: ``folder`` is a file, holds something else, or may not be written.
     """
+    check_writable(folder)
     other = foreign_entries(folder, (*_FILES, CHECKPOINT))
     if other:
         raise PhysadvError(

@@ -34,7 +34,7 @@ from physadv.attacks.substitute import learn, new_student, seeded
 from physadv.attacks.views import Direct
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, foreign_entries, write_json
+from physadv.core.files import atomic_path, check_writable, foreign_entries, write_json
 from physadv.scenes.randomness import substream
 from physadv.victims import Victim, check_logits, under_attack
 
@@ -103,6 +103,7 @@ def train_advgan(
         if load_generator(out).record.identity != identity:
             raise PhysadvError(f"{out}: holds a generator of another training; choose another folder")
         return out
+    check_writable(out)
     other = [name for name in foreign_entries(out, (CHECKPOINT, WEIGHTS)) if not name.startswith(SAMPLES)]
     if other and not (out / CHECKPOINT).exists():
         raise PhysadvError(f"{out}: holds {other[0]}, which is no part of a generator; choose another --out")
