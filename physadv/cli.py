@@ -479,7 +479,3 @@ def main() -> None:
     if code == _INTERRUPTED:
         typer.echo("stopped; the same command goes on from here", err=True)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-if __name__ == "__main__":
-    main()

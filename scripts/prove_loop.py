@@ -64,7 +64,7 @@ LOOKS = (
 
 def physadv(*words: object) -> str:
     """Runs the command line, and gives what it says."""
-    line = [sys.executable, "-c", "from physadv.cli import main; main()", *map(str, words)]
+    line = [sys.executable, "-m", "physadv", *map(str, words)]
     print("$ physadv", *words, flush=True)
     done = subprocess.run(line, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
