@@ -326,6 +326,12 @@ def test_an_output_that_cannot_be_written_is_told_before_the_work(
     refused(physadv("preview", "--sign", "no", "--out", folder), str(folder), "is a folder")
     monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
     refused(physadv(*design, tmp_path / "x"), str(tmp_path / "x"), "no permission")
+    refused(physadv("design", "--replace", *design[1:], folder), str(tmp_path), "no permission")
+    refused(physadv("calibrate", tmp_path / "no", "--out", notes), str(tmp_path), "no permission")
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != notes)
+    refused(
+        physadv("calibrate", tmp_path / "no", "--out", notes), str(tmp_path / "no")
+    )  # a file is replaced, not opened
     assert set(tmp_path.iterdir()) == before
 
 

@@ -65,28 +65,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def check_writable(path: Path) -> None:
-    """Refuses a path that could not be written, before the work is done whose result should go there.
+def check_writable(folder: Path) -> None:
+    """Refuses a folder that could not be made or written into, before the work is done whose result should go there.
 
     Raises:
-        PhysadvError: one of the folders on the way is a file, or may not be written to.
+        PhysadvError: it or a folder on the way is a file, or may not be written to.
     """
-    there = next(one for one in (path, *path.absolute().parents) if one.exists())
-    if there != path and not there.is_dir():
-        raise PhysadvError(f"{path}: cannot be written ({there} is a file; it should be a folder)")
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not there.is_dir():
+        raise PhysadvError(f"{folder}: cannot be written ({there} is a file; it should be a folder)")
     if not os.access(there, os.W_OK):
-        raise PhysadvError(f"{path}: cannot be written (no permission to write to {there})")
+        raise PhysadvError(f"{folder}: cannot be written (no permission to write to {there})")
 
 
 def check_file(path: Path) -> None:
-    """Refuses a file that could not be written, before the work is done whose result should go there.
+    """Refuses a file that :func:`atomic_path` could not write, before the work is done whose result should go there.
 
     Raises:
-        PhysadvError: it is a folder, or may not be written.
+        PhysadvError: it is a folder, or the folder that it goes into may not be written to.
     """
     if path.is_dir():
         raise PhysadvError(f"{path}: is a folder; it should be a file")
-    check_writable(path)
+    check_writable(path.parent)
 
 
 def foreign_entries(folder: Path, own: Collection[str]) -> list[str]:

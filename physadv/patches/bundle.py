@@ -210,6 +210,7 @@ def check_replaceable(folder: Path) -> None:
         PhysadvError: ``folder`` is a file, holds something else, or may not be written.
     """
     check_writable(folder)
+    check_writable(folder.resolve().parent)  # a new folder is made beside the old one, and takes its place
     other = foreign_entries(folder, (*_FILES, CHECKPOINT))
     if other:
         raise PhysadvError(
