@@ -30,6 +30,7 @@ def catalogue() -> list[tuple[str, list[dict[str, str]]]]:
                     "name": victim.name,
                     "classes": str(len(victim.classes)),
                     "input": f"{victim.input_size[0]} x {victim.input_size[1]}",
+                    "box": victim.box,
                     "sha256": victim.sha256[:12],
                 }
                 for victim in victims

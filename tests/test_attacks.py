@@ -54,7 +54,8 @@ def config(**changes: object) -> DesignConfig:
 
 
 def stream(victim: Victim, part: str = "train") -> FrameStream:
-    return FrameStream([load_scene("daylight")], seed=design_seed(0, part), views=8, size=victim.input_size, device=CPU)
+    size, box = victim.input_size, victim.box
+    return FrameStream([load_scene("daylight")], seed=design_seed(0, part), views=8, size=size, box=box, device=CPU)
 
 
 def sticker(mask: str = "bars", paint: str = "free") -> Sticker:

@@ -64,7 +64,8 @@ def victim() -> Victim:
 
 def frames(seed: int, *scenes: str, views: int = 6) -> FrameStream:
     names = scenes or ("overcast",)
-    return FrameStream([load_scene(name) for name in names], seed=seed, views=views, size=SIZE, device=CPU)
+    drawn = [load_scene(name) for name in names]
+    return FrameStream(drawn, seed=seed, views=views, size=SIZE, box="either", device=CPU)
 
 
 def run(victim: Victim, **changes: object) -> Run:
@@ -188,6 +189,16 @@ def test_several_scenes_share_a_batch() -> None:
     assert both.shape == (6, 3, *SIZE)
     alone = [frames(3, name, views=3).render(sign, 4) for name in ("overcast", "dusk")]
     torch.testing.assert_close(both, torch.cat(alone))
+
+
+def test_frames_are_boxed_as_the_victim_takes_them() -> None:
+    sign, scene, size = painted(px=32), load_scene("stationary-15"), (24, 24)
+    seen = scene.sample(15, seed=3)
+    for box in ("squash", "square", "either"):
+        stream = FrameStream([scene], seed=3, views=15, size=size, box=box, device=CPU)
+        torch.testing.assert_close(stream.render(sign, 0), scene.render(sign, seen.boxed(box), size=size))
+    squashed, square = (scene.render(sign, seen.boxed(box), size=size) for box in ("squash", "square"))
+    assert float((squashed - square)[4].abs().mean()) > 0.02  # at 60 degrees
 
 
 def test_batches_do_not_overlap_and_seeds_differ() -> None:

@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from physadv.core.errors import PhysadvError
-from physadv.evaluation import evaluate, exceeds, read_summary
+from physadv.evaluation import evaluate, exceeds, load_battery, read_summary
 from physadv.evaluation.outcomes import (
     OUTCOMES_VERSION,
     ROWS_PER_GROUP,
@@ -32,7 +32,7 @@ from physadv.evaluation.outcomes import (
 )
 from physadv.evaluation.summary import Summary
 from physadv.patches import save_patch
-from physadv.scenes import Conditions, PaintedSign
+from physadv.scenes import Conditions, PaintedSign, load_scene
 
 SUBJECTS = ("patch", "clean", "grey", "random")
 
@@ -119,6 +119,39 @@ def test_rows_replay_to_what_the_victim_saw(done: tuple[Path, Summary]) -> None:
     painted = PaintedSign(patch.sign, patch.painted(256), patch.sheeting(256))
     probability = ColourVictim()(QuickScene().render(painted, conditions, size=(16, 16))).softmax(1)
     assert probability[:, 0].tolist() == pytest.approx([row["true_probability"] for row in rows], abs=1e-6)
+
+
+class Memory(ColourVictim):
+    """Remembers what it was shown."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.shown: list[Tensor] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.shown.append(images)
+        return super().forward(images)
+
+
+def test_each_victim_is_shown_boxes_as_it_takes_them(tmp_path: Path) -> None:
+    victims = {box: Memory(name=box, box=box) for box in ("squash", "square", "either")}
+    battery = load_battery({"name": "points", "entries": [{"scene": "stationary-15", "frames": 15, "seed": 4}]})
+    summary = run(tmp_path / "out", victims=list(victims.values()), batteries=[battery], batch=15)
+    assert {victim.name: victim.box for victim in summary.victims} == {box: box for box in victims}
+    rows = [row for row in table(tmp_path / "out").to_pylist() if row["subject"] == "patch"]
+    patch, scene = coloured_patch(), load_scene("stationary-15")
+    painted = PaintedSign(patch.sign, patch.painted(256), patch.sheeting(256))
+    squares = {}
+    for box, victim in victims.items():
+        own = [row for row in rows if row["victim"] == box]
+        conditions = Conditions.from_columns({name: [row[name] for row in own] for name in own[0]})
+        squares[box] = conditions.crop_square.tolist()
+        frames = scene.render(painted, conditions, size=(16, 16))
+        assert any(shown.shape == frames.shape and torch.allclose(shown, frames, atol=1e-5) for shown in victim.shown)
+    assert squares["squash"] == [0.0] * 15
+    assert squares["square"] == [1.0] * 15
+    assert set(squares["either"]) == {0.0, 1.0}
+    assert len({tuple(row["yaw_deg"] for row in rows if row["victim"] == box) for box in victims}) == 1
 
 
 def test_the_summary_agrees_with_the_table(done: tuple[Path, Summary]) -> None:

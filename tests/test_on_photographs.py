@@ -151,6 +151,19 @@ def test_a_simulated_frame_looks_like_the_photograph_of_its_conditions(session: 
         assert abs(float(one.mean() - other.mean())) < 0.12
 
 
+def test_a_square_box_keeps_a_turned_sign_narrow(session: Path) -> None:
+    """Where the sign is seen from the side, the wider view has its height and more of what is beside it."""
+    _, rows = load_session(session)
+    row = next(row for row in rows if row.subject == "clean" and abs(row.yaw_deg) > 25)
+    crop = read_crop(session, row)
+    squashed, square = (victim_view(crop, row, (64, 64), square=is_square)[0] for is_square in (False, True))
+    red = [(view[0] - view[1]).gt(0.2) for view in (squashed, square)]
+    height, width = ([float(part.any(axis).float().mean()) for part in red] for axis in (1, 0))
+    assert height[1] == pytest.approx(height[0], abs=0.05)
+    assert width[1] == pytest.approx(width[0] * row.box_width / row.box_height, abs=0.06)
+    assert width[1] < width[0] - 0.05
+
+
 def test_from_the_command_line_with_a_shipped_victim(session: Path, tmp_path: Path, physadv: Command) -> None:
     def scored(out: str, *more: object) -> tuple[int, str, str]:
         return physadv("evaluate", "--photos", session, "--victim", "gtsrb-cnn", "--out", tmp_path / out, *more)

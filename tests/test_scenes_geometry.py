@@ -131,6 +131,16 @@ def test_crop_square_widens_the_shorter_side() -> None:
     assert box.width[1] == box.height[1] == box.height[0]
 
 
+def test_conditions_are_boxed_as_a_victim_takes_them() -> None:
+    seen = conditions(yaw_deg=[50.0, 50.0], crop_square=[0.0, 1.0])
+    assert seen.boxed("either") is seen
+    for box, flag in (("squash", 0.0), ("square", 1.0)):
+        boxed = seen.boxed(box)
+        assert boxed.crop_square.tolist() == [flag, flag]
+        others = [(name, value) for name, value in boxed.items() if name != "crop_square"]
+        assert all(value is getattr(seen, name) for name, value in others)
+
+
 def smooth(px: int) -> Tensor:
     """A picture without fine detail, ``[3, px, px]`` linear, away from black and white."""
     y, x = torch.meshgrid(*[torch.linspace(0, 1, px, dtype=torch.float64)] * 2, indexing="ij")

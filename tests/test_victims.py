@@ -638,6 +638,7 @@ BAD_CARDS: dict[str, tuple[dict[str, Any], str]] = {
     "grey for a colour network": ({"input": {"size": 32, "grayscale": True}}, "cannot take an input"),
     "two means": ({"input": {"size": 32, "mean": [0.1, 0.2]}}, "mean has 2 values; expected 1 or 3"),
     "spread of zero": ({"input": {"size": 32, "std": 0}}, "greater than 0"),
+    "unknown box": ({"input": {"size": 32, "box": "letter"}}, "'squash', 'square' or 'either'"),
     "unknown interpolation": ({"input": {"size": 32, "interpolation": "cubic"}}, "'bilinear', 'bicubic'"),
 }
 

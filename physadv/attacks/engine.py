@@ -21,7 +21,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
 from physadv.scenes import PaintedSign, Prepared, Scene
 from physadv.scenes.randomness import substream
-from physadv.victims import Victim
+from physadv.victims import Box, Victim
 
 _BLOCK = 2048
 """Frames whose conditions are drawn at once; drawing many costs little more than drawing one."""
@@ -85,10 +85,27 @@ Listener = Callable[[Progress], None]
 
 
 class FrameStream:
-    """Frames of one sign in several scenes in turn, drawn in blocks; batch k depends on the seed and k alone."""
+    """Frames of one sign in several scenes in turn, drawn in blocks; batch k depends on the seed and k alone.
 
-    def __init__(self, scenes: Sequence[Scene], *, seed: int, views: int, size: tuple[int, int], device: torch.device):
-        self._scenes, self._seed, self._views, self._size, self._device = list(scenes), seed, views, size, device
+    Args:
+        scenes: that the frames come from.
+        seed: of all random numbers.
+        views: frames of a batch.
+        size, box: how a victim takes them, ``input_size`` and ``box`` of :class:`Victim`.
+        device: where they are rendered.
+    """
+
+    def __init__(
+        self,
+        scenes: Sequence[Scene],
+        *,
+        seed: int,
+        views: int,
+        size: tuple[int, int],
+        box: Box,
+        device: torch.device,
+    ) -> None:
+        self._scenes, self._seed, self._size, self._box, self._device = list(scenes), seed, size, box, device
         self._per_scene = max(1, -(-views // len(self._scenes)))
         self.frames = self._per_scene * len(self._scenes)
         self._batches = max(1, _BLOCK // self._per_scene)
@@ -98,8 +115,8 @@ class FrameStream:
         block, offset = divmod(batch, self._batches)
         if self._drawn.get(number, (-1,))[0] != block:
             scene, count = self._scenes[number], self._batches * self._per_scene
-            drawn = scene.sample(count, seed=self._seed, start=block * count).to(self._device)
-            self._drawn[number] = (block, scene.prepare(painted, drawn, size=self._size))
+            drawn = scene.sample(count, seed=self._seed, start=block * count).boxed(self._box)
+            self._drawn[number] = (block, scene.prepare(painted, drawn.to(self._device), size=self._size))
         start = offset * self._per_scene
         return self._drawn[number][1][start : start + self._per_scene]
 

@@ -91,7 +91,7 @@ def search_sign(config: SignAttackConfig, *, victim: Victim | None = None) -> Si
 
     def view(part: str, views: int) -> Seen:
         seed = design_seed(config.seed, part)
-        stream = FrameStream(scenes, seed=seed, views=views, size=victim.input_size, device=device)
+        stream = FrameStream(scenes, seed=seed, views=views, size=victim.input_size, box=victim.box, device=device)
         return Seen(sign, stream, px=config.texture_px, device=device, printed=attack.printed)
 
     seen, held_out = view("train", config.views), view("held-out", config.held_out_frames)

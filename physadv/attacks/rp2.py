@@ -146,7 +146,7 @@ def _prepare(config: DesignConfig, victim: Victim | None) -> _Parts:
 
     def stream(part: str) -> FrameStream:
         seed = design_seed(config.seed, part)
-        return FrameStream(scenes, seed=seed, views=config.views, size=victim.input_size, device=device)
+        return FrameStream(scenes, seed=seed, views=config.views, size=victim.input_size, box=victim.box, device=device)
 
     held_out = stream("held-out")
     bare = PaintedSign(sign, sign.texture(px).to(device), torch.ones(1, px, px, device=device))

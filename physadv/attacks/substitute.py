@@ -23,7 +23,8 @@ class Witness(Victim):
     """A victim that keeps what it is shown, ``[N, 3, H, W]`` a look, and what it answers, logits ``[N, K]``."""
 
     def __init__(self, victim: Victim) -> None:
-        super().__init__(name=victim.name, classes=victim.classes, input_size=victim.input_size, differentiable=False)
+        size, box = victim.input_size, victim.box
+        super().__init__(name=victim.name, classes=victim.classes, input_size=size, box=box, differentiable=False)
         self._victim = victim
         self.shown: list[Tensor] = []
         self.answers: list[Tensor] = []

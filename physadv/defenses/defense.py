@@ -85,6 +85,7 @@ class Defended(Victim):
             name=f"{victim.name}+{defense.kind}({options})",
             classes=victim.classes,
             input_size=victim.input_size,
+            box=victim.box,
             differentiable=victim.differentiable,
             sha256=victim.sha256,
             source=victim.source,

@@ -59,9 +59,10 @@ class Scorer:
     def __call__(self, row: Row, number: int) -> Iterator[tuple[Shown, list[pa.RecordBatch]]]:
         """Of each victim, what it reads in photograph ``number`` and in its simulated frames."""
         crop = read_crop(self.session, row)
-        conditions = simulated_conditions(row, self.scene, number=number, draws=self.draws, seed=self.seed)
+        drawn = simulated_conditions(row, self.scene, number=number, draws=self.draws, seed=self.seed)
         for victim in self.victims:
-            view = victim_view(crop, row, victim.input_size).to(self.device)
+            conditions = drawn.boxed(victim.box)
+            view = victim_view(crop, row, victim.input_size, square=victim.box == "square").to(self.device)
             logits = check_logits(victim, view).float().cpu()
             frames = self._simulated(self.painted, row, conditions, victim)
             sent = self._simulated(self.as_sent, row, conditions, victim)
@@ -149,15 +150,21 @@ def _share(logits: Tensor | None, wanted: int | None, *, won: bool) -> float | N
     return float(((logits.argmax(1) == wanted) == won).double().mean())
 
 
-def victim_view(crop: Pixels, row: Row, size: tuple[int, int]) -> Tensor:
-    """What a victim sees of a photograph, ``[1, 3, H, W]``: the sign's box with a little room, squashed."""
+def victim_view(crop: Pixels, row: Row, size: tuple[int, int], *, square: bool = False) -> Tensor:
+    """What a victim sees of a photograph, ``[1, 3, H, W]``: the sign's box with a little room, squashed or widened."""
     import cv2
 
     size_px = np.array([row.box_width, row.box_height])
     room, corner = MARGIN * size_px, np.array([row.box_left, row.box_top])
-    left, top = np.floor(np.maximum(corner - room, 0)).astype(int)
+    if square:
+        wide = size_px + 2.0 * room
+        room = room + (wide.max() - wide) / 2.0
+    left, top = np.floor(corner - room).astype(int)
     right, bottom = np.ceil(corner + size_px + room).astype(int)
-    view = crop[top : min(bottom, crop.shape[0]), left : min(right, crop.shape[1])]
+    rows, columns = (
+        np.arange(a, b).clip(0, n - 1) for a, b, n in ((top, bottom, len(crop)), (left, right, crop.shape[1]))
+    )
+    view = crop[rows[:, None], columns]
     larger = view.shape[0] < size[0] or view.shape[1] < size[1]
     how = cv2.INTER_LINEAR if larger else cv2.INTER_AREA
     return from_uint8(cv2.resize(view, (size[1], size[0]), interpolation=how))[None]

@@ -312,6 +312,7 @@ def _victim_info(victim: Victim) -> VictimInfo:
         sha256=victim.sha256,
         classes=len(victim.classes),
         input_size=victim.input_size,
+        box=victim.box,
         differentiable=victim.differentiable,
     )
 

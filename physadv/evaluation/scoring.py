@@ -1,4 +1,4 @@
-"""Scoring one stretch of frames: render each subject once an input size, show it to every victim, make the rows."""
+"""Scoring one stretch of frames: render each subject once for victims that take pictures alike, and make the rows."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Scorer:
     def rows(self, stretch: Stretch) -> Iterator[pa.RecordBatch]:
         """The rows of a stretch: a batch a candidate, subject and victim."""
         conditions = stretch.scene.sample(stretch.count, seed=stretch.seed, start=stretch.start)
-        shared = _shared_columns(stretch, conditions)
+        shared = {box: _shared_columns(stretch, conditions.boxed(box)) for box in {v.box for v in self.victims}}
         readings: dict[tuple[int, str], Reading] = {}
         for candidate in self.candidates:
             for subject in SUBJECTS:
@@ -91,16 +91,17 @@ class Scorer:
                     readings.update(self._read(stretch.scene, painted, conditions))
                 for victim in self.victims:
                     reading = readings[id(painted), victim.name]
-                    yield self._batch(candidate, subject, victim, reading, shared, stretch.count)
+                    yield self._batch(candidate, subject, victim, reading, shared[victim.box], stretch.count)
 
     def _read(
         self, scene: Scene, painted: PaintedSign, conditions: Conditions
     ) -> Iterator[tuple[tuple[int, str], Reading]]:
-        for size in sorted({victim.input_size for victim in self.victims}):
-            looking = [victim for victim in self.victims if victim.input_size == size]
+        for size, box in sorted({(victim.input_size, victim.box) for victim in self.victims}):
+            looking = [victim for victim in self.victims if (victim.input_size, victim.box) == (size, box)]
+            boxed = conditions.boxed(box)
             parts: dict[str, list[Reading]] = {victim.name: [] for victim in looking}
             for start in range(0, len(conditions), self.batch):
-                some = conditions[start : start + self.batch].to(self.device)
+                some = boxed[start : start + self.batch].to(self.device)
                 frames = scene.render(painted, some, size=size)
                 for victim in looking:
                     parts[victim.name].append(_reading(victim, frames, self._classes_of_interest(victim)))
@@ -143,7 +144,7 @@ class Scorer:
 
 
 def _shared_columns(stretch: Stretch, conditions: Conditions) -> dict[str, Any]:
-    """What all subjects and victims of a stretch have in common."""
+    """What all subjects of a stretch have in common, and all victims that take boxes alike."""
     scene = stretch.scene
     weathers = scene.annotate(conditions) if isinstance(scene, Weather) else None
     return {

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from physadv.core.config import Config, validate
 from physadv.core.files import read_json, write_text
+from physadv.victims import Box
 
 SUMMARY_VERSION = 1
 """Of the schema of ``summary.json``."""
@@ -290,6 +291,7 @@ class VictimInfo(Config):
     sha256: str
     classes: int
     input_size: tuple[int, int]
+    box: Box = "either"
     differentiable: bool
 
 

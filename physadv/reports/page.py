@@ -168,7 +168,9 @@ def environment() -> Environment:
         "sentence": words.sentence,
     }
     made.filters.update(filters)
-    made.globals.update(subject_names=words.SUBJECTS, test_names=words.TESTS, at_goal=words.at_goal)
+    made.globals.update(
+        subject_names=words.SUBJECTS, test_names=words.TESTS, box_words=words.BOXES, at_goal=words.at_goal
+    )
     return made
 
 

@@ -19,6 +19,7 @@ from physadv.evaluation.summary import (
     Success,
     Summary,
 )
+from physadv.victims import Box
 
 T = TypeVar("T", bound=Hashable)
 
@@ -44,6 +45,11 @@ DOERS: dict[Subject, str] = {
 }
 
 
+BOXES: dict[Box, str] = {
+    "squash": "shown the sign’s box squashed to them",
+    "square": "shown the sign’s box widened to a square",
+    "either": "shown the sign’s box squashed or widened to a square, as each frame’s conditions say",
+}
 TESTS = {"mcnemar-exact": "exact McNemar test", "sign-test-by-approach": "exact sign test over drives"}
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from physadv.victims import Box
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,8 @@ class Conditions:
     crop_scale: Tensor
     """Of the detector's box, 1 is exact."""
     crop_square: Tensor
-    """1: the shorter side is widened to a square before resizing; 0: the box is squashed."""
+    """1: the shorter side is widened to a square before resizing; 0: the box is squashed. What a scene draws is for
+    victims that take either; see :meth:`boxed`."""
 
     background: Tensor
     """Which backdrop, int64, modulo how many there are."""
@@ -132,6 +135,12 @@ class Conditions:
                 for name, value in self.items()
             }
         )
+
+    def boxed(self, box: Box) -> Conditions:
+        """As a victim is shown them that takes boxes in one way: squashed, or widened to squares; all else stays."""
+        if box == "either":
+            return self
+        return replace(self, crop_square=torch.full_like(self.crop_square, float(box == "square")))
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Columns for a table: float64 for quantities (exact for what float32 holds), int64 for counts."""

@@ -4,12 +4,13 @@ from physadv.victims.adapters import ADAPTERS
 from physadv.victims.architectures import ARCHITECTURES
 from physadv.victims.card import VictimCard
 from physadv.victims.library import load_victim, victim_names, wrap_module
-from physadv.victims.preprocess import InputConfig
+from physadv.victims.preprocess import Box, InputConfig
 from physadv.victims.victim import Victim, check_logits, plain, under_attack
 
 __all__ = [
     "ADAPTERS",
     "ARCHITECTURES",
+    "Box",
     "InputConfig",
     "Victim",
     "VictimCard",

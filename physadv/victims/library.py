@@ -38,6 +38,7 @@ class NetworkVictim(Victim):
             name=card.name,
             classes=card.classes,
             input_size=card.input.height_width,
+            box=card.input.box,
             differentiable=bool(getattr(network, "differentiable", True)),
             sha256=digest,
             source=source,

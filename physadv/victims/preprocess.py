@@ -16,6 +16,10 @@ LUMA_601 = (0.299, 0.587, 0.114)
 """Weights of R, G, B in luma (ITU-R BT.601-7, section 2.5.1), as OpenCV and Pillow have them."""
 LEVELS = 256
 
+Box = Literal["squash", "square", "either"]
+"""How the box that a detector finds, of any shape, becomes the picture that a victim is shown: squashed to it, widened
+to a square first, or now one and now the other."""
+
 
 class InputConfig(Config):
     """What a network takes; applied in this order: resize, equalise, grey, channels, scale, mean and std, layout."""
@@ -24,6 +28,9 @@ class InputConfig(Config):
     """Side, or height and width, in pixels."""
     interpolation: Literal["bilinear", "bicubic", "area", "nearest"] = "bilinear"
     """How pictures of another size are resized; bilinear and bicubic are anti-aliased, as Pillow's are."""
+    box: Box = "squash"
+    """How boxes of another shape are cut out: as the network was trained. Squashed, as GTSRB's and LISA's crops are by
+    nearly everyone who reads them; ``either`` for a network that was shown both: each frame's conditions decide."""
     equalize: bool = False
     """Histogram equalisation of the luma."""
     grayscale: bool = False

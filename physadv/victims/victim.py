@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from physadv.core.errors import PhysadvError, unknown_name
+from physadv.victims.preprocess import Box
 from physadv.victims.quickened import quickened
 
 
@@ -27,6 +28,7 @@ class Victim(nn.Module):
         name: how tables and reports call it.
         classes: K class names, in the order of the logits.
         input_size: native ``(height, width)`` in pixels; frames are rendered at this size.
+        box: how a sign's box is cut out for it.
         differentiable: whether gradients reach the input.
         sha256: of the weights' file, or of the parameters where there is no file.
         source: where the weights come from (a path or a registry name).
@@ -38,6 +40,7 @@ class Victim(nn.Module):
         name: str,
         classes: Sequence[str],
         input_size: tuple[int, int],
+        box: Box = "squash",
         differentiable: bool = True,
         sha256: str = "",
         source: str = "",
@@ -46,6 +49,7 @@ class Victim(nn.Module):
         self.name = name
         self.classes = tuple(str(label) for label in classes)
         self.input_size = input_size
+        self.box: Box = box
         self.differentiable = differentiable
         self.sha256 = sha256
         self.source = source

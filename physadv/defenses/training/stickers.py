@@ -79,6 +79,7 @@ class RoadsideSigns:
                 seed=design_seed(self._seed, f"training/{name}"),
                 views=self.frames,
                 size=self.victim.input_size,
+                box=self.victim.box,
                 device=self._device,
             )
             self._views[name] = Seen(load_sign(name), stream, px=self._px, device=self._device)
