@@ -44,6 +44,7 @@ class Discover(Found):
     """
 
     kind: Literal["discover"] = "discover"
+    min_side_mm: float = Field(default=20.0, gt=0)
 
 
 @MASKS.register("discover-rectangles")

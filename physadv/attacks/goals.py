@@ -34,13 +34,13 @@ def margin(logits: Tensor, wanted: Tensor) -> Tensor:
     return others.amax(1) - logits.gather(1, wanted[:, None])[:, 0]
 
 
-def _robust(lead: Tensor) -> Tensor:
-    """Loss of the lead that is to be lost: flat once a frame is won, and slow to grow where a frame is hopeless.
+def _hinge(lead: Tensor) -> Tensor:
+    """Loss of the lead that is to be lost: flat once a frame is won, and no steeper the further it is from that.
 
-    Success is a share of frames, so the few that nothing can win (a face nearly edge-on, a blur) must not drive the
-    search, as they would under the cross-entropy; a logarithm still passes their gradient, where a sigmoid's would die.
+    Success is a share of frames: one that nothing can win (a face nearly edge-on, a blur) must not outweigh those that
+    can be, as under a square of the lead, nor must one that is merely far be given up, as under its logarithm.
     """
-    return torch.log1p(F.softplus(lead))
+    return F.softplus(lead)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Untargeted(Goal):
 
     def loss(self, logits: Tensor) -> Tensor:
         """From the true class's lead."""
-        return _robust(-margin(logits, each(self.true_class, logits)))
+        return _hinge(-margin(logits, each(self.true_class, logits)))
 
     def success(self, logits: Tensor) -> Tensor:
         """The prediction is wrong."""
@@ -100,8 +100,8 @@ class Targeted(Goal):
 
         The second asks of a frame that cannot be brought to the target that it be misread at least.
         """
-        misread = _robust(-margin(logits, each(self.true_class, logits)))
-        return _robust(margin(logits, each(self.target, logits))) + misread
+        misread = _hinge(-margin(logits, each(self.true_class, logits)))
+        return _hinge(margin(logits, each(self.target, logits))) + misread
 
     def success(self, logits: Tensor) -> Tensor:
         """The prediction is the target."""
