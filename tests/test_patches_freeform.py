@@ -81,6 +81,13 @@ def test_the_largest_stay_and_take_the_area_of_the_others() -> None:
     assert two.area_fraction == pytest.approx(0.15, abs=0.002)
 
 
+def test_the_area_is_used_where_it_leaps_as_two_become_one() -> None:
+    ground = hills(128, (-0.18, 0.0, 0.08), (0.18, 0.0, 0.08))
+    (one,) = shapes(freeform_mask(ground, SIGN, max_stickers=1, min_side_mm=40, max_area_fraction=0.13))
+    assert one.area == pytest.approx(0.13 * SIGN.area_mm2, rel=0.002)
+    assert abs(one.centroid.x) > 80, "both hills were taken"
+
+
 def test_what_cannot_fit_is_one_sentence() -> None:
     with pytest.raises(PhysadvError, match=r"min_side_mm = 300.*us/stop.*allow more area"):
         freeform_mask(hills(64, (0.0, 0.0, 0.2)), SIGN, max_stickers=3, min_side_mm=300, max_area_fraction=0.02)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import contourpy
 import numpy as np
 import numpy.typing as npt
@@ -54,18 +56,27 @@ def freeform_mask(
     face = Polygon(sign.outline_mm).buffer(-_EDGE_MM)
     top = float(values.max())
 
-    def above(level: float) -> list[Polygon]:
-        shapes = _filled(*contours.filled(level, top + 1.0)).intersection(face)
-        return _pieces(shapes, min_side_mm / 2.0)[:max_stickers]
+    def cut(shapes: BaseGeometry) -> list[Polygon]:
+        return _pieces(shapes.intersection(face), min_side_mm / 2.0)[:max_stickers]
 
-    low, high, found = float(values.min()), top, list[Polygon]()
-    for _ in range(_HALVINGS):
-        level = (low + high) / 2.0
-        shapes = above(level)
-        if sum(shape.area for shape in shapes) > max_area_fraction * sign.area_mm2:
-            low = level
-        else:
-            high, found = level, shapes or found
+    def largest(shapes: Callable[[float], list[Polygon]], low: float, high: float) -> list[Polygon]:
+        """The largest within the area, of shapes that grow from ``low`` to ``high``."""
+        found = list[Polygon]()
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2.0
+            pieces = shapes(middle)
+            if sum(piece.area for piece in pieces) > max_area_fraction * sign.area_mm2:
+                high = middle
+            else:
+                low, found = middle, pieces or found
+        return found
+
+    found = largest(
+        lambda depth: cut(_filled(*contours.filled(top - depth, top + 1.0))), 0.0, top - float(values.min())
+    )
+    if found:  # where two pieces become one, the area leaps: what is left of it goes to all alike
+        whole = shapely.union_all(found)
+        found = largest(lambda rim: cut(whole.buffer(rim)), 0.0, min_side_mm) or found
     if not found:
         raise PhysadvError(
             f"no sticker of min_side_mm = {min_side_mm:g} and max_area_fraction = {max_area_fraction:g} fits on sign "
