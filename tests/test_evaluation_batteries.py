@@ -85,6 +85,10 @@ def test_frames_override_is_an_entry_and_whole_drives() -> None:
 WRONG: list[tuple[dict[str, Any], str]] = [
     (battery(thresolds={}), "unknown key 'thresolds'"),
     (entry(sed=1), "unknown key 'entries.0.sed'"),
+    (
+        entry(sed=1, seed=None),
+        "unknown key 'entries.0.sed' (did you mean 'seed'?); known keys: approaches, frames, scene",
+    ),
     (entry(seed=None), "key 'entries.0.seed' is missing"),
     (entry(seed=-1), "entries.0.seed = -1"),
     (entry(seed=2**41), "entries.0.seed"),

@@ -620,6 +620,11 @@ def test_weights_that_would_run_code_do_not(tmp_path: Path) -> None:
 BAD_CARDS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": ({"colour": "red"}, "unknown key 'colour'; known keys: adapter, architecture"),
     "unknown key of the input": ({"input": {"size": 32, "padding": 1}}, "unknown key 'input.padding'"),
+    "unknown key near a known one": ({"input": {"size": 32, "bx": "square"}}, "'input.bx' (did you mean 'box'?)"),
+    "a key mistyped": (
+        {"weights": None, "weight": "w"},
+        "unknown key 'weight' (did you mean 'weights'?); known keys: ",
+    ),
     "unknown adapter": ({"adapter": "torchh"}, "unknown adapter 'torchh': did you mean torch"),
     "unknown architecture": ({"architecture": "lisacnn"}, "unknown architecture 'lisacnn': did you mean lisa-cnn"),
     "no architecture": ({"architecture": None}, "key 'architecture' is missing"),

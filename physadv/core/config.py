@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from physadv.core.errors import PhysadvError
@@ -60,26 +62,44 @@ def validate(model: type[C], data: Any, source: str | Path) -> C:
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first complaint of a Pydantic error, in one sentence."""
-    first = error.errors(include_url=False)[0]
+    """The first complaint of a Pydantic error, in one sentence; unknown keys first, for a key missed may be one."""
+    first = min(error.errors(include_url=False), key=lambda complaint: complaint["type"] != "extra_forbidden")
     parts = [str(part) for part in first["loc"] if not str(part).startswith(("constrained-", "function-", "tuple["))]
-    key = ".".join(parts) or "(whole document)"
+    key = ".".join(parts)
     more = error.error_count() - 1
     tail = f" (and {more} more)" if more else ""
     if first["type"] == "extra_forbidden":
-        known = ""
-        if len(first["loc"]) == 1:
-            known = (
-                f"; known keys: {', '.join(sorted(field.alias or name for name, field in model.model_fields.items()))}"
-            )
-        return f"unknown key {key!r}{known}{tail}"
+        known = sorted(_keys_beside(first["loc"], model))
+        near = difflib.get_close_matches(parts[-1], known, n=1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        listed = f"; known keys: {', '.join(known)}" if known else ""
+        return f"unknown key {key!r}{meant}{listed}{tail}"
     if first["type"] == "missing":
         return f"key {key!r} is missing{tail}"
     message = _plainly(first)
     message = message[:1].lower() + message[1:]
     value = first.get("input")
     shown = "" if isinstance(value, dict) else f" = {value!r}"
-    return f"{key}{shown}: {message}{tail}"
+    return f"{key}{shown}: {message}{tail}" if key else f"{message}{tail}"
+
+
+def _keys_beside(loc: Sequence[int | str], model: type[BaseModel]) -> set[str]:
+    """The keys that would have been right in the place of an unknown one; none where the place cannot be told."""
+    models: list[type[BaseModel]] = [model]
+    for part in loc[:-1]:
+        below = [found for one in models if part in one.model_fields for found in _models(one.model_fields[str(part)])]
+        chosen = [one for one in models if any(part == field.default for field in one.model_fields.values())]
+        models = below or chosen or models  # else it is a place in a list, or a step of the validation's own
+    return set.intersection(*({field.alias or name for name, field in one.model_fields.items()} for one in models))
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The configurations that a field, or a part of its type, can hold."""
+    if isinstance(annotation, FieldInfo):
+        return _models(annotation.annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models(part)]
 
 
 def _plainly(complaint: ErrorDetails) -> str:
