@@ -231,7 +231,7 @@ BAD_SCENES: list[tuple[dict[str, Any], str]] = [
     ({"stations": [7]}, "expected a mapping"),
     ({"kind": "opera"}, "unknown scene kind 'opera'"),
     ({"kind": 3}, "kind = 3"),
-    ({"condition": {}}, "unknown key 'condition'; known keys: .*conditions"),
+    ({"condition": {}}, r"unknown key 'condition' \(did you mean 'conditions'\?\); known keys: aim, .*"),
     ({"max_viewing_angle_deg": 90}, "less than 85"),
     ({"oversample": 0}, "greater than or equal to 1"),
     ({"drive": {**DRIVE, "from_m": 3}}, "from_m must be the larger"),
@@ -239,6 +239,7 @@ BAD_SCENES: list[tuple[dict[str, Any], str]] = [
     ({"drive": {**DRIVE, "to_m": 0.1}}, "greater than or equal to 1"),
     ({"drive": {**DRIVE, "speed": 3}}, "unknown key 'drive.speed'"),
     ({"drive": DRIVE, "stations": [{"distance_m": 3}]}, "stations or a drive, not both"),
+    ({"drive": DRIVE, "conditions": {"distance_m": 3}}, "distance_m: a drive goes through its distances by itself"),
     ({"backdrops": "/no/such/folder"}, "no such folder"),
 ]
 

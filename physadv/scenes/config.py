@@ -198,4 +198,6 @@ class RoadsideConfig(Config):
             _check_conditions(table)
         if self.stations and self.drive:
             raise ValueError("a scene has stations or a drive, not both")
+        if self.drive and "distance_m" in self.conditions:
+            raise ValueError("distance_m: a drive goes through its distances by itself; leave out one of both")
         return self

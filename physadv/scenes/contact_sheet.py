@@ -24,21 +24,31 @@ from physadv.signs import load_sign
 _TEXTURE_PX = 1024
 _INK, _QUIET, _PAPER = (38, 38, 38), (115, 115, 115), (255, 255, 255)
 _LINE_PX = 15
+_CLEAR_M = 5000.0
+"""Visibility from which a caption says nothing of haze."""
 
 
-def _captions(scene: Scene, conditions: Conditions) -> list[tuple[str, str]]:
-    """Two lines a frame: where the camera stands, and the light."""
+def _captions(scene: Scene, conditions: Conditions) -> list[tuple[str, ...]]:
+    """Four lines a frame: where the camera stands and how the box is cut out, light, camera, what else there is."""
     angle = viewing_angle_deg(conditions)
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for i in range(len(conditions)):
-        distance, light = float(conditions.distance_m[i]), scene.lights[int(conditions.light[i])]
-        quality = float(conditions.jpeg_quality[i])
-        encoder = f"  q{quality:.0f}" if quality <= 100 else ""
-        exposure, temperature = float(conditions.exposure_ev[i]), float(conditions.temperature_k[i])
+        seen = {name: float(value[i]) for name, value in conditions.items()}
+        box = "square" if seen["crop_square"] > 0.5 else "squashed"
+        shutter = f"  1/{1 / seen['shutter_s']:.0f} s" if seen["shutter_s"] > 0 else ""
+        quality = f"  q{seen['jpeg_quality']:.0f}" if seen["jpeg_quality"] <= 100 else ""
+        here = {
+            f"shadow {seen['shadow_strength']:.0%}": seen["shadow_strength"] > 0,
+            f"headlight {seen['headlight']:.1f}": seen["headlight"] > 0,
+            f"sight {seen['visibility_m'] / 1000:.1f} km": seen["visibility_m"] < _CLEAR_M,
+            f"{seen['speed_kmh']:.0f} km/h": seen["speed_kmh"] > 0,
+        }
         lines.append(
             (
-                f"{distance:.1f} m  {float(angle[i]):.0f} deg",
-                f"{light}  {exposure:+.1f} EV  {temperature:.0f} K{encoder}",
+                f"{seen['distance_m']:.1f} m  {float(angle[i]):.0f} deg  {box}",
+                f"{scene.lights[int(seen['light'])]}  {seen['exposure_ev']:+.1f} EV  {seen['temperature_k']:.0f} K",
+                f"{seen['image_width_px']:.0f} px  {seen['hfov_deg']:.0f} deg{shutter}{quality}",
+                "  ".join(text for text, there in here.items() if there),
             )
         )
     return lines
@@ -63,13 +73,14 @@ def contact_sheet(
     columns = columns or max(1, min(frames, math.ceil(math.sqrt(frames * 1.5))))
     rows = math.ceil(frames / columns)
     gap = 12
-    wide, tall = px + gap, px + 2 * _LINE_PX + gap
+    captions = _captions(scene, conditions)
+    wide, tall = px + gap, px + len(captions[0]) * _LINE_PX + gap
     sheet = np.full((rows * tall + gap, columns * wide + gap, 3), _PAPER, np.uint8)
-    for i, (picture, (first, second)) in enumerate(zip(pictures, _captions(scene, conditions), strict=True)):
+    for i, (picture, lines) in enumerate(zip(pictures, captions, strict=True)):
         y, x = gap + (i // columns) * tall, gap + (i % columns) * wide
         sheet[y : y + px, x : x + px] = picture
-        _write(sheet, first, x, y + px + _LINE_PX - 3, _INK, px)
-        _write(sheet, second, x, y + px + 2 * _LINE_PX - 4, _QUIET, px)
+        for number, line in enumerate(lines, 1):
+            _write(sheet, line, x, y + px + number * _LINE_PX - 3, _INK if number == 1 else _QUIET, px)
     return sheet
 
 
