@@ -324,7 +324,8 @@ def test_a_users_sign(tmp_path: Path) -> None:
 )
 def test_outline_shapes(tmp_path: Path, outline: str) -> None:
     text = YAML.replace("{shape: octagon, across_flats_mm: 600}", outline)
-    sign = load_sign(_write(tmp_path, text, SVG))
+    half = load_sign(_write(tmp_path, text)).extent_mm / 2
+    sign = load_sign(_write(tmp_path, text, SVG.replace("-300 -300 600 600", f"{-half} {-half} {2 * half} {2 * half}")))
     x, y = np.asarray(sign.outline_mm).T
     assert (np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) > 0, "clockwise as seen"
     assert sign.texture(64)[3].mean().item() * sign.extent_mm**2 == pytest.approx(sign.area_mm2, rel=2e-3)
@@ -372,7 +373,9 @@ def test_a_wrong_yaml_is_one_clear_sentence(tmp_path: Path, change: tuple[str, s
     [
         ("<svg", "not an SVG that can be drawn"),
         ("", "not an SVG that can be drawn"),
-        (SVG.replace("600 600", "600 300"), "view box of its artwork is not square"),
+        (SVG.replace("600 600", "600 300"), "view box of its artwork is -300 -300 600 300; .*: -300 -300 600 600"),
+        (SVG.replace("-300 -300 600 600", "-200 -200 400 400"), "view box of its artwork is -200 -200 400 400; .*"),
+        (SVG.replace('viewBox="-300 -300 600 600"', ""), "view box of its artwork is missing"),
         (SVG.replace('width="600"', 'width="200"'), "covers only"),
     ],
 )

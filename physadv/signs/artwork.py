@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from functools import lru_cache
 
 import cv2
@@ -22,6 +23,8 @@ RENDER_PX = 1024
 """Smaller textures are drawn finer and averaged: resvg's anti-aliasing has few levels and mixes encoded colours."""
 LINES_PER_TEXEL = 16
 """Lines a row of texels on which the outline's coverage is measured."""
+VIEW_BOX_SLACK = 0.005
+"""Share of the longer side by which the artwork's view box may differ from its square."""
 LEAST_COVERED = 0.98
 """Share of the outline that the artwork has to cover."""
 
@@ -43,12 +46,29 @@ def rasterize(svg: str, outline_mm: tuple[tuple[float, float], ...], extent_mm: 
     finer = 1 if px >= RENDER_PX else max(2, math.ceil(RENDER_PX / 2 / px))
     alpha = coverage(outline_mm, extent_mm, px)
     artwork = _render(svg, px * finer, name)
+    _check_view_box(svg, extent_mm, name)
     covered = _reduce(artwork[..., 3] * np.float32(1 / 255), px)
     _check_covered(covered, alpha, name)
     premultiplied = _LINEAR[artwork[..., :3]] * (artwork[..., 3:] * np.float32(1 / 255))
     weight = np.maximum(covered, np.float32(1e-6))[..., None]
     color = _bleed((_reduce(premultiplied, px) / weight).astype(np.float32), covered > 0.25)
     return torch.from_numpy(np.concatenate([color, alpha[..., None]], axis=2)).permute(2, 0, 1).clamp(0, 1).contiguous()
+
+
+def _check_view_box(svg: str, extent_mm: float, name: str) -> None:
+    """Whether the artwork is drawn in the sign's own millimetres."""
+    found = re.search(r"<svg\b[^>]*?\bviewBox\s*=\s*[\"']([^\"']*)", svg)
+    half, numbers = extent_mm / 2.0, found[1].replace(",", " ").split() if found else []
+    wanted = (-half, -half, extent_mm, extent_mm)
+    try:
+        right = np.allclose([float(number) for number in numbers], wanted, rtol=0.0, atol=VIEW_BOX_SLACK * extent_mm)
+    except ValueError:  # not four numbers
+        right = False
+    if not right:
+        raise PhysadvError(
+            f"sign {name!r}: the view box of its artwork is {' '.join(numbers) or 'missing'}; it should be the square "
+            f"of the sign's longer side around the centre, in mm: {' '.join(f'{number:g}' for number in wanted)}"
+        )
 
 
 def coverage(outline_mm: tuple[tuple[float, float], ...], extent_mm: float, px: int) -> npt.NDArray[np.float32]:
@@ -83,13 +103,7 @@ def _render(svg: str, px: int, name: str) -> npt.NDArray[np.uint8]:
         png = resvg_py.svg_to_bytes(svg_string=svg, width=px, height=px, skip_system_fonts=True)
     except ValueError as error:
         raise PhysadvError(f"sign {name!r}: its artwork is not an SVG that can be drawn ({error})") from error
-    pixels = np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGBA"))
-    if pixels.shape[:2] != (px, px):
-        raise PhysadvError(
-            f"sign {name!r}: the view box of its artwork is not square; it should be the square of the sign's longer "
-            f"side around the centre, in mm"
-        )
-    return pixels
+    return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGBA"))
 
 
 def _reduce(image: npt.NDArray[np.float32], px: int) -> npt.NDArray[np.float32]:
