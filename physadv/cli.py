@@ -430,16 +430,24 @@ def list_parts() -> None:
         _table(title, rows)
 
 
+_ANY_WIDTH = 1000
+"""Of a file, or of another program that reads a table: names are whole."""
+
+
 def _table(title: str, rows: list[dict[str, str]]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
+    console = Console()
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in rows[0] if rows else ():
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*row.values())
-    Console().print(table)
+        table.add_row(*map(escape, row.values()))
+    if not console.is_terminal:
+        console.width = _ANY_WIDTH
+    console.print(table)
 
 
 def _finish(summary: Summary, folder: Path, *, max_asr: float | None) -> None:
@@ -477,5 +485,5 @@ def main() -> None:
         typer.echo(f"error: {error.format_message()}", err=True)
         code = 2
     if code == _INTERRUPTED:
-        typer.echo("stopped; the same command goes on from here", err=True)
+        typer.echo("stopped; the same command goes on from what was kept", err=True)
     sys.exit(code if isinstance(code, int) else 0)

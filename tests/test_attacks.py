@@ -14,6 +14,7 @@ from physadv.attacks.engine import Budget, FrameStream, Run, design_seed
 from physadv.attacks.goals import margin
 from physadv.attacks.graffiti import Graffiti, Strokes
 from physadv.attacks.perturbations import FullFace, Sticker
+from physadv.attacks.rp2 import true_class_of
 from physadv.core.errors import PhysadvError
 from physadv.patches import build_mask, generic_palette, load_patch
 from physadv.patches.paint import PAINTS, Free
@@ -108,6 +109,18 @@ def test_goals_from_words(victim: Victim) -> None:
     for wrong in ("targeted", "targeted:nothing", "targeted:stop", "untargeted:stop", "else"):
         with pytest.raises(PhysadvError):
             goal(wrong)
+
+
+def test_a_number_is_a_class_of_gtsrb_only_where_all_of_them_are_there() -> None:
+    def numbered(count: int) -> Victim:
+        classes = [str(number) for number in range(count)]
+        return wrap_module(nn.Sequential(nn.Flatten(), nn.Linear(12, count)), name="n", classes=classes, size=2)
+
+    stop = load_sign("us/stop")
+    assert true_class_of(stop, numbered(43)) == 14
+    with pytest.raises(PhysadvError, match="say which with --true-class"):
+        true_class_of(stop, numbered(18))
+    assert true_class_of(stop, numbered(18), "14") == 14
 
 
 @pytest.mark.parametrize("goal", list(GOALS))

@@ -99,7 +99,9 @@ def test_max_asr_fails_the_build(physadv: Command, tmp_path: Path) -> None:
 def test_listings(physadv: Command, command: str) -> None:
     code, said, error = physadv(command)
     assert code == 0, error
-    assert "us/stop" in said
+    assert {"us/stop", "de/end-all-restrictions"} <= set(said.replace("│", " ").split()), "names are whole"
+    if command == "list":
+        assert "``[x_mm, y_mm]``" in said
 
 
 def test_preview_draws_a_contact_sheet(physadv: Command, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ from physadv.patches import (
 )
 from physadv.patches.mask_kinds.rectangles import Stickers
 from physadv.scenes import PaintedSign, Scene, load_scene, read_scene
-from physadv.signs import Sign, load_sign
+from physadv.signs import Sign, class_names, load_sign
 from physadv.victims import Victim, check_logits, load_victim, under_attack
 
 _READ = 0.5
@@ -122,7 +122,8 @@ def true_class_of(sign: Sign, victim: Victim, name: str | None = None) -> int:
     if name is not None:
         return victim.class_index(name)
     index = victim.find_class(*sign.labels)
-    if index is None:
+    numbered = index is not None and victim.classes[index].isdecimal()
+    if index is None or (numbered and len(victim.classes) != len(class_names("gtsrb"))):  # only GTSRB's are known
         raise PhysadvError(
             f"victim {victim.name!r}: none of its classes is sign {sign.name} ({', '.join(sign.labels)}); "
             f"say which with --true-class: {', '.join(victim.classes)}"
