@@ -151,6 +151,11 @@ def evaluate(
     ] = None,
     true_class: Annotated[str | None, typer.Option(help="The sign's class in the victim's words.")] = None,
     calibration: CalibrationOption = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(help="Tell how much of a data set the victims read, too: gtsrb, lisa or image-folder."),
+    ] = None,
+    data: DataOption = None,
     photos: Annotated[
         Path | None,
         typer.Option(help="Score photographs instead: a session of physadv photos ingest, beside their simulation."),
@@ -160,7 +165,7 @@ def evaluate(
 ) -> None:
     """Score patches and their controls on frames that no design has seen, and write the report."""
     if photos is not None:
-        given = {"--battery": battery, "--frames": frames, "--batch": batch}
+        given = {"--battery": battery, "--frames": frames, "--batch": batch, "--dataset": dataset}
         unused = [name for name, value in given.items() if value is not None]
         if unused:
             raise PhysadvError(f"{unused[0]}: has no meaning with --photos, which scores each photograph once")
@@ -176,6 +181,7 @@ def evaluate(
         )
         return
     from physadv.evaluation import evaluate
+    from physadv.signs.datasets import load_dataset
 
     if not patches:
         raise PhysadvError("no patch to evaluate; name at least one folder, or give --photos")
@@ -191,6 +197,7 @@ def evaluate(
         calibration=calibration,
         device=device,
         batch=64 if batch is None else batch,
+        datasets=[load_dataset(name, data) for name in dataset or ()],
     )
     _finish(summary, out, max_asr=max_asr)
 

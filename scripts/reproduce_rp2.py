@@ -10,7 +10,8 @@ it out. Parts:
 - ``stickers``: a sticker designed in the roadside alone (or those of ``--patch``), beside the authors' noise as
   stickers, on held-out roadside frames and pasted onto the 40 photographs.
 - ``accuracy``: ``gtsrb-cnn`` and a third party's ONNX classifier on GTSRB's test pictures that are there.
-- ``transfer``: a sticker designed against ``gtsrb-cnn``, on it and on the third party's classifier.
+- ``transfer``: a sticker designed against ``gtsrb-cnn``, on it and on the third party's classifier, and what both read
+  of those pictures, in one report.
 
 Finished designs and evaluations in ``--out`` are kept: run again, the script goes on from there.
 """
@@ -156,10 +157,14 @@ def gtsrb_accuracy(data: Path, out: Path, options: argparse.Namespace) -> bool:
 
 
 def transfer(data: Path, out: Path, options: argparse.Namespace) -> bool:
-    """A sticker for ``gtsrb-cnn``, white-box and carried over to the third party's classifier."""
+    """Both GTSRB classifiers on its test pictures and under a sticker for ``gtsrb-cnn``, in one report."""
     folder = designed(out / "designed-gtsrb", "gtsrb-cnn", "untargeted", options, sign="de/stop")
     victims: list[str | Path] = ["gtsrb-cnn", third_party_card(data, out)]
-    result = evaluate([folder], victims, ["stationary-15", drive_by_40()], out / "transfer", device=options.device)
+    tests = [load_dataset("gtsrb", data, split="test")]
+    batteries = ["stationary-15", drive_by_40()]
+    result = evaluate(
+        [folder], victims, batteries, out / "transfer", frames=options.frames, device=options.device, datasets=tests
+    )
     show(result, out / "transfer")
     return True
 
@@ -202,8 +207,9 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("rp2-reproduced"), help="where results go")
     parser.add_argument("--part", action="append", choices=list(PARTS), help="only this part; may be repeated")
     parser.add_argument("--patch", type=Path, action="append", help="a bundle to score in place of a new design")
-    parser.add_argument("--mask", default="bars", help="mask of a new design: a kind, or a YAML file")
+    parser.add_argument("--mask", default="discover", help="mask of a new design: a kind, or a YAML file")
     parser.add_argument("--seconds", type=float, default=60.0, help="budget of a new design")
+    parser.add_argument("--frames", type=int, help="frames of a scene in the report of transfer; all if not given")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     return parser.parse_args(arguments)

@@ -32,7 +32,9 @@ from physadv.evaluation.outcomes import (
 )
 from physadv.evaluation.summary import Summary
 from physadv.patches import save_patch
+from physadv.reports import write_report
 from physadv.scenes import Conditions, PaintedSign, load_scene
+from physadv.signs.datasets import load_dataset
 
 SUBJECTS = ("patch", "clean", "grey", "random")
 
@@ -152,6 +154,28 @@ def test_each_victim_is_shown_boxes_as_it_takes_them(tmp_path: Path) -> None:
     assert squares["square"] == [1.0] * 15
     assert set(squares["either"]) == {0.0, 1.0}
     assert len({tuple(row["yaw_deg"] for row in rows if row["victim"] == box) for box in victims}) == 1
+
+
+def test_what_victims_read_of_a_data_set_is_in_the_same_report(tmp_path: Path) -> None:
+    for name, colours in {"stop": ["red", "red", "blue"], "yield": ["green"]}.items():
+        (tmp_path / "signs" / name).mkdir(parents=True)
+        for number, colour in enumerate(colours):
+            Image.new("RGB", (20, 24), colour).save(tmp_path / "signs" / name / f"{number}.png")
+    signs = load_dataset("image-folder", tmp_path / "signs")
+    victims = [ColourVictim(), ColourVictim(name="other", classes=("speedLimit45", "stop"))]
+    summary = run(tmp_path / "out", victims=victims, datasets=[signs])
+    told = {victim.name: victim.datasets for victim in read_summary(tmp_path / "out" / "summary.json").victims}
+    assert told == {victim.name: victim.datasets for victim in summary.victims}
+    (three,), (two,) = told["colour"], told["other"]
+    assert (three.kind, three.split, three.accuracy.hits, three.accuracy.n) == ("image-folder", "all", 3, 4)
+    assert (two.accuracy.hits, two.accuracy.n) == (2, 3), "pictures of classes that it does not have are left out"
+    page = write_report(summary, tmp_path / "out").read_text()
+    assert "image-folder, all" in page
+    assert "n 4" in page
+    with pytest.raises(PhysadvError, match="pictures of none of the classes"):
+        run(tmp_path / "b", victims=[ColourVictim(name="c", classes=("speedLimit45", "yield"))], true_class="yield",
+            datasets=[signs.select(["stop"])])  # fmt: skip
+    assert not (tmp_path / "b").exists()
 
 
 def test_the_summary_agrees_with_the_table(done: tuple[Path, Summary]) -> None:

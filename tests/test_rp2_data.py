@@ -16,12 +16,12 @@ from torch.nn import functional as F
 from physadv.attacks import DesignConfig, design
 from physadv.core.color import from_uint8
 from physadv.core.images import read_image
-from physadv.evaluation.pictures import Verdict, accuracy, judge
+from physadv.evaluation import evaluate, read_summary
+from physadv.evaluation.pictures import Verdict, judge
 from physadv.patches import Patch
 from physadv.scenes import PaintedSign, Photographs, load_scene
 from physadv.scenes.outline import apply, locate, template_of
 from physadv.signs import load_sign
-from physadv.signs.datasets import load_dataset
 from physadv.victims import Victim, load_victim
 
 pytestmark = pytest.mark.data
@@ -127,25 +127,52 @@ def test_rp2s_noise_as_stickers_on_its_own_photographs(
     assert 20 <= poster.hits <= 32
 
 
-@pytest.mark.slow
-def test_our_sticker_designed_in_the_roadside_fools_it_on_the_photographs(
-    data_folder: Path, script: ModuleType, photos: Photographs, lisa_cnn: Victim
-) -> None:
-    """At most 15 % of the sign, 60 s, no photograph seen: at least 70 % targeted and 90 % untargeted."""
-    config = {"victim": "rp2-lisa-cnn", "goal": "targeted:speedLimit45", "mask": "bars", "seconds": 60.0}
+@pytest.fixture(scope="module")
+def sticker(lisa_cnn: Victim) -> Patch:
+    """Designed in the roadside alone, in fewer steps than two cores take in 60 s."""
+    config = {"victim": "rp2-lisa-cnn", "goal": "targeted:speedLimit45", "mask": "discover", "steps": 1200}
     patch = design(DesignConfig.model_validate(config), victim=lisa_cnn)
     assert patch.mask.area_fraction <= 0.15
-    verdict = pasted(photos, patch, lisa_cnn)
+    return patch
+
+
+@pytest.mark.slow
+def test_our_sticker_designed_in_the_roadside_fools_it_on_the_photographs(
+    sticker: Patch, photos: Photographs, lisa_cnn: Victim
+) -> None:
+    """No photograph seen: at least 70 % targeted and 90 % untargeted."""
+    verdict = pasted(photos, sticker, lisa_cnn)
     assert verdict.targeted is not None
     assert verdict.targeted.hits >= 28
     assert verdict.untargeted.hits >= 36
 
 
 @pytest.mark.slow
-def test_gtsrb_classifiers_are_as_accurate_as_they_say(data_folder: Path, script: ModuleType, tmp_path: Path) -> None:
-    dataset = load_dataset("gtsrb", data_folder, split="test")
-    shares = [
-        accuracy(load_victim(spec), dataset).value
-        for spec in ("gtsrb-cnn", script.third_party_card(data_folder, tmp_path))
-    ]
-    assert all(share is not None and share >= 0.98 for share in shares)
+def test_our_sticker_fools_it_on_roadside_frames_that_the_design_never_saw(
+    sticker: Patch, script: ModuleType, lisa_cnn: Victim, tmp_path: Path
+) -> None:
+    """Of all frames, whether or not their clean sign is read: at least 90 % targeted and 98 % untargeted."""
+    batteries = ["stationary-15", script.drive_by_40()]
+    for record in evaluate([sticker], [lisa_cnn], batteries, tmp_path / "out", progress=False).records:
+        targeted, untargeted = record.patch_success.targeted_raw, record.patch_success.untargeted_raw
+        assert targeted is not None
+        assert targeted.n == untargeted.n >= 600
+        assert (targeted.value or 0) >= 0.9, record.battery
+        assert (untargeted.value or 0) >= 0.98, record.battery
+
+
+@pytest.mark.slow
+def test_both_gtsrb_classifiers_in_one_report(data_folder: Path, script: ModuleType, tmp_path: Path) -> None:
+    """What they read of GTSRB's test pictures, and under a patch for one of them: white-box and transferred."""
+    words = ["--part", "transfer", "--seconds", "8", "--frames", "100"]
+    assert script.main(["--data", str(data_folder), "--out", str(tmp_path), *words]) == 0
+    summary = read_summary(tmp_path / "transfer" / "summary.json")
+    assert [victim.name for victim in summary.victims] == ["gtsrb-cnn", "third-party-onnx"]
+    for victim in summary.victims:
+        (test,) = victim.datasets
+        assert test.accuracy.n >= 6000
+        assert (test.accuracy.value or 0) >= 0.98
+    white, transferred = ([r for r in summary.records if r.victim == victim.name] for victim in summary.victims)
+    assert len(white) == len(transferred) == 2
+    assert all((record.headline.value or 0) > 0.5 for record in white)
+    assert "gtsrb, test" in (tmp_path / "transfer" / "report.html").read_text()

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -28,11 +28,13 @@ from physadv.evaluation.gallery import Album, sign_pictures
 from physadv.evaluation.junit import write_junit
 from physadv.evaluation.looking import check_limit, looking
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, Parts, check_version
+from physadv.evaluation.pictures import accuracy
 from physadv.evaluation.records import build_record, notable_frames
 from physadv.evaluation.runfolder import open_run, versions
 from physadv.evaluation.scoring import Scorer, Stretch
 from physadv.evaluation.summary import (
     BatteryInfo,
+    DatasetAccuracy,
     Flag,
     PatchInfo,
     Provenance,
@@ -44,6 +46,7 @@ from physadv.evaluation.summary import (
 from physadv.patches import Patch, ink_of
 from physadv.scenes import Scene
 from physadv.scenes.weather import Weather
+from physadv.signs.datasets import SignDataset
 from physadv.victims import Victim, check_logits
 
 PART_FRAMES = 256
@@ -94,6 +97,7 @@ def evaluate(
     batch: int = 64,
     progress: bool = True,
     resume: bool = True,
+    datasets: Sequence[SignDataset] = (),
 ) -> Summary:
     """Scores patches and their controls against victims, on the same frames, and writes everything into ``out``.
 
@@ -114,6 +118,7 @@ def evaluate(
         batch: frames rendered at once.
         progress: show a progress bar on standard error.
         resume: go on with a run that was killed; if false, a folder with a run is an error.
+        datasets: whose pictures the victims read as well, so that the report says how good they are.
 
     Raises:
         PhysadvError: something given is wrong, or the disk is full; what ``out`` holds is then whole files,
@@ -136,6 +141,8 @@ def evaluate(
         identity = _identity(courses, candidates, models, options)
         for victim in models:
             check_logits(victim, torch.full((2, 3, *victim.input_size), 0.5, device=place))
+        with Console(stderr=True).status("reading data sets") if datasets and progress else nullcontext():
+            infos = tuple(_victim_info(victim, datasets) for victim in models)
         open_run(out, identity, command=_command(), resume=resume)
         _score(scorer, courses, out, progress=progress)
         records = _records(scorer, courses, out, max_asr=max_asr)
@@ -155,7 +162,7 @@ def evaluate(
             rows=rows,
         ),
         patches=tuple(_patch_info(candidate, out, number) for number, candidate in enumerate(candidates)),
-        victims=tuple(_victim_info(victim) for victim in models),
+        victims=infos,
         batteries=tuple(_battery_info(course) for course in courses),
         records=tuple(records),
     )
@@ -305,7 +312,7 @@ def _patch_info(candidate: Candidate, out: Path, number: int) -> PatchInfo:
     )
 
 
-def _victim_info(victim: Victim) -> VictimInfo:
+def _victim_info(victim: Victim, datasets: Sequence[SignDataset] = ()) -> VictimInfo:
     return VictimInfo(
         name=victim.name,
         source=victim.source,
@@ -314,6 +321,10 @@ def _victim_info(victim: Victim) -> VictimInfo:
         input_size=victim.input_size,
         box=victim.box,
         differentiable=victim.differentiable,
+        datasets=tuple(
+            DatasetAccuracy(kind=dataset.kind, split=dataset.split, accuracy=accuracy(victim, dataset))
+            for dataset in datasets
+        ),
     )
 
 

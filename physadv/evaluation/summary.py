@@ -283,6 +283,14 @@ class PatchInfo(Config):
     """``patch.json`` whole: attack, configuration, design's victim, measured results."""
 
 
+class DatasetAccuracy(Config):
+    """How much of a data set a victim reads, all of it unpainted."""
+
+    kind: str
+    split: str
+    accuracy: Rate
+
+
 class VictimInfo(Config):
     """A victim as it was evaluated."""
 
@@ -293,6 +301,8 @@ class VictimInfo(Config):
     input_size: tuple[int, int]
     box: Box = "either"
     differentiable: bool
+    datasets: tuple[DatasetAccuracy, ...] = ()
+    """Of the data sets that were asked for, those with pictures of its classes."""
 
 
 class BatteryInfo(Config):
