@@ -81,8 +81,9 @@ class DesignConfig(Config):
     stop_at: float = Field(default=0.998, gt=0)
     """Held-out success at which, three checks in a row, the design ends early; above 1: never."""
     smoothness: float = Field(default=0.02, ge=0)
-    printability: float = Field(default=0.5, ge=0)
-    """Weight of the distance from a generic printer's colours; with ``calibration`` there is none, for what is searched
+    printability: float = Field(default=0.2, ge=0)
+    """Weight of the distance from a generic printer's colours. More of it makes patches that, each colour replaced by
+    the nearest that can be printed, do less. With ``calibration`` there is none, for what is searched
     then is what to send to the printer, all of which it can print."""
     calibration: str | None = None
     """File of ``physadv calibrate``: printer and camera through which colours are seen; sRGB's own if not given."""
