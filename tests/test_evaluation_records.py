@@ -214,6 +214,12 @@ def test_few_drives_are_flagged() -> None:
     assert "few-drives" in codes(made, half_width=0.49)
 
 
+def test_one_drive_is_not_drives() -> None:
+    made = record(frames("g" * 40, "s" * 40, "s" * 40, "s" * 40, drive=40))
+    flags = flags_of(made, battery=quick_battery(), victim=VICTIM, making=MADE, seeds=[("quick", 5)])
+    assert any("Only 1 drive:" in flag.message for flag in flags if flag.code == "few-drives")
+
+
 def test_a_transferred_patch_that_beats_the_white_box_is_flagged() -> None:
     weak = record(frames("g" * 100 + "s" * 300, "s" * 400, "s" * 400, "s" * 400)).model_copy(update={"patch": "own"})
     strong = record(frames("g" * 380 + "s" * 20, "s" * 400, "s" * 400, "s" * 400))

@@ -595,6 +595,21 @@ def test_a_slice_is_named_only_where_the_intervals_part() -> None:
     assert words.contrast(record, same, "at") is None
 
 
+def test_equal_rates_are_said_once() -> None:
+    low, high = (rate(np.arange(100) < hits) for hits in (74, 90))
+    assert words.reach(low, high) == "74\u202f% to 90\u202f%"
+    assert words.reach(low, low) == "74\u202f%"
+
+
+@pytest.mark.parametrize("changes", [{"patches": ("a", "b")}, {"batteries": ("one", "two", "three")}])
+def test_headlines_of_equal_rates_name_one_share(tmp_path: Path, changes: dict[str, Any]) -> None:
+    summary = make_summary(tmp_path, frames_a_side=0, **changes)
+    success = summary.records[0].patch_success
+    records = tuple(record.model_copy(update={"patch_success": success}) for record in summary.records)
+    headline = words.summary_verdict(summary.model_copy(update={"records": records})).headline
+    assert headline.count(words.share(records[0].headline)) == 1
+
+
 def test_no_clean_frame_means_nothing_to_fool(tmp_path: Path) -> None:
     summary = make_summary(tmp_path, frames_a_side=0)
     record = summary.records[0]

@@ -62,9 +62,8 @@ def _sample_size(record: Record, battery: Battery) -> Iterator[Flag]:
             f"about {_needed(record.headline, battery.half_width)} times as many frames are needed.",
         )
     if 0 < record.approaches < FEW_DRIVES:
-        yield _warning(
-            "few-drives", f"Only {record.approaches} drives: an interval from fewer than {FEW_DRIVES} is a rough guess."
-        )
+        drives = f"{record.approaches} drive{'' if record.approaches == 1 else 's'}"
+        yield _warning("few-drives", f"Only {drives}: an interval from fewer than {FEW_DRIVES} is a rough guess.")
 
 
 def half_width(rate: Rate) -> float | None:

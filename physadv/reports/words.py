@@ -320,7 +320,7 @@ def summary_verdict(summary: Summary) -> Verdict:
 def one_pair(records: Sequence[Record], patch: PatchInfo) -> Verdict:
     """One patch against one victim in several batteries: a sentence a battery."""
     low, high = extremes(records)
-    shown = [f"{share(low.headline)} to {share(high.headline)} of frames"]
+    shown = [f"{reach(low.headline, high.headline)} of frames"]
     if len(records) <= 2:
         shown = [f"{share_interval(r.headline)} of {plural(r.headline.n, 'frame')} ({r.battery})" for r in records]
     headline = f"This {noun(patch)} {deed(records[0])} in {listed(shown)} it never saw."
@@ -346,9 +346,8 @@ def brief(record: Record) -> str:
 def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchInfo]) -> Verdict:
     """Several patches or victims: the extremes."""
     weakest, strongest = extremes(records)
-    low, high = share(weakest.headline), share(strongest.headline)
     what = f"{plural(len(summary.patches), 'patch', 'es')} against {plural(len(summary.victims), 'victim')}"
-    headline = f"{what}: success in {low} to {high} of frames never seen before."
+    headline = f"{what}: success in {reach(weakest.headline, strongest.headline)} of frames never seen before."
 
     def told(record: Record) -> str:
         return (
@@ -364,6 +363,11 @@ def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchIn
             "these frames can show."
         )
     return Verdict(headline, tuple(sentences))
+
+
+def reach(low: Rate, high: Rate) -> str:
+    """``31 % to 96 %``, or one share where both are shown as the same."""
+    return " to ".join(dict.fromkeys((share(low), share(high))))
 
 
 def extremes(records: Sequence[Record]) -> tuple[Record, Record]:
