@@ -429,7 +429,13 @@ def test_junit_says_which_threshold_was_missed(tmp_path: Path) -> None:
     assert case.get("classname") == "physadv.quick.colour"
     failures = [failure.get("message", "") for failure in case.iter("failure")]
     assert tuple(failures) == summary.records[0].failures
-    for words in ("attack success", "targeted attack success", "adversarial gain", "drives fooled", "clean accuracy"):
+    for words in (
+        "untargeted attack success",
+        "targeted attack success",
+        "adversarial gain",
+        "drives fooled",
+        "clean accuracy",
+    ):
         assert any(words in failure for failure in failures), words
     assert (root.get("tests"), root.get("failures")) == ("1", "1")
     assert exceeds(summary)

@@ -48,6 +48,7 @@ from physadv.evaluation.summary import (
 )
 from physadv.reports import charts, print_summary, report_from, words, write_report
 from physadv.reports.page import render_page
+from physadv.reports.terminal import table
 
 Flags = npt.NDArray[np.bool_]
 Reals = npt.NDArray[np.float64]
@@ -842,6 +843,20 @@ def test_the_terminal_says_the_same(reports: dict[str, tuple[Summary, str, Path]
         assert squeezed(words.share_interval(record.headline)) in said
         assert squeezed(record.battery) in said
     assert ("fail" in said) == (not summary.passed)
+
+
+def test_the_terminal_says_which_success_it_counts(reports: dict[str, tuple[Summary, str, Path]]) -> None:
+    one, other = reports["several"][0], reports["untargeted"][0].records[0]
+    other = other.model_copy(update={"patch": one.records[0].patch})
+    both = one.model_copy(update={"records": (*one.records, other)})
+    said = []
+    for summary in (one, reports["untargeted"][0], both):
+        out = StringIO()
+        Console(file=out, width=400).print(table(summary))
+        said.append(out.getvalue())
+    assert ("targeted" in said[0], "untargeted" in said[0]) == (True, False)
+    assert said[1].count("untargeted") == 1
+    assert all(f"{record.battery}, {record.goal}" in said[2] for record in both.records)
 
 
 def test_the_terminal_table_fits_eighty_columns(reports: dict[str, tuple[Summary, str, Path]]) -> None:

@@ -147,7 +147,7 @@ def failures_of(record: Record, thresholds: Thresholds) -> Iterator[str]:
     """One sentence for each pass threshold that the record missed."""
     success, targeted = record.patch_success.untargeted, record.patch_success.targeted
     limits = [
-        ("attack success", success.value, thresholds.max_asr),
+        ("untargeted attack success", success.value, thresholds.max_asr),
         ("targeted attack success", targeted.value if targeted else 0.0, thresholds.max_targeted_asr),
         ("adversarial gain", record.gain_untargeted.difference.value, thresholds.max_gain),
         ("share of drives fooled", _drives_fooled(record), thresholds.max_fooled_drives),

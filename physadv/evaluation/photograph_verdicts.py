@@ -19,7 +19,7 @@ def judged(group: Group, max_asr: float | None) -> Group:
     share = group.parts[0].misread.value
     if max_asr is None or group.subject != "patch" or share is None or share <= max_asr:
         return group
-    return group.model_copy(update={"failures": (above("attack success in photographs", share, max_asr),)})
+    return group.model_copy(update={"failures": (above("untargeted attack success in photographs", share, max_asr),)})
 
 
 def write_photograph_summary(folder: Path, summary: PhotographSummary, *, seconds: float) -> None:

@@ -39,12 +39,17 @@ def where(summary: Summary, records: Sequence[Record]) -> str:
 
 
 def table(summary: Summary) -> Table:
-    """One row a record, under its patch and victim where there are several of them."""
+    """One row a record, under its patch and victim where there are several of them.
+
+    The goal that success is counted at stands over its column, or with each row where records differ in it.
+    """
     made = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
     drives = any(record.consecutive is not None for record in summary.records)
     several = len(summary.patches) * len(summary.victims) > 1
     made.add_column("", overflow="fold")
-    for name in ("n", "success", "best control", "gain", "clean", *(["run"] if drives else []), ""):
+    goals = {record.goal for record in summary.records}
+    success = "success" if len(goals) > 1 else f"{summary.records[0].goal}\nsuccess"
+    for name in ("n", success, "best control", "gain", "clean", *(["run"] if drives else []), ""):
         made.add_column(name, justify="right" if name else "left", no_wrap=True)
     patch, victim = "", ""
     for record in summary.records:
@@ -53,7 +58,8 @@ def table(summary: Summary) -> Table:
         if several and (record.patch, record.victim) != (patch, victim):
             made.add_row(Text(f"  {record.victim}"))
         patch, victim = record.patch, record.victim
-        battery = Text(f"{'    ' if several else ''}{record.battery}")
+        goal = f", {record.goal}" if len(goals) > 1 else ""
+        battery = Text(f"{'    ' if several else ''}{record.battery}{goal}")
         made.add_row(battery, *(Text(cell) for cell in cells(record, drives=drives)), outcome(summary, record))
     return made
 
