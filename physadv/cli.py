@@ -147,7 +147,10 @@ def evaluate(
     frames: Annotated[int | None, typer.Option(help="Frames an entry, in place of the battery's own number.")] = None,
     max_asr: Annotated[
         float | None,
-        typer.Option(help="Exit with 1 if an attack's success rate, or share of photographs, is above this, 0 to 1."),
+        typer.Option(
+            help="Exit with 1 if more than this share of frames, or of photographs, is misread, 0 to 1; where a "
+            "battery's own limit is stricter, that one holds."
+        ),
     ] = None,
     true_class: Annotated[str | None, typer.Option(help="The sign's class in the victim's words.")] = None,
     calibration: CalibrationOption = None,

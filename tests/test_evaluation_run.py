@@ -454,6 +454,20 @@ def test_exit_code_follows_max_asr(tmp_path: Path) -> None:
     assert passing.find("testsuite/testcase/failure") is None
 
 
+@pytest.mark.parametrize(
+    ("own", "given", "holds"), [(None, 0.2, 0.2), (0.1, 0.9, 0.1), (0.9, 0.2, 0.2), (0.1, None, 0.1)]
+)
+def test_the_stricter_of_two_limits_holds(own: float | None, given: float | None, holds: float, tmp_path: Path) -> None:
+    battery = quick_battery(frames=100, thresholds={"max_asr": own})
+    record = run(tmp_path, batteries=[battery], max_asr=given).records[0]
+    success = record.patch_success.untargeted.value
+    assert success is not None
+    assert success > 0.2
+    assert record.failures == (
+        f"untargeted attack success {success:.1%} is above the limit of {holds:.1%}".replace("%", " %"),
+    )
+
+
 def test_no_clean_frame_passes_no_threshold(tmp_path: Path) -> None:
     blind = ColourVictim(classes=CLASSES)
     blind.forward = lambda images: torch.tensor([[0.0, 1.0, 2.0]]).expand(len(images), 3)  # type: ignore[method-assign]

@@ -56,6 +56,11 @@ class Thresholds(Config):
     """Share of drives fooled at k of n consecutive frames."""
     min_clean_accuracy: float | None = Field(default=None, ge=0.0, le=1.0)
 
+    def within(self, max_asr: float | None) -> Thresholds:
+        """These with a limit on the untargeted success beside their own: the stricter of the two holds."""
+        limits = [limit for limit in (self.max_asr, max_asr) if limit is not None]
+        return self.model_copy(update={"max_asr": min(limits, default=None)})
+
 
 class Bins(Config):
     """Edges of the bins of distance and of angle, rising; frames outside go to the first or last bin."""

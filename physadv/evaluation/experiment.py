@@ -46,6 +46,7 @@ class Experiment(Config):
     design: DesignConfig
     evaluate: Scoring = Field(default_factory=Scoring)
     max_asr: float | None = Field(default=None, ge=0, le=1)
+    """A threshold on the untargeted success; where a battery's own is stricter, that one holds."""
 
 
 def experiment_names() -> list[str]:

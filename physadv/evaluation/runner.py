@@ -111,7 +111,7 @@ def evaluate(
         batteries: names, files, contents or loaded batteries.
         out: a folder that is new, empty, or of this same run.
         frames: frames an entry in place of the batteries' own numbers, rounded up to whole drives.
-        max_asr: a threshold on the untargeted success, in place of the batteries' own.
+        max_asr: a threshold on the untargeted success; where a battery's own is stricter, that one holds.
         true_class: the sign's class in the victims' words, where it cannot be matched by name.
         calibration: file of ``physadv calibrate``: printer and camera through which paint is seen, the controls' too.
         device: where to render and to look.
@@ -250,10 +250,7 @@ def _records(scorer: Scorer, courses: Sequence[Course], out: Path, *, max_asr: f
                     making=candidate.making,
                     seeds=_seeds(course),
                 )
-                limits = course.battery.thresholds
-                if max_asr is not None:
-                    limits = limits.model_copy(update={"max_asr": max_asr})
-                records.append(_judged(record, limits, flags))
+                records.append(_judged(record, course.battery.thresholds.within(max_asr), flags))
     return _compared(records, scorer)
 
 
