@@ -347,10 +347,28 @@ def test_an_output_that_belongs_to_something_else(physadv: Command, card: Path, 
     assert (out / "evaluation" / "report.html").exists()
     assert physadv("run", experiment, "--out", out)[0] == 0, "a finished run is not run again"
     experiment.write_text(yaml.safe_dump({**plan, "design": {**design, "seed": 1}}))
-    refused(physadv("run", experiment, "--out", out), str(out))
+    refused(physadv("run", experiment, "--out", out), str(out), "design.seed was 0, now 1")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
     refused(physadv("run", experiment, "--out", tmp_path / "full"), "full")
     experiment.write_text(yaml.safe_dump({**plan, "desing": design}))
     refused(physadv("run", experiment, "--out", tmp_path / "other"), "desing")
     refused(physadv("run", tmp_path / "nowhere.yaml"), "nowhere.yaml")
+
+
+def test_a_changed_limit_judges_the_same_experiment_anew(physadv: Command, card: Path, tmp_path: Path) -> None:
+    experiment, out = tmp_path / "experiment.yaml", tmp_path / "run"
+    design = {"victim": "card.yaml", "steps": 2, "views": 4, "true_class": "speedLimit45"}
+    plan = {"name": "small", "design": design, "evaluate": {"batteries": ["stationary-15"], "frames": 15}}
+    bias = torch.tensor([0.0, 0.0, 3.0])
+    weights = {name: torch.zeros_like(value) for name, value in LisaCnn(len(CLASSES)).state_dict().items()}
+    save_file({**weights, "fc1.bias": bias}, str(tmp_path / "weights.safetensors"))
+    made: list[bytes] = []
+    for limit in (None, 0.5, 0.0):
+        experiment.write_text(yaml.safe_dump({**plan, "max_asr": limit}))
+        code, said, error = physadv("run", experiment, "--out", out)
+        assert code == 0, error
+        assert ("pass" in said) == (limit is not None)
+        made.append((out / "evaluation" / "outcomes.parquet").read_bytes())
+        assert yaml.safe_load((out / "experiment.json").read_text())["max_asr"] == limit
+    assert made[0] == made[1] == made[2]

@@ -17,6 +17,7 @@ from physadv.core.files import read_json, read_named_yaml, write_json
 from physadv.defenses import load
 from physadv.defenses.library import split
 from physadv.evaluation.battery import load_battery
+from physadv.evaluation.runfolder import first_difference
 from physadv.evaluation.runner import evaluate
 from physadv.evaluation.summary import Summary
 from physadv.patches import ink_of
@@ -26,6 +27,8 @@ from physadv.signs import load_sign
 SHIPPED = "stop-sign"
 EVALUATION = "evaluation"
 """Folder of an experiment's results."""
+_JUDGING = {"description", "max_asr"}
+"""Keys that neither the design nor the frames depend on."""
 
 
 class Scoring(Config):
@@ -106,14 +109,11 @@ def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = N
         load_scene(scene)
     ink_of(plan.design.calibration)
     record = out / "experiment.json"
-    echo = plan.model_dump(mode="json")
     if record.exists():
-        if read_json(record) != echo:
-            raise PhysadvError(f"{out}: holds another experiment; choose another --out, or remove that folder")
+        _check_same(read_json(record), plan, out)
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise PhysadvError(f"{out}: exists and is not an experiment's folder; choose another --out")
-    else:
-        write_json(record, echo)
+    write_json(record, plan.model_dump(mode="json"))
     patch = out / plan.name
     if not (patch / "patch.json").exists():
         design(plan.design, out=patch, victim=victims[plan.design.victim], listener=listener)
@@ -128,3 +128,12 @@ def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = N
         calibration=plan.design.calibration,
         device=device,
     )
+
+
+def _check_same(record: Any, plan: Experiment, out: Path) -> None:
+    """Whether what ``out`` holds is this experiment's; what only judges or describes it may have changed."""
+    old = {key: value for key, value in dict(record).items() if key not in _JUDGING} if isinstance(record, dict) else {}
+    new = plan.model_dump(mode="json", exclude=_JUDGING)
+    if old != new:
+        change = first_difference(old, new)
+        raise PhysadvError(f"{out}: holds another experiment ({change}); choose another --out, or remove that folder")

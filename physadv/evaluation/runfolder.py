@@ -39,23 +39,23 @@ def open_run(out: Path, identity: Mapping[str, Any], *, command: str, resume: bo
     found = known.get("identity") if isinstance(known, dict) else None
     if found != identity:
         raise PhysadvError(
-            f"{out}: belongs to another run ({_first_difference(found, identity)}); choose another folder"
+            f"{out}: belongs to another run ({first_difference(found, identity)}); choose another folder"
         )
     if not resume:
         raise PhysadvError(f"{out}: holds this run already; choose another folder, or let it resume")
     return True
 
 
-def _first_difference(old: Any, new: Any, where: str = "") -> str:
+def first_difference(old: Any, new: Any, where: str = "") -> str:
     """Where two JSON values differ first, for people."""
     if isinstance(old, dict) and isinstance(new, Mapping):
         for key in [*old, *(key for key in new if key not in old)]:
             if old.get(key) != new.get(key):
-                return _first_difference(old.get(key), new.get(key), f"{where}.{key}" if where else str(key))
+                return first_difference(old.get(key), new.get(key), f"{where}.{key}" if where else str(key))
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for number, (before, after) in enumerate(zip(old, new, strict=True)):
             if before != after:
-                return _first_difference(before, after, f"{where}.{number}")
+                return first_difference(before, after, f"{where}.{number}")
     return f"{where or 'its record'} was {_short(old)}, now {_short(new)}"
 
 
