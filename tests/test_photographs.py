@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,55 @@ def test_the_sign_can_be_cut_out_of_a_larger_picture(tmp_path: Path) -> None:
     assert cut.pixels.shape[0] == pytest.approx(0.4 * 1.2 * SIDE, abs=4)
     corners = apply(cut.to_photo, STOP.outline_mm)
     assert corners.min() == pytest.approx(0.04 * SIDE, abs=3)
+
+
+def boxed(photos: Photographs, size: int, *boxes: float) -> torch.Tensor:
+    """Frames of the bare sign, ``crop_square`` of each as given."""
+    drawn = replace(photos.sample(len(boxes), seed=0), crop_square=torch.tensor(boxes))
+    return photos.render(bare(STOP), drawn, size=(size, size))
+
+
+def test_a_victim_that_takes_squares_gets_a_square_of_the_street(tmp_path: Path) -> None:
+    """At 50 degrees the sign's box is narrow: squashed it fills the frame, in a square it stays narrow."""
+    picture = photograph(STOP, pose(STOP, yaw_deg=50.0, fill=0.5))
+    save(tmp_path, {"street": picture})
+    photos = scene(tmp_path, crop="sign", margin=0.1)
+    squash, square = boxed(photos, 64, 0.0, 1.0)
+    left, top, right, bottom = (round(float(v)) for v in _box_of(photos.photographs[0].located.to_photo))
+    assert right - left < 0.75 * (bottom - top)
+    side = round((bottom - top) * 1.2)
+    x, y = (left + right - side) // 2, (top + bottom - side) // 2
+    cut = from_uint8(np.ascontiguousarray(picture[y : y + side, x : x + side]))[None]
+    expected = F.interpolate(cut, size=(64, 64), mode="bilinear", antialias=True)[0]
+    assert (square - expected).abs().mean() < 0.02
+    assert (squash - expected).abs().mean() > 0.05
+
+
+def _box_of(to_photo: Any) -> list[float]:
+    corners = apply(to_photo, STOP.outline_mm)
+    return [*corners.min(0), *corners.max(0)]
+
+
+def test_a_whole_picture_becomes_a_square_by_repeating_its_edge(folder: Path, tmp_path: Path) -> None:
+    wide = np.ascontiguousarray(read_image(folder / "a.png")[24:-24])
+    save(tmp_path, {"wide": wide})
+    squash, square = boxed(scene(tmp_path), SIDE, 0.0, 1.0)
+    assert torch.equal(square, from_uint8(np.pad(wide, ((24, 24), (0, 0), (0, 0)), mode="edge")))
+    assert (squash - square).abs().mean() > 0.02
+    before = scene(folder)
+    assert torch.equal(boxed(before, 32, 1.0, 0.0, 1.0), boxed(before, 32, 0.0, 0.0, 0.0)), "square pictures stay"
+
+
+def test_paint_sticks_to_the_sign_in_a_square(tmp_path: Path) -> None:
+    save(tmp_path, {"street": photograph(STOP, pose(STOP, yaw_deg=50.0, fill=0.5))})
+    photos = scene(tmp_path, crop="sign")
+    drawn = replace(photos.sample(1, seed=0), crop_square=torch.ones(1))
+    sticker = painted(STOP, (0.8, 0.8, 0.8), (0.3, 0.3, 0.7, 0.7))
+    changed = photos.render(sticker, drawn, size=(96, 96)) != photos.render(bare(STOP), drawn, size=(96, 96))
+    rows, columns = np.nonzero(changed[0].any(0).numpy())
+    assert (rows.min() + rows.max()) / 2 == pytest.approx(48, abs=3)
+    assert (columns.min() + columns.max()) / 2 == pytest.approx(48, abs=4)
+    assert columns.max() - columns.min() < 0.85 * (rows.max() - rows.min())
 
 
 # ---- variation on top

@@ -47,6 +47,7 @@ class Photograph:
         to_photo: ``[3, 3]``, mm on the sign to continuous pixels.
         confidence: agreement of picture and artwork on the sign, -1 to 1 (1 where the corners were given).
         appearance: its light, shading, glare and blur.
+        located: where the sign is in the file's picture.
     """
 
     file: Path
@@ -54,6 +55,7 @@ class Photograph:
     to_photo: Matrix
     confidence: float
     appearance: Appearance
+    located: Located
 
 
 @dataclass(frozen=True)
@@ -119,25 +121,65 @@ def _study_one(
             f"what looks most like the sign agrees with its artwork by only {located.confidence:.2f} "
             f"({located.worst_quarter:.2f} in the worst quarter; {TRUSTED} and {TRUSTED_QUARTER} are needed)"
         )
-    pixels, to_photo = _cropped(pixels, located.to_photo, sign, margin)
+    return _photograph(file, pixels, located, sign, margin)
+
+
+def squared(photo: Photograph, sign: Sign, margin: float | None) -> Photograph:
+    """The photograph cut out anew for a victim that takes squares: the shorter side is widened, see :func:`_box`.
+
+    Raises:
+        PhysadvError: its light cannot be told any more, or the file cannot be read.
+    """
+    made = _photograph(photo.file, read_image(photo.file), photo.located, sign, margin, square=True)
+    if isinstance(made, str):
+        raise PhysadvError(f"{photo.file}: widened to a square, {made}")
+    return made
+
+
+def _photograph(
+    file: Path, pixels: Pixels, located: Located, sign: Sign, margin: float | None, *, square: bool = False
+) -> Photograph | str:
+    """The picture cut out, with its light, or why it cannot be used."""
+    pixels, to_photo = _cropped(pixels, located.to_photo, _box(pixels, located.to_photo, sign, margin, square=square))
     linear = srgb_to_linear(from_uint8(pixels)).permute(1, 2, 0).contiguous().numpy()
     try:
         appearance = estimate(linear, to_photo, sign)
     except ValueError as error:
         return str(error)
-    return Photograph(file, pixels, to_photo, located.confidence, appearance)
+    return Photograph(file, pixels, to_photo, located.confidence, appearance, located)
 
 
-def _cropped(pixels: Pixels, to_photo: Matrix, sign: Sign, margin: float | None) -> tuple[Pixels, Matrix]:
-    """The picture cut to the sign's box with ``margin`` around it (None: not cut), shrunk where it is very large."""
+def _box(
+    pixels: Pixels, to_photo: Matrix, sign: Sign, margin: float | None, *, square: bool
+) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what a victim gets: the sign's box with ``margin`` around it, or all (None).
+
+    A ``square`` is made by widening the shorter side, and may reach beyond the picture.
+    """
+    sides = np.array(pixels.shape[1::-1])
+    low, high = np.zeros(2, int), sides
     if margin is not None:
         corners = apply(to_photo, sign.outline_mm)
         room = (corners.max(0) - corners.min(0)) * margin
-        sides = np.array(pixels.shape[1::-1])
-        left, top = np.clip(np.floor(corners.min(0) - room), 0, sides - 2).astype(int)
-        right, bottom = np.clip(np.ceil(corners.max(0) + room), [left + 2, top + 2], sides).astype(int)
-        pixels = np.ascontiguousarray(pixels[top:bottom, left:right])
-        to_photo = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top], [0.0, 0.0, 1.0]]) @ to_photo
+        low, high = (np.floor(corners.min(0) - room).astype(int), np.ceil(corners.max(0) + room).astype(int))
+    if square:
+        side = (high - low).max()
+        low = low - (side - (high - low)) // 2
+        high = low + side
+    else:
+        low = low.clip(0, sides - 2)
+        high = high.clip(low + 2, sides)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _cropped(pixels: Pixels, to_photo: Matrix, box: tuple[int, int, int, int]) -> tuple[Pixels, Matrix]:
+    """The picture cut to the box, its edge repeated beyond it, and shrunk where it is very large."""
+    left, top, right, bottom = box
+    rows, columns = (
+        np.arange(a, b).clip(0, n - 1) for a, b, n in ((top, bottom, len(pixels)), (left, right, pixels.shape[1]))
+    )
+    pixels = np.ascontiguousarray(pixels[rows[:, None], columns])
+    to_photo = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top], [0.0, 0.0, 1.0]]) @ to_photo
     height, width = pixels.shape[:2]
     if max(height, width) <= LARGEST_PX:
         return pixels, to_photo

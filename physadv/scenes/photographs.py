@@ -31,7 +31,16 @@ from physadv.scenes.config import DEFAULTS, LIMITS, ConditionTable, RoadsideConf
 from physadv.scenes.distributions import Distribution
 from physadv.scenes.library import SCENE_KINDS
 from physadv.scenes.outline import Matrix, apply
-from physadv.scenes.photograph_study import LeftOut, Photograph, Study, find_path, pictures_in, pose_of, study_folder
+from physadv.scenes.photograph_study import (
+    LeftOut,
+    Photograph,
+    Study,
+    find_path,
+    pictures_in,
+    pose_of,
+    squared,
+    study_folder,
+)
 from physadv.scenes.randomness import integers, uniforms
 from physadv.scenes.scene import PaintedSign, Scene
 from physadv.signs import Sign, load_sign
@@ -75,7 +84,8 @@ class PhotographsConfig(Config):
     corners: str | None = None
     """CSV beside the pictures (or a path like ``folder``) with where the sign is; see :func:`read_corners`."""
     crop: Literal["picture", "sign"] = "picture"
-    """What the classifier gets: the whole picture, or the sign's box with ``margin`` around it."""
+    """What the classifier gets: the whole picture, or the sign's box with ``margin`` around it. For a victim that takes
+    squares the shorter side is widened, and beyond the picture its edge is repeated."""
     margin: float = Field(default=0.1, ge=0.0, le=2.0)
     """Room around the sign's box on every side, as a share of the box, where ``crop`` is ``sign``."""
     variation: ConditionTable = Field(default_factory=dict)
@@ -143,7 +153,8 @@ class Photographs(Scene):
         self._noisy = bool({"read_noise_e", "full_well_e"} & set(config.variation))
         self._moving = bool({"crop_scale", "crop_shift_x", "crop_shift_y", "roll_deg"} & set(config.variation))
         self._distributions: dict[str, Distribution] = {**_defaults(noisy=self._noisy), **config.variation}
-        self._stacks: dict[tuple[tuple[int, int], torch.device, torch.dtype], _Stack] = {}
+        self._margin = config.margin if config.crop == "sign" else None
+        self._stacks: dict[tuple[tuple[int, int], bool, torch.device, torch.dtype], _Stack] = {}
         self._bare: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
 
     @cached_property
@@ -155,8 +166,7 @@ class Photographs(Scene):
         """
         stamps = tuple((file, file.stat().st_mtime_ns) for file in self.files)
         corners = None if self._corners is None else (self._corners, self._corners.stat().st_mtime_ns)
-        margin = self.config.margin if self.config.crop == "sign" else None
-        study = study_folder(stamps, self.config.sign, corners, margin)
+        study = study_folder(stamps, self.config.sign, corners, self._margin)
         if not study.photographs:
             first = study.left_out[0]
             raise PhysadvError(
@@ -172,6 +182,11 @@ class Photographs(Scene):
     def photographs(self) -> tuple[Photograph, ...]:
         """Those in which the sign was found; frame i shows number ``i % len(photographs)``."""
         return self.study.photographs
+
+    @cached_property
+    def _squared(self) -> tuple[Photograph, ...]:
+        """The photographs as victims get them that take squares."""
+        return tuple(squared(photo, self.sign, self._margin) for photo in self.photographs)
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -214,8 +229,13 @@ class Photographs(Scene):
             raise PhysadvError(
                 f"scene {self.name!r}: its photographs show {self.sign.name}, and the patch is for {painted.sign.name}"
             )
+        square = conditions.crop_square > 0.5
+        if bool(square.any()) and not bool(square.all()):
+            order = square.long().argsort(stable=True)
+            parts = [self.render(painted, conditions[where], size=size) for where in (~square, square)]
+            return torch.cat(parts)[order.argsort().to(parts[0].device)]
         with torch.no_grad():
-            stack = self._stack(size, painted.rgba.device, painted.rgba.dtype)
+            stack = self._stack(size, bool(square.any()), painted.rgba.device, painted.rgba.dtype)
             conditions = conditions.to(painted.rgba.device, painted.rgba.dtype)
             canvas = self._place(painted, conditions, stack)
         linear, covered = canvas.paste(self._paint(painted))
@@ -281,12 +301,13 @@ class Photographs(Scene):
             linear = linear + record.sensor_noise(linear, unit, conditions.full_well_e, conditions.read_noise_e, pixels)
         return record.jpeg(record.tone(linear, conditions.contrast), conditions.jpeg_quality, pixels)
 
-    def _stack(self, size: tuple[int, int], device: torch.device, dtype: torch.dtype) -> _Stack:
-        key = (size, device, dtype)
+    def _stack(self, size: tuple[int, int], square: bool, device: torch.device, dtype: torch.dtype) -> _Stack:
+        key = (size, square, device, dtype)
         if key not in self._stacks:
             if len(self._stacks) >= 4:
                 self._stacks.clear()
-            self._stacks[key] = _stacked(self.photographs, self.sign, size, self.config.oversample, device, dtype)
+            photographs = self._squared if square else self.photographs
+            self._stacks[key] = _stacked(photographs, self.sign, size, self.config.oversample, device, dtype)
         return self._stacks[key]
 
 
