@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch.nn import functional as F
 from physadv.core.color import from_uint8, srgb_to_linear
 from physadv.core.errors import PhysadvError
 from physadv.core.images import read_image
+from physadv.evaluation.battery import entry_scene, load_battery
 from physadv.scenes import PaintedSign, Photographs, load_scene, viewing_angle_deg
 from physadv.scenes.appearance import estimate
 from physadv.scenes.geometry import homography
@@ -470,6 +472,19 @@ def test_the_folder_is_looked_for_beside_the_scene_and_in_the_data_folder(
     monkeypatch.delenv("PHYSADV_DATA")
     with pytest.raises(PhysadvError, match="PHYSADV_DATA is not set"):
         load_scene(elsewhere)
+
+
+def test_a_batterys_photographs_are_looked_for_beside_their_scene(folder: Path, tmp_path: Path) -> None:
+    mine, corners = tmp_path / "mine", apply(pose(STOP, **POSES["a"]), np.array(STOP.outline_mm)).tolist()
+    shutil.copytree(folder, mine / "pictures")
+    write_csv(mine / "where.csv", [{"file": "a.png", "x_px": x, "y_px": y} for x, y in corners])
+    (mine / "scene.yaml").write_text("name: mine\nkind: photographs\nfolder: pictures\ncorners: where.csv\n")
+    battery = tmp_path / "battery.yaml"
+    battery.write_text("name: b\nentries: [{scene: mine/scene.yaml, frames: 3, seed: 1}]\n")
+    shown = entry_scene(load_battery(battery).entries[0])
+    assert isinstance(shown, Photographs)
+    assert [photo.file.parent for photo in shown.photographs] == [(mine / "pictures").resolve()] * 3
+    assert shown.photographs[0].confidence == 1.0
 
 
 def test_a_patch_for_another_sign_is_refused(folder: Path) -> None:

@@ -53,7 +53,7 @@ def load_scene(spec: str | Path | Mapping[str, Any]) -> Scene:
 
 
 def read_scene(path: Path) -> dict[str, Any]:
-    """What a scene's file says; a folder that it names is found from the file.
+    """What a scene's file says; folders and files that it names are found from the file.
 
     Raises:
         PhysadvError: the file cannot be read.
@@ -61,6 +61,9 @@ def read_scene(path: Path) -> dict[str, Any]:
     data = read_yaml(path)
     if isinstance(data.get("backdrops"), str) and data["backdrops"] != "drawn":
         data["backdrops"] = str(path.parent / data["backdrops"])
+    for key in ("folder", "corners"):  # of photographs, which may lie elsewhere too
+        if isinstance(data.get(key), str) and (path.parent / data[key]).exists():
+            data[key] = str((path.parent / data[key]).resolve())
     return data
 
 
