@@ -166,7 +166,7 @@ def evaluate(
     device: DeviceOption = "cpu",
     batch: Annotated[int | None, typer.Option(help="Frames rendered at once. [default: 64]")] = None,
 ) -> None:
-    """Score patches and their controls on frames that no design has seen, and write the report."""
+    """Score patches and their controls on the same frames, and write the report."""
     if photos is not None:
         given = {"--battery": battery, "--frames": frames, "--batch": batch, "--dataset": dataset}
         unused = [name for name, value in given.items() if value is not None]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from physadv.core.color import linear_to_srgb, to_uint8
 from physadv.scenes import PaintedSign
-from physadv.signs import Sign
+from physadv.signs import Sign, load_sign
 
 SIDE = 192
 FINER = 4
@@ -110,3 +110,14 @@ def painted(
 def bare(sign: Sign, *, px: int = 256) -> PaintedSign:
     """``sign`` without paint."""
     return PaintedSign(sign, sign.texture(px), torch.ones(1, px, px))
+
+
+def street(folder: Path, count: int, *, first: int = 0) -> Path:
+    """That many small photographs of stop signs, no two alike."""
+    poses = [{"yaw_deg": 4.0 * (number % 7), "roll_deg": number - 6.0} for number in range(first, first + count)]
+    sign = load_sign("us/stop")
+    pictures = {
+        f"{first + i}": photograph(sign, pose(sign, side=96, **turned), side=96, seed=first + i)
+        for i, turned in enumerate(poses)
+    }
+    return save(folder, pictures)

@@ -17,9 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from evaluation_kit import CLASSES, ColourVictim, QuickScene, coloured_patch, quick_battery
+from photograph_kit import street
 from PIL import Image
 from torch import Tensor
 
+from physadv.attacks.engine import pictures_of
 from physadv.core.errors import PhysadvError
 from physadv.evaluation import evaluate, exceeds, load_battery, read_summary
 from physadv.evaluation.outcomes import (
@@ -30,9 +32,10 @@ from physadv.evaluation.outcomes import (
     check_version,
     rows_of,
 )
-from physadv.evaluation.summary import Summary
+from physadv.evaluation.summary import SEEN_PHOTOGRAPHS, Summary
 from physadv.patches import save_patch
-from physadv.reports import write_report
+from physadv.reports import words, write_report
+from physadv.reports.page import render_page
 from physadv.scenes import Conditions, PaintedSign, load_scene
 from physadv.signs.datasets import load_dataset
 
@@ -429,14 +432,15 @@ def test_junit_says_which_threshold_was_missed(tmp_path: Path) -> None:
     assert case.get("classname") == "physadv.quick.colour"
     failures = [failure.get("message", "") for failure in case.iter("failure")]
     assert tuple(failures) == summary.records[0].failures
-    for words in (
+    limited = (
         "untargeted attack success",
         "targeted attack success",
         "adversarial gain",
         "drives fooled",
         "clean accuracy",
-    ):
-        assert any(words in failure for failure in failures), words
+    )
+    for what in limited:
+        assert any(what in failure for failure in failures), what
     assert (root.get("tests"), root.get("failures")) == ("1", "1")
     assert exceeds(summary)
 
@@ -488,6 +492,41 @@ def test_a_seed_that_the_design_used_is_flagged(tmp_path: Path) -> None:
     assert "seen-frames" in codes["seen"]
     assert "seen-frames" not in codes["fresh"]
     assert "seen-scenes" in codes["fresh"]
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_photographs_that_the_design_used_are_not_said_to_be_new(tmp_path: Path, recorded: bool) -> None:
+    ours = street(tmp_path / "ours", 3)
+    shutil.copytree(ours, tmp_path / "copy")
+    street(tmp_path / "copy", 1, first=8)
+    theirs = street(tmp_path / "theirs", 2, first=5)
+    made = {"kind": "photographs", "name": "made", "folder": str(ours)}
+    measured = pictures_of([load_scene(made)]) if recorded else {}
+    patch = coloured_patch(config={"scenes": [made]}, measured=measured)
+    if recorded:
+        shutil.rmtree(ours)
+    batteries = [
+        load_battery(
+            {
+                "name": name,
+                "entries": [{"scene": {**made, "name": name, "folder": str(folder)}, "frames": 4, "seed": 5}],
+            }
+        )
+        for name, folder in (("copy", tmp_path / "copy"), ("theirs", theirs))
+    ]
+    summary = run(tmp_path / "out", patches=[patch], batteries=batteries)
+    seen, new = summary.records
+    flag = next(flag for flag in seen.flags if flag.code == SEEN_PHOTOGRAPHS)
+    assert "designed on 3 of the 4 photographs that battery copy shows" in flag.message
+    assert (seen.is_new, new.is_new) == (False, True)
+    heads = [
+        words.summary_verdict(summary).headline,
+        *(words.verdict(r, summary.patches[0]).headline for r in summary.records),
+    ]
+    assert ["never" in head for head in heads] == [False, False, True]
+    assert "seen while designing (copy)" in heads[0]
+    alone = summary.model_copy(update={"records": (seen,)})
+    assert "never saw" not in render_page(alone, tmp_path / "out").lower()
 
 
 MEASURE = """

@@ -246,6 +246,12 @@ def design_seed(seed: int, part: str) -> int:
     return substream(seed, f"design/{part}")
 
 
+def pictures_of(scenes: Sequence[Scene]) -> dict[str, list[str]]:
+    """What a patch's record says of the photographs that its scenes show: ``photographs``, where there are any."""
+    shown = sorted(set().union(*(scene.pictures for scene in scenes)))
+    return {"photographs": shown} if shown else {}
+
+
 class Checkpoint:
     """Snapshots on disk, one safetensors file, replaced atomically."""
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from physadv.attacks.attack import Attack, build_attack
-from physadv.attacks.engine import FrameStream, design_seed
+from physadv.attacks.engine import FrameStream, design_seed, pictures_of
 from physadv.attacks.goals import Goal, build_goal
 from physadv.attacks.rp2 import true_class_of
 from physadv.attacks.views import Seen
@@ -58,6 +58,7 @@ class SignSearch:
         won: which of the frames kept aside are won, ``[F]``, 0 or 1.
         queries, gradients: frames that the victim answered, and of them those with a gradient.
         flags: what made the search doubtful, in words.
+        pictures: the photographs that the scenes show, as the patch's record tells them.
     """
 
     attack: Attack
@@ -68,6 +69,7 @@ class SignSearch:
     queries: int
     gradients: int
     flags: tuple[str, ...]
+    pictures: dict[str, list[str]]
 
 
 def search_sign(config: SignAttackConfig, *, victim: Victim | None = None) -> SignSearch:
@@ -115,6 +117,7 @@ def search_sign(config: SignAttackConfig, *, victim: Victim | None = None) -> Si
         queries=int(problem.queries[0]),
         gradients=int(problem.gradients[0]),
         flags=attack.flags(problem),
+        pictures=pictures_of(scenes),
     )
 
 
@@ -159,6 +162,7 @@ def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Vi
                 "queries": found.queries,
                 "gradients": found.gradients,
                 "flags": flags,
+                **found.pictures,
             },
         },
     )

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from physadv.attacks.discover import DiscoverRectangles, Found, attribution
-from physadv.attacks.engine import Budget, Checkpoint, FrameStream, Listener, Run, Snapshot, design_seed
+from physadv.attacks.engine import Budget, Checkpoint, FrameStream, Listener, Run, Snapshot, design_seed, pictures_of
 from physadv.attacks.freeform import FreeformStickers
 from physadv.attacks.goals import Goal, build_goal
 from physadv.attacks.graffiti import Graffiti, Strokes
@@ -400,6 +400,7 @@ def _bundle(config: DesignConfig, parts: _Parts, best: Snapshot, run: Run, *, na
         "held_out_history": [round(success, 4) for success in best.successes],
         "loss_history": [round(loss, 4) for loss in best.losses],
         "flags": _flags(best, parts.clean_read),
+        **pictures_of(parts.scenes),
     }
     with torch.no_grad():
         mask, paint = run.perturbation.finish(best.best_theta)

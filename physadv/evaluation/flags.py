@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from physadv.evaluation.battery import Battery, Thresholds
 from physadv.evaluation.made import Making
-from physadv.evaluation.summary import Flag, Rate, Record, VictimInfo
+from physadv.evaluation.summary import SEEN_FRAMES, SEEN_PHOTOGRAPHS, Flag, Rate, Record, VictimInfo
 
 CLEAN_ACCURACY = 0.9
 """Clean accuracy below which a record is doubtful, where the battery asks for nothing else."""
@@ -28,13 +28,20 @@ def _percent(value: float) -> str:
 
 
 def flags_of(
-    record: Record, *, battery: Battery, victim: VictimInfo, making: Making, seeds: Sequence[tuple[str, int]]
+    record: Record,
+    *,
+    battery: Battery,
+    victim: VictimInfo,
+    making: Making,
+    seeds: Sequence[tuple[str, int]],
+    photographs: frozenset[str] = frozenset(),
 ) -> Iterator[Flag]:
-    """The flags of one record; ``seeds`` are the battery's ``(scene, seed)`` pairs."""
+    """The flags of one record; ``seeds`` are the battery's ``(scene, seed)`` pairs, ``photographs`` what it shows."""
     yield from _clean_accuracy(record, battery.thresholds)
     yield from _sample_size(record, battery)
     yield from _controls(record)
     yield from _design_frames(battery, making, seeds)
+    yield from _design_photographs(battery, making, photographs)
     yield from _victim(record, victim, making)
     for message in making.flags:
         yield _warning("design", f"The design itself warned: {message}")
@@ -98,13 +105,23 @@ def _design_frames(battery: Battery, making: Making, seeds: Sequence[tuple[str, 
     for scene, seed in seeds:
         if seed == making.seed and scene in making.scenes:
             yield _warning(
-                "seen-frames",
+                SEEN_FRAMES,
                 f"The patch was designed on scene {scene} with seed {seed}, which this battery uses too: it is scored "
                 "on frames that it has seen.",
             )
     if making.scenes and all(scene in making.scenes for scene, _ in seeds):
         yield _info(
             "seen-scenes", f"Battery {battery.name} holds only scenes that the patch was designed in, with other seeds."
+        )
+
+
+def _design_photographs(battery: Battery, making: Making, photographs: frozenset[str]) -> Iterator[Flag]:
+    seen = len(photographs & making.photographs)
+    if seen:
+        yield _warning(
+            SEEN_PHOTOGRAPHS,
+            f"The patch was designed on {seen} of the {len(photographs)} photographs that battery {battery.name} "
+            "shows: its success in them says little of other pictures.",
         )
 
 

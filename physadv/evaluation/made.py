@@ -6,10 +6,13 @@ Bundles made by other means may say nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from physadv.core.errors import PhysadvError
 from physadv.patches import PatchRecord
+from physadv.scenes import Photographs, load_scene
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Making:
         scenes: names of the scenes that it was designed in.
         seed: of the design.
         flags: warnings that the design left.
+        photographs: digests of those that its scenes show.
     """
 
     target: str | None = None
@@ -31,6 +35,7 @@ class Making:
     scenes: tuple[str, ...] = ()
     seed: int | None = None
     flags: tuple[str, ...] = ()
+    photographs: frozenset[str] = frozenset()
 
 
 def making_of(record: PatchRecord) -> Making:
@@ -43,6 +48,7 @@ def making_of(record: PatchRecord) -> Making:
         scenes=tuple(_scene_names(record.config.get("scenes"))),
         seed=record.seed,
         flags=tuple(_messages(record.measured.get("flags"))),
+        photographs=_photographs(record),
     )
 
 
@@ -51,6 +57,19 @@ def _scene_names(scenes: Any) -> Iterator[str]:
         name = scene.get("name") if isinstance(scene, Mapping) else scene
         if isinstance(name, str):
             yield name
+
+
+def _photographs(record: PatchRecord) -> frozenset[str]:
+    """As the record tells them, or else those that still lie where the scenes that it tells look for them."""
+    told, scenes = record.measured.get("photographs"), record.config.get("scenes")
+    if isinstance(told, (list, tuple)):
+        return frozenset(map(str, told))
+    found: set[str] = set()
+    for scene in scenes if isinstance(scenes, (list, tuple)) else ():
+        if isinstance(scene, Mapping) and scene.get("kind") == Photographs.kind:
+            with suppress(PhysadvError):
+                found |= load_scene(scene).pictures
+    return frozenset(found)
 
 
 def _messages(flags: Any) -> Iterator[str]:

@@ -171,10 +171,17 @@ def _scored(found: _Found, sign: Sign, goal: str, where: OnSigns, victim: Victim
         queries=count * found.queries,
         gradients=count * found.gradients,
         norms={},
-        flags=found.flags,
+        flags=(*found.flags, *_seen(where)),
     )
     control = logits["grey"].argmax(1) == labels if found.grey else None
     return OnSignsResult(result, frames["clean"], labels, control)
+
+
+def _seen(where: OnSigns) -> tuple[str, ...]:
+    """A flag where the frames that count show photographs that the search sees."""
+    seen = frozenset().union(*(load_scene(scene).pictures for scene in where.scenes))
+    both = len(seen & load_scene(where.scored_in).pictures)
+    return (f"{both} of the photographs that it is scored in were seen by the attack",) if both else ()
 
 
 @torch.no_grad()

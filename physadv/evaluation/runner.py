@@ -73,6 +73,11 @@ class Course:
         """Frames of the entries."""
         return frame_counts(self.battery, self.scenes, frames=self.frames)
 
+    @cached_property
+    def photographs(self) -> frozenset[str]:
+        """Digests of those that the entries show."""
+        return frozenset().union(*(scene.pictures for scene in self.scenes))
+
     def stretches(self) -> Iterator[Stretch]:
         """The battery in parts."""
         for number, (entry, scene, count) in enumerate(
@@ -249,6 +254,7 @@ def _records(scorer: Scorer, courses: Sequence[Course], out: Path, *, max_asr: f
                     victim=infos[victim.name],
                     making=candidate.making,
                     seeds=_seeds(course),
+                    photographs=course.photographs,
                 )
                 records.append(_judged(record, course.battery.thresholds.within(max_asr), flags))
     return _compared(records, scorer)

@@ -23,6 +23,9 @@ from physadv.victims import Box
 SUMMARY_VERSION = 1
 """Of the schema of ``summary.json``."""
 
+SEEN_FRAMES, SEEN_PHOTOGRAPHS = "seen-frames", "seen-photographs"
+"""Codes of the flags of a record whose frames, or the photographs in them, the patch was designed on."""
+
 Subject = Literal["patch", "clean", "grey", "random"]
 GoalKind = Literal["untargeted", "targeted"]
 
@@ -252,6 +255,11 @@ class Record(Config):
     def passed(self) -> bool:
         """Whether every threshold was met."""
         return not self.failures
+
+    @property
+    def is_new(self) -> bool:
+        """Whether, as far as is known, the patch was designed on none of these frames and of their photographs."""
+        return not {SEEN_FRAMES, SEEN_PHOTOGRAPHS} & {flag.code for flag in self.flags}
 
     @property
     def headline(self) -> Rate:

@@ -76,7 +76,7 @@ class PatchRecord(Config):
     created: str = ""
     """ISO 8601, or empty."""
     measured: dict[str, Any] = Field(default_factory=dict)
-    """What the design saw on its held-out frames, and its flags."""
+    """What the design saw on its held-out frames, its flags, and digests of the photographs that its scenes show."""
 
     @field_validator("created")
     @classmethod

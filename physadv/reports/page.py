@@ -127,7 +127,7 @@ def render_page(summary: Summary, folder: Path) -> str:
             matrix=matrix(summary, views, patches),
             failures=places(views, words.failures_of(summary)),
             warnings=places(views, words.flags_of(summary, "warning")),
-            glossary=words.GLOSSARY,
+            glossary=words.glossary(summary),
             style=Markup(template_text("report.css")),
             script=Markup(script),
             script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),

@@ -207,10 +207,17 @@ def verdict(record: Record, patch: PatchInfo) -> Verdict:
     if rate.value is None:
         headline = f"{record.victim} reads the clean sign in none of {plural(record.frames, 'frame')}: nothing to fool."
         return Verdict(headline, ())
-    headline = f"This {noun(patch)} {deed(record)} in {share_interval(rate)} of {plural(rate.n, 'frame')} it never saw."
+    headline = f"This {noun(patch)} {deed(record)} in {share_interval(rate)} of {plural(rate.n, 'frame')}"
+    headline += f"{unless_seen([record], ' it never saw')}."
     return Verdict(
         headline, tuple(filter(None, (controls_sentence(record, patch), where_sentence(record), *rest(record))))
     )
+
+
+def unless_seen(records: Sequence[Record], unseen: str) -> str:
+    """``unseen``, or in its place which batteries show what a patch was designed on."""
+    seen = list(dict.fromkeys(record.battery for record in records if not record.is_new))
+    return f"; some or all of them were seen while designing ({listed(seen)})" if seen else unseen
 
 
 def rest(record: Record) -> tuple[str, ...]:
@@ -323,7 +330,7 @@ def one_pair(records: Sequence[Record], patch: PatchInfo) -> Verdict:
     shown = [f"{reach(low.headline, high.headline)} of frames"]
     if len(records) <= 2:
         shown = [f"{share_interval(r.headline)} of {plural(r.headline.n, 'frame')} ({r.battery})" for r in records]
-    headline = f"This {noun(patch)} {deed(records[0])} in {listed(shown)} it never saw."
+    headline = f"This {noun(patch)} {deed(records[0])} in {listed(shown)}{unless_seen(records, ' it never saw')}."
     return Verdict(headline, tuple(f"{record.battery}: {brief(record)}" for record in records))
 
 
@@ -347,7 +354,8 @@ def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchIn
     """Several patches or victims: the extremes."""
     weakest, strongest = extremes(records)
     what = f"{plural(len(summary.patches), 'patch', 'es')} against {plural(len(summary.victims), 'victim')}"
-    headline = f"{what}: success in {reach(weakest.headline, strongest.headline)} of frames never seen before."
+    headline = f"{what}: success in {reach(weakest.headline, strongest.headline)} of frames"
+    headline += f"{unless_seen(records, ' never seen before')}."
 
     def told(record: Record) -> str:
         return (
@@ -418,6 +426,12 @@ def is_limited(summary: Summary, record: Record) -> bool:
     return any(limit is not None for limit in [*limits, summary.provenance.options.get("max_asr")])
 
 
+def glossary(summary: Summary) -> list[tuple[str, str]]:
+    """The words that the summary's report uses."""
+    return [entry for entry in GLOSSARY if entry[0] != UNSEEN or any(record.is_new for record in summary.records)]
+
+
+UNSEEN = "Never saw"
 GLOSSARY: tuple[tuple[str, str], ...] = (
     (
         "Untargeted success",
@@ -455,6 +469,6 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     ("Longest run", "Consecutive fooled frames of one drive, and the time and way they take."),
     ("Angle", "Between the sign's normal and the line to the camera; 0° is head-on."),
-    ("Never saw", "Frames scored here come from other seeds than those that the patch was optimised on."),
+    (UNSEEN, "Frames scored here come from other seeds than those that the patch was optimised on."),
 )
 """One line for each word that the report uses."""

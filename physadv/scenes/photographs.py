@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from physadv.core.color import from_uint8, linear_to_srgb, srgb_to_linear
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.files import sha256
 from physadv.scenes import lens, light, record, texture
 from physadv.scenes.appearance import LUMINANCE
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
@@ -65,6 +66,8 @@ VARIABLE = (
 )
 """Conditions that a set of photographs can vary; the rest is what it was when they were taken."""
 _STILL = {"defocus_px": 0.0, "full_well_e": LIMITS["full_well_e"][1], "read_noise_e": 0.0, "temperature_k": 6500.0}
+_DIGEST = 16
+"""Characters that tell the photographs of a set apart."""
 _LEAST_COVERED = 1e-3
 """Share of a sample that has to be painted for its colour to be told."""
 _BLUR_SEEN = 0.3
@@ -182,6 +185,11 @@ class Photographs(Scene):
     def photographs(self) -> tuple[Photograph, ...]:
         """Those in which the sign was found; frame i shows number ``i % len(photographs)``."""
         return self.study.photographs
+
+    @cached_property
+    def pictures(self) -> frozenset[str]:
+        """Of the files' contents, wherever they lie."""
+        return frozenset(sha256(photo.file)[:_DIGEST] for photo in self.photographs)
 
     @cached_property
     def _squared(self) -> tuple[Photograph, ...]:

@@ -106,6 +106,11 @@ class Scene(ABC):
     differentiable: bool = True
     frames_per_approach: int = 1
 
+    @property
+    def pictures(self) -> frozenset[str]:
+        """Digests of the photographs of a sign that the frames show; none where all is drawn."""
+        return frozenset()
+
     @abstractmethod
     def sample(self, count: int, *, seed: int, start: int = 0) -> Conditions:
         """Conditions of the frames ``start .. start + count``; frame i depends on ``(seed, i)`` alone."""

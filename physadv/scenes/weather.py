@@ -139,6 +139,10 @@ class Weather(Scene):
         self.lights = base.lights
         self.frames_per_approach = base.frames_per_approach
 
+    @property
+    def pictures(self) -> frozenset[str]:
+        return self.base.pictures
+
     def sample(self, count: int, *, seed: int, start: int = 0) -> Conditions:
         return self.base.sample(count, seed=seed, start=start)
 
