@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from evaluation_kit import ColourVictim
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from photograph_kit import SIDE, bare, painted, photograph, pose, save, shading, warped
+from photograph_kit import SIDE, bare, painted, photograph, pose, save, shading, street, warped
 from scene_helpers import conditions
 from torch.nn import functional as F
 
+from physadv.attacks import DesignConfig, SignAttackConfig, design
+from physadv.attacks.engine import FrameStream
+from physadv.attacks.on_sign import search_sign
 from physadv.core.color import from_uint8, srgb_to_linear
 from physadv.core.errors import PhysadvError
 from physadv.core.images import read_image
@@ -430,6 +434,50 @@ def test_corners_of_a_picture_that_is_not_there_are_refused(folder: Path, tmp_pa
     path = write_csv(tmp_path / "corners.csv", rows)
     with pytest.raises(PhysadvError, match=r"zebra\.png"):
         scene(folder, corners=str(path)).sample(1, seed=0)
+
+
+# ---- designing on them
+
+
+def test_a_design_keeps_every_fifth_photograph_aside(tmp_path: Path) -> None:
+    photos = scene(street(tmp_path / "ten", 10))
+    train, held_out = photos.parted("train"), photos.parted("held-out")
+    names = [[int(photo.file.stem) for photo in part.photographs] for part in (photos, train, held_out)]
+    assert names == [[*range(10)], [0, 1, 2, 3, 5, 6, 7, 8], [4, 9]]
+    assert train.sample(9, seed=0).approach.tolist() == [*range(8), 0]
+    assert photos.sample(11, seed=0).approach.tolist() == [*range(10), 0], "a battery shows all"
+    assert train.pictures | held_out.pictures == photos.pictures
+    few = scene(street(tmp_path / "nine", 9))
+    assert few.parted("train").pictures == few.parted("held-out").pictures == few.pictures
+
+
+@pytest.mark.parametrize(("count", "shared"), [(10, 0), (3, 3)])
+def test_a_design_says_on_which_photographs_it_was_made(
+    tmp_path: Path, count: int, shared: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[frozenset[str]] = []
+
+    class Watched(FrameStream):
+        def __init__(self, scenes: list[Any], **options: Any) -> None:
+            super().__init__(scenes, **options)
+            shown.append(scenes[0].pictures)
+
+    monkeypatch.setattr("physadv.attacks.rp2.FrameStream", Watched)
+    monkeypatch.setattr("physadv.attacks.on_sign.FrameStream", Watched)
+    made = {"kind": "photographs", "name": "street", "folder": str(street(tmp_path, count))}
+    victim = ColourVictim()
+    config = {"scenes": [made], "steps": 2, "views": 8, "held_out_frames": 16, "goal": "untargeted"}
+    patch = design(DesignConfig.model_validate(config), victim=victim)
+    assert set(patch.record.measured["photographs"]) == load_scene(made).pictures
+    flags = [flag for flag in patch.record.measured["flags"] if "searched on" in flag]
+    assert [flag.split()[0] for flag in flags] == ([str(shared)] if shared else [])
+    attacked = SignAttackConfig.model_validate(
+        {"attack": "fgsm", "views": 8, **{k: config[k] for k in ("scenes", "held_out_frames")}}
+    )
+    said = search_sign(attacked, victim=victim)
+    assert set(said.pictures["photographs"]) == load_scene(made).pictures
+    assert any("searched on" in flag for flag in said.flags) == bool(shared)
+    assert [len(one & other) for one, other in (shown[:2], shown[2:])] == [shared, shared]
 
 
 # ---- what users get wrong

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,7 +19,7 @@ from physadv.attacks.perturbations import Perturbation
 from physadv.attacks.searches import Search, State
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
-from physadv.scenes import PaintedSign, Prepared, Scene
+from physadv.scenes import PaintedSign, Part, Prepared, Scene
 from physadv.scenes.randomness import substream
 from physadv.victims import Box, Victim
 
@@ -250,6 +250,14 @@ def pictures_of(scenes: Sequence[Scene]) -> dict[str, list[str]]:
     """What a patch's record says of the photographs that its scenes show: ``photographs``, where there are any."""
     shown = sorted(set().union(*(scene.pictures for scene in scenes)))
     return {"photographs": shown} if shown else {}
+
+
+def shared_pictures(scenes: Sequence[Scene]) -> list[str]:
+    """The flag of a design that is measured on the photographs that it searches on; none where they are apart."""
+    train, held_out = (set().union(*(scene.parted(part).pictures for scene in scenes)) for part in get_args(Part))
+    both = len(train & held_out)
+    told = f"{both} photograph{' is' if both == 1 else 's are'} both searched on and among the frames kept aside"
+    return [f"{told}, so success there says little of other pictures"] if both else []
 
 
 class Checkpoint:

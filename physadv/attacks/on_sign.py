@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from physadv.attacks.attack import Attack, build_attack
-from physadv.attacks.engine import FrameStream, design_seed, pictures_of
+from physadv.attacks.engine import FrameStream, design_seed, pictures_of, shared_pictures
 from physadv.attacks.goals import Goal, build_goal
 from physadv.attacks.rp2 import true_class_of
 from physadv.attacks.views import Seen
@@ -21,7 +21,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.memory import keep_freed_memory
 from physadv.patches import Patch, VictimNote, save_patch
 from physadv.patches.published import patch_from_noise
-from physadv.scenes import load_scene
+from physadv.scenes import Part, load_scene
 from physadv.signs import load_sign
 from physadv.victims import Victim, check_logits, load_victim, under_attack
 
@@ -91,9 +91,9 @@ def search_sign(config: SignAttackConfig, *, victim: Victim | None = None) -> Si
         raise PhysadvError(f"attack {attack.kind!r} needs gradients and victim {victim.name!r} has none")
     scenes = [load_scene(spec) for spec in config.scenes]
 
-    def view(part: str, views: int) -> Seen:
-        seed = design_seed(config.seed, part)
-        stream = FrameStream(scenes, seed=seed, views=views, size=victim.input_size, box=victim.box, device=device)
+    def view(part: Part, views: int) -> Seen:
+        shown, seed = [scene.parted(part) for scene in scenes], design_seed(config.seed, part)
+        stream = FrameStream(shown, seed=seed, views=views, size=victim.input_size, box=victim.box, device=device)
         return Seen(sign, stream, px=config.texture_px, device=device, printed=attack.printed)
 
     seen, held_out = view("train", config.views), view("held-out", config.held_out_frames)
@@ -116,7 +116,7 @@ def search_sign(config: SignAttackConfig, *, victim: Victim | None = None) -> Si
         won=won,
         queries=int(problem.queries[0]),
         gradients=int(problem.gradients[0]),
-        flags=attack.flags(problem),
+        flags=(*attack.flags(problem), *shared_pictures(scenes)),
         pictures=pictures_of(scenes),
     )
 

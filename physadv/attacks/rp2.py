@@ -16,7 +16,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from physadv.attacks.discover import DiscoverRectangles, Found, attribution
-from physadv.attacks.engine import Budget, Checkpoint, FrameStream, Listener, Run, Snapshot, design_seed, pictures_of
+from physadv.attacks.engine import (
+    Budget,
+    Checkpoint,
+    FrameStream,
+    Listener,
+    Run,
+    Snapshot,
+    design_seed,
+    pictures_of,
+    shared_pictures,
+)
 from physadv.attacks.freeform import FreeformStickers
 from physadv.attacks.goals import Goal, build_goal
 from physadv.attacks.graffiti import Graffiti, Strokes
@@ -45,7 +55,7 @@ from physadv.patches import (
     save_patch,
 )
 from physadv.patches.mask_kinds.rectangles import Stickers
-from physadv.scenes import PaintedSign, Scene, load_scene, read_scene
+from physadv.scenes import PaintedSign, Part, Scene, load_scene, read_scene
 from physadv.signs import Sign, class_names, load_sign
 from physadv.victims import Victim, check_logits, load_victim, under_attack
 
@@ -146,9 +156,9 @@ def _prepare(config: DesignConfig, victim: Victim | None) -> _Parts:
     victim = victim.to(device)
     px = config.texture_px or max(128, min(512, 1 << (4 * max(victim.input_size) - 1).bit_length()))
 
-    def stream(part: str) -> FrameStream:
-        seed = design_seed(config.seed, part)
-        return FrameStream(scenes, seed=seed, views=config.views, size=victim.input_size, box=victim.box, device=device)
+    def stream(part: Part) -> FrameStream:
+        shown, seed = [scene.parted(part) for scene in scenes], design_seed(config.seed, part)
+        return FrameStream(shown, seed=seed, views=config.views, size=victim.input_size, box=victim.box, device=device)
 
     held_out = stream("held-out")
     bare = PaintedSign(sign, sign.texture(px).to(device), torch.ones(1, px, px, device=device))
@@ -399,7 +409,7 @@ def _bundle(config: DesignConfig, parts: _Parts, best: Snapshot, run: Run, *, na
         "seconds": round(best.elapsed_s, 1),
         "held_out_history": [round(success, 4) for success in best.successes],
         "loss_history": [round(loss, 4) for loss in best.losses],
-        "flags": _flags(best, parts.clean_read),
+        "flags": [*_flags(best, parts.clean_read), *shared_pictures(parts.scenes)],
         **pictures_of(parts.scenes),
     }
     with torch.no_grad():

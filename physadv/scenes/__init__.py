@@ -7,7 +7,7 @@ from physadv.scenes.geometry import viewing_angle_deg
 from physadv.scenes.library import SCENE_KINDS, load_scene, read_scene, scene_names
 from physadv.scenes.photographs import Photographs, PhotographsConfig
 from physadv.scenes.roadside import Roadside
-from physadv.scenes.scene import PaintedSign, Prepared, Scene
+from physadv.scenes.scene import PaintedSign, Part, Prepared, Scene
 
 __all__ = [
     "INTEGERS",
@@ -15,6 +15,7 @@ __all__ = [
     "SCENE_KINDS",
     "Conditions",
     "PaintedSign",
+    "Part",
     "Photographs",
     "PhotographsConfig",
     "Prepared",

@@ -43,7 +43,7 @@ from physadv.scenes.photograph_study import (
     study_folder,
 )
 from physadv.scenes.randomness import integers, uniforms
-from physadv.scenes.scene import PaintedSign, Scene
+from physadv.scenes.scene import PaintedSign, Part, Scene
 from physadv.signs import Sign, load_sign
 
 VARIABLE = (
@@ -66,6 +66,8 @@ VARIABLE = (
 )
 """Conditions that a set of photographs can vary; the rest is what it was when they were taken."""
 _STILL = {"defocus_px": 0.0, "full_well_e": LIMITS["full_well_e"][1], "read_noise_e": 0.0, "temperature_k": 6500.0}
+HELD_OUT, DEALT_FROM = 5, 10
+"""A design keeps every fifth photograph aside, if there are at least ten."""
 _DIGEST = 16
 """Characters that tell the photographs of a set apart."""
 _LEAST_COVERED = 1e-3
@@ -144,8 +146,8 @@ class Photographs(Scene):
     kind = "photographs"
     lights = ("photographed",)
 
-    def __init__(self, config: PhotographsConfig, *, base: Path | None = None) -> None:
-        self.config = config
+    def __init__(self, config: PhotographsConfig, *, base: Path | None = None, part: Part | None = None) -> None:
+        self.config, self._base, self._part = config, base, part
         self.name = config.name
         self.sign: Sign = load_sign(config.sign)
         self.folder = find_path(config.folder, (base,), what="folder")
@@ -181,10 +183,18 @@ class Photographs(Scene):
             warnings.warn(f"scene {self.name!r}: left out {names}", stacklevel=2)
         return study
 
-    @property
+    @cached_property
     def photographs(self) -> tuple[Photograph, ...]:
         """Those in which the sign was found; frame i shows number ``i % len(photographs)``."""
-        return self.study.photographs
+        found = self.study.photographs
+        if self._part is None or len(found) < DEALT_FROM:
+            return found
+        aside = found[HELD_OUT - 1 :: HELD_OUT]
+        return aside if self._part == "held-out" else tuple(photo for photo in found if photo not in aside)
+
+    def parted(self, part: Part) -> Photographs:
+        """Every fifth photograph for what is held out and the others for training; all for both if they are few."""
+        return Photographs(self.config, base=self._base, part=part)
 
     @cached_property
     def pictures(self) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from typing_extensions import Self
 from physadv.scenes.conditions import Conditions
 from physadv.scenes.texture import build_atlas
 from physadv.signs import Sign
+
+Part = Literal["train", "held-out"]
+"""Of a design's frames: those that it searches on, and those that it is measured on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +113,10 @@ class Scene(ABC):
     def pictures(self) -> frozenset[str]:
         """Digests of the photographs of a sign that the frames show; none where all is drawn."""
         return frozenset()
+
+    def parted(self, part: Part) -> Scene:
+        """The scene of that part of a design's frames: drawn ones differ by their seeds, photographs are dealt out."""
+        return self
 
     @abstractmethod
     def sample(self, count: int, *, seed: int, start: int = 0) -> Conditions:

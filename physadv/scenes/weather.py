@@ -30,7 +30,7 @@ from physadv.core.registry import Registry
 from physadv.scenes.conditions import Conditions
 from physadv.scenes.library import SCENE_KINDS, load_scene
 from physadv.scenes.randomness import integers, uniforms
-from physadv.scenes.scene import PaintedSign, Scene
+from physadv.scenes.scene import PaintedSign, Part, Scene
 
 Pixels = npt.NDArray[np.uint8]
 Field32 = npt.NDArray[np.float32]
@@ -142,6 +142,9 @@ class Weather(Scene):
     @property
     def pictures(self) -> frozenset[str]:
         return self.base.pictures
+
+    def parted(self, part: Part) -> Weather:
+        return Weather(self.base.parted(part), self.grid, name=self.name, description=self.description)
 
     def sample(self, count: int, *, seed: int, start: int = 0) -> Conditions:
         return self.base.sample(count, seed=seed, start=start)
