@@ -325,7 +325,7 @@ class _Design:
             done = self._follow(run, f"discover {number}", start, {"kept": kept})
             theta = done.theta
             area, stickers = rounds[number]
-            saliency = attribution(face, theta, victim=parts.victim, goal=parts.goal, frames=parts.held_out)
+            saliency = attribution(face, theta, victim=parts.victim, goal=parts.goal, frames=parts.train)
             found = discover_mask(
                 _smoothed(saliency),
                 parts.sign,
