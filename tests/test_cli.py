@@ -285,6 +285,14 @@ def test_pictures(physadv: Command, card: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "report").exists()
 
 
+def test_a_calibration_that_is_none_is_told_before_the_work(physadv: Command, card: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    refused(physadv(*quick(card, out, calibration="nope.json", scene="no")), "nope.json", "cannot be read")
+    refused(physadv(*quick(card, out, calibration=tmp_path)), str(tmp_path), "cannot be read")
+    refused(physadv(*quick(card, out, calibration=card)), "card.yaml", "JSON")
+    assert not out.exists()
+
+
 @contextmanager
 def files_no_larger_than(size: int) -> Iterator[None]:
     """What a full disk does to a writer: a write fails half-way."""

@@ -40,6 +40,7 @@ from physadv.core.files import sha256
 from physadv.core.memory import keep_freed_memory
 from physadv.patches import (
     CHECKPOINT,
+    Ink,
     MaskConfig,
     MaskField,
     PaintConfig,
@@ -122,6 +123,7 @@ class _Parts:
     held_out: FrameStream
     clean_read: float
     """Share of held-out frames in which the unpainted sign is read."""
+    ink: Ink
 
 
 def true_class_of(sign: Sign, victim: Victim, name: str | None = None) -> int:
@@ -144,6 +146,7 @@ def true_class_of(sign: Sign, victim: Victim, name: str | None = None) -> int:
 
 def _prepare(config: DesignConfig, victim: Victim | None) -> _Parts:
     keep_freed_memory()
+    ink = ink_of(config.calibration)
     device = pick_device(config.device)
     sign = load_sign(config.sign)
     scenes = tuple(load_scene(spec) for spec in config.scenes)
@@ -167,7 +170,7 @@ def _prepare(config: DesignConfig, victim: Victim | None) -> _Parts:
     true_class = true_class_of(sign, victim, config.true_class)
     clean_read = float((clean_logits.argmax(1) == true_class).float().mean())
     goal = build_goal(config.goal, victim=victim, true_class=true_class, clean_logits=clean_logits)
-    return _Parts(sign, victim, scenes, goal, px, device, stream("train"), held_out, clean_read)
+    return _Parts(sign, victim, scenes, goal, px, device, stream("train"), held_out, clean_read, ink)
 
 
 def _whole(config: DesignConfig) -> DesignConfig:
@@ -201,7 +204,7 @@ class _Design:
         self.spent_s = spent_s
         self.paint = config.paint
         self.palette = load_palette()
-        self.ink = ink_of(config.calibration)
+        self.ink = parts.ink
 
     def run(self, stage: str, perturbation: Perturbation, budget: Budget, *, stop_at: float) -> Run:
         """A run with this design's parts."""
