@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -14,6 +17,8 @@ from safetensors.torch import save_file
 from test_cli import CLASSES, quick, write_card
 
 from physadv.attacks import DesignConfig, design
+from physadv.attacks.engine import Run
+from physadv.core.errors import CannotWrite, PhysadvError
 from physadv.core.files import bundled
 from physadv.patches import load_patch, save_patch
 from physadv.signs import keep_sign, kept_sign, load_sign, read_sign, sign_names
@@ -138,6 +143,62 @@ def test_a_design_does_not_go_on_once_its_files_have_changed(
     write_card(card)
     assert physadv(*words)[0] == 0
     assert load_patch(out).record.config["scenes"] == [yaml.safe_load(kept)]
+
+
+def stopped(message: str, *, after: int) -> Callable[..., Any]:
+    """A gradient that becomes a user's mistake after so many steps."""
+    left = iter(range(after))
+
+    def gradient(run: Run, *given: Any) -> Any:
+        if next(left, None) is None:
+            raise PhysadvError(message)
+        return plainly(run, *given)
+
+    plainly = Run.gradient
+    return gradient
+
+
+@pytest.mark.parametrize("kind", ["discover", "discover-rectangles"])
+@pytest.mark.parametrize("limits", [{"max_area_fraction": 0.0001}, {"min_side_mm": 761, "max_area_fraction": 1}])
+def test_limits_that_leave_no_room_are_told_before_the_work(
+    physadv: Command, card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, limits: dict[str, float]
+) -> None:
+    mask, out = tmp_path / "mask.yaml", tmp_path / "out"
+    mask.write_text(yaml.safe_dump({"kind": kind, **limits}))
+    monkeypatch.setattr(Run, "gradient", stopped("the work has begun", after=0))
+    refused(physadv(*quick(card, out, mask=mask)), "no sticker", "us/stop", "max_area_fraction")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_mistake_that_ends_a_design_leaves_the_folder_as_it_was(
+    physadv: Command, card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    out = tmp_path / "out"
+    if there:
+        out.mkdir()
+    words = quick(card, out, mask="discover", steps=10)
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "gradient", stopped("wrong", after=9))
+        refused(physadv(*words), "wrong")
+    assert out.exists() == there
+    assert not there or list(out.iterdir()) == []
+    assert physadv(*quick(card, out))[0] == 0
+
+
+def test_a_full_disk_takes_no_checkpoint_away(
+    physadv: Command, card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    words = quick(card, out, mask="discover", steps=10)
+    for error in (CannotWrite("no room"), PhysadvError("wrong")):
+        with monkeypatch.context() as patched:
+            patched.setattr("physadv.attacks.rp2.Sticker", Mock(side_effect=error))
+            refused(physadv(*words), str(error))
+        assert [entry.name for entry in out.iterdir()] == ["design.checkpoint"]
+    refused(physadv(*quick(card, out, mask="bars")), "another design")
+    assert [entry.name for entry in out.iterdir()] == ["design.checkpoint"]
+    assert physadv(*words)[0] == 0
 
 
 def test_files_of_an_experiment_are_found_beside_it(

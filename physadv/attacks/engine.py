@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -17,7 +18,7 @@ from torch import Tensor
 from physadv.attacks.goals import Goal
 from physadv.attacks.perturbations import Perturbation
 from physadv.attacks.searches import Search, State
-from physadv.core.errors import PhysadvError
+from physadv.core.errors import CannotWrite, PhysadvError
 from physadv.core.files import atomic_path
 from physadv.scenes import PaintedSign, Part, Prepared, Scene
 from physadv.scenes.randomness import substream
@@ -266,6 +267,26 @@ class Checkpoint:
     def __init__(self, path: Path, *, identity: str) -> None:
         self.path, self._identity = path, identity
         self._written = 0.0
+
+    @contextmanager
+    def kept_if_of_use(self) -> Iterator[None]:
+        """Work that may be gone on with if it is stopped or the disk is full, but not after a user's mistake.
+
+        The same command would only meet the mistake again, and any other one would find the folder taken. What was
+        there before stays.
+        """
+        file_was_there, folder_was_there = self.path.exists(), self.path.parent.exists()
+        try:
+            yield
+        except CannotWrite:
+            raise
+        except PhysadvError:
+            if not file_was_there:
+                self.path.unlink(missing_ok=True)
+            if not folder_was_there:
+                with suppress(OSError):
+                    self.path.parent.rmdir()
+            raise
 
     def write(self, name: str, snapshot: Snapshot, extra: dict[str, Any], *, force: bool = False) -> None:
         """Writes, at most every five seconds unless forced."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ from physadv.patches import (
     Patch,
     VictimNote,
     build_mask,
+    check_fits,
     check_replaceable,
     discover_mask,
     ink_of,
@@ -308,6 +310,7 @@ class _Design:
     ) -> tuple[dict[str, Any], Tensor]:
         """RP2's first stage, in rounds: paint what is kept of the face, keep what contributes most; stickers, paint."""
         parts = self.parts
+        check_fits(parts.sign, px=parts.px, min_side_mm=config.min_side_mm, max_area_fraction=config.max_area_fraction)
         rounds = config.rounds()
         first = int(name.removeprefix("discover ")) if name.startswith("discover ") else 0
         theta: Tensor | None = None
@@ -482,10 +485,11 @@ def design(
     config = _whole(config)
     if out is not None:
         checkpoint = Checkpoint(out / CHECKPOINT, identity=_identity(config, parts))
-    with under_attack(parts.victim):
-        spent_s = time.perf_counter() - started
-        best, run = _Design(config, parts, checkpoint, listener, spent_s)()
-    patch = _bundle(config, parts, best, run, name=out.resolve().name if out else "patch")
+    with checkpoint.kept_if_of_use() if checkpoint else nullcontext():
+        with under_attack(parts.victim):
+            spent_s = time.perf_counter() - started
+            best, run = _Design(config, parts, checkpoint, listener, spent_s)()
+        patch = _bundle(config, parts, best, run, name=out.resolve().name if out else "patch")
     if out is not None:
         save_patch(patch, out.resolve(), replace=True)
     return patch

@@ -10,6 +10,10 @@ class PhysadvError(Exception):
     """Something the user gave is wrong; the message names the file or option, its value and what would be right."""
 
 
+class CannotWrite(PhysadvError):
+    """The system refuses to write: once there is room, or permission, the same command goes on from what there is."""
+
+
 class PhysadvWarning(UserWarning):
     """Something the user gave is probably not what was meant."""
 

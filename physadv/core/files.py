@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
-from physadv.core.errors import PhysadvError
+from physadv.core.errors import CannotWrite, PhysadvError
 from physadv.core.yaml_text import parse_yaml
 
 
@@ -39,7 +39,7 @@ def clear_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise PhysadvError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise CannotWrite(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``, renamed onto it on success and removed on failure.
 
     Raises:
-        PhysadvError: the system refuses to write there.
+        CannotWrite: the system refuses to write there.
     """
     with clear_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from physadv.patches.bundle import (
 )
 from physadv.patches.compose import compose, compose_texels, with_rim
 from physadv.patches.controls import CONTROLS, control_patch
-from physadv.patches.discover import discover_mask
+from physadv.patches.discover import check_fits, discover_mask
 from physadv.patches.freeform import freeform_mask
 from physadv.patches.mask import MASKS, InMillimetres, Mask, MaskConfig, MaskField, build_mask, parse_mask
 from physadv.patches.paint import PAINTS, PaintConfig, PaintKind, parse_paint
@@ -56,6 +56,7 @@ __all__ = [
     "VictimNote",
     "as_sent",
     "build_mask",
+    "check_fits",
     "check_replaceable",
     "compose",
     "compose_texels",

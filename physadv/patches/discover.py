@@ -99,10 +99,7 @@ def discover_mask(
     field = _limits(value, sign, max_stickers, min_side_mm, max_area_fraction, exclude)
     boxes = _best_boxes(field, max_stickers)
     if not len(boxes):
-        raise PhysadvError(
-            f"no sticker of min_side_mm = {min_side_mm:g} and max_area_fraction = {max_area_fraction:g} fits on sign "
-            f"{sign.name} where the saliency is positive; allow more area, smaller stickers or more of the sign"
-        )
+        raise _none_fits(sign, min_side_mm, max_area_fraction, " where the saliency is positive")
     half = sign.extent_mm / 2.0
     stickers = tuple(
         Sticker(
@@ -114,6 +111,25 @@ def discover_mask(
         for left, top, right, bottom in sorted(boxes.tolist(), key=lambda box: (box[1], box[0]))
     )
     return build_mask(Stickers(stickers=stickers, drawn_for_mm=sign.extent_mm), sign, px=px)
+
+
+def check_fits(sign: Sign, *, px: int, min_side_mm: float, max_area_fraction: float) -> None:
+    """Refuses limits that no sticker of :func:`discover_mask` can keep, before the work of finding it a place.
+
+    Raises:
+        PhysadvError: there is no room for the smallest one, wherever it is.
+    """
+    field = _limits(np.ones((px, px)), sign, 1, min_side_mm, max_area_fraction, None)
+    smallest = field.min_side**2
+    if smallest > field.max_area or _best_box(field.value, field.forbidden, field.min_side, smallest) is None:
+        raise _none_fits(sign, min_side_mm, max_area_fraction)
+
+
+def _none_fits(sign: Sign, min_side_mm: float, max_area_fraction: float, where: str = "") -> PhysadvError:
+    return PhysadvError(
+        f"no sticker of min_side_mm = {min_side_mm:g} and max_area_fraction = {max_area_fraction:g} fits on sign "
+        f"{sign.name}{where}; allow more area, smaller stickers or more of the sign"
+    )
 
 
 def _square(values: Tensor, name: str) -> Floats:
