@@ -201,6 +201,17 @@ def test_a_full_disk_takes_no_checkpoint_away(
     assert physadv(*words)[0] == 0
 
 
+def test_an_experiment_may_be_mended_before_there_is_any_work(physadv: Command, card: Path, tmp_path: Path) -> None:
+    plan, out = card.parent / "plan.yaml", tmp_path / "out"
+    content: dict[str, Any] = {"name": "small", "evaluate": {"batteries": ["stationary-15"], "frames": 15}}
+    content["design"] = {"victim": "card.yaml", "steps": 2, "views": 4}
+    wrong = {**content["design"], "mask": {"kind": "bars", "width": 1.0, "height": 0.2}}
+    plan.write_text(yaml.safe_dump({**content, "design": wrong}))
+    refused(physadv("run", plan, "--out", out), "outside the sign")
+    plan.write_text(yaml.safe_dump(content))
+    assert physadv("run", plan, "--out", out)[0] == 0
+
+
 def test_files_of_an_experiment_are_found_beside_it(
     physadv: Command, card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from physadv.attacks.goals import check_goal
 from physadv.core.config import Config, read_yaml, validate
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
-from physadv.core.files import read_json, read_named_yaml, write_json
+from physadv.core.files import foreign_entries, read_json, read_named_yaml, write_json
 from physadv.defenses import load
 from physadv.defenses.library import split
 from physadv.evaluation.battery import load_battery
@@ -109,10 +109,10 @@ def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = N
         load_scene(scene)
     ink_of(plan.design.calibration)
     record = out / "experiment.json"
-    if record.exists():
+    if foreign_entries(out, [record.name]):
+        if not record.exists():
+            raise PhysadvError(f"{out}: exists and is not an experiment's folder; choose another --out")
         _check_same(read_json(record), plan, out)
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise PhysadvError(f"{out}: exists and is not an experiment's folder; choose another --out")
     write_json(record, plan.model_dump(mode="json"))
     patch = out / plan.name
     if not (patch / "patch.json").exists():
