@@ -261,7 +261,48 @@ def test_what_a_user_gets_wrong_is_one_clear_sentence(spec: Any, words: list[str
 
 def test_the_error_says_how_far_outside() -> None:
     spec = {"kind": "rectangles", "rectangles": [{"x_mm": 381, "y_mm": 0, "width_mm": 200, "height_mm": 50}]}
-    with pytest.raises(PhysadvError, match=r"50% of it lies outside the sign, up to 100 mm beyond its edge"):
+    with pytest.raises(PhysadvError, match=r"50% of rectangle 1 lies outside the sign, up to 100 mm beyond its edge"):
+        build_mask(spec, SIGN)
+
+
+def lettered(text: str, x_mm: float) -> dict[str, Any]:
+    return {"text": text, "x_mm": x_mm, "y_mm": 0, "height_mm": 60, "stroke_mm": 12}
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        (
+            {
+                "kind": "rectangles",
+                "rectangles": [
+                    {"x_mm": 0, "y_mm": -200, "width_mm": 400, "height_mm": 100},
+                    {"x_mm": 420, "y_mm": 0, "width_mm": 20, "height_mm": 10},
+                ],
+            },
+            "rectangle 2",
+        ),
+        (
+            {
+                "kind": "stickers",
+                "stickers": [
+                    {"left_mm": 378, "top_mm": 0, "width_mm": 6, "height_mm": 6},
+                    {"left_mm": -200, "top_mm": 0, "width_mm": 400, "height_mm": 200},
+                ],
+            },
+            "sticker 1",
+        ),
+        (
+            {"kind": "polygons", "polygons": [[[-200, 0], [200, 0], [0, 200]], [[400, 0], [409, 0], [400, 9]]]},
+            "polygon 2",
+        ),
+        ({"kind": "graffiti", "strokes": [{"points_mm": [[400, 0], [410, 0]], "width_mm": 9}]}, "stroke 1"),
+        ({"kind": "graffiti", "words": [lettered("LOVE", 0), lettered("I", 500)]}, "word 2"),
+        ({"kind": "bars", "height": 0.31}, "the bar above"),
+    ],
+)
+def test_no_shape_beside_the_sign_is_dropped_without_a_word(spec: dict[str, Any], name: str) -> None:
+    with pytest.raises(PhysadvError, match=f"% of {name} lies outside the sign"):
         build_mask(spec, SIGN)
 
 

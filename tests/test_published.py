@@ -51,6 +51,12 @@ def test_a_masked_pixel_is_a_square_of_the_sign_in_the_colour_that_the_noise_giv
     assert patch.record.goal == "targeted:yield"
 
 
+def test_pixels_half_beside_the_sign_are_left_out() -> None:
+    where = block(0, SIDE // 2, 0, SIDE)
+    patch = patch_from_noise(STOP, torch.zeros(3, SIDE, SIDE), where, name="half")
+    assert 0.4 < patch.mask.area_fraction < 0.5
+
+
 def test_small_noise_changes_the_artwork_by_itself() -> None:
     where = block(4, 12, 4, 12)
     patch = patch_from_noise(STOP, torch.full((3, SIDE, SIDE), 0.1), where, name="faint")

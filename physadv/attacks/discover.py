@@ -7,14 +7,13 @@ from typing import Literal
 
 import torch
 from pydantic import Field
-from shapely.geometry.base import BaseGeometry
 from torch import Tensor
 
 from physadv.attacks.engine import FrameStream
 from physadv.attacks.goals import Goal
 from physadv.attacks.perturbations import FullFace
 from physadv.core.errors import PhysadvError
-from physadv.patches import MASKS, MaskConfig
+from physadv.patches import MASKS, MaskConfig, Shapes
 from physadv.signs import Sign
 from physadv.victims import Victim
 
@@ -30,7 +29,7 @@ class Found(MaskConfig, ABC):
     share: float = Field(default=0.8, gt=0, lt=1)
     """Of the budget that goes to finding them."""
 
-    def geometry(self, sign: Sign) -> BaseGeometry:
+    def shapes(self, sign: Sign) -> Shapes:
         """There is none before the design has run."""
         raise PhysadvError(f"mask {self.kind!r}: is found while designing; it has no shape of its own to draw")
 

@@ -6,12 +6,11 @@ from typing import Literal
 
 import torch
 from pydantic import Field
-from shapely.geometry.base import BaseGeometry
 from torch import Tensor
 
 from physadv.attacks.perturbations import Perturbation, edges
 from physadv.core.errors import PhysadvError
-from physadv.patches import MASKS, Ink, Mask, MaskConfig, as_sent, build_mask
+from physadv.patches import MASKS, Ink, Mask, MaskConfig, Shapes, as_sent, build_mask
 from physadv.scenes import PaintedSign
 from physadv.signs import Sign
 
@@ -29,7 +28,7 @@ class Strokes(MaskConfig):
     count: int = Field(default=3, ge=1, le=20)
     width_mm: float = Field(default=50.0, gt=0, le=1000)
 
-    def geometry(self, sign: Sign) -> BaseGeometry:
+    def shapes(self, sign: Sign) -> Shapes:
         """There is none before the design has run."""
         raise PhysadvError("mask 'strokes': is found while designing; it has no shape of its own to draw")
 

@@ -19,7 +19,7 @@ from physadv.patches.compose import compose, compose_texels, with_rim
 from physadv.patches.controls import CONTROLS, control_patch
 from physadv.patches.discover import check_fits, discover_mask
 from physadv.patches.freeform import freeform_mask
-from physadv.patches.mask import MASKS, InMillimetres, Mask, MaskConfig, MaskField, build_mask, parse_mask
+from physadv.patches.mask import MASKS, InMillimetres, Mask, MaskConfig, MaskField, Shapes, build_mask, parse_mask
 from physadv.patches.paint import PAINTS, PaintConfig, PaintKind, parse_paint
 from physadv.patches.picture import patch_from_picture
 from physadv.patches.press import Calibration, Ink, as_sent, ink_of, load_calibration, save_calibration
@@ -53,6 +53,7 @@ __all__ = [
     "Palette",
     "Patch",
     "PatchRecord",
+    "Shapes",
     "VictimNote",
     "as_sent",
     "build_mask",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
+import shapely
 from pydantic import BeforeValidator, Field, SerializeAsAny
 from shapely import affinity
 from shapely.geometry import Polygon
@@ -32,6 +33,15 @@ Degrees = Annotated[float, Field(ge=-360.0, le=360.0, allow_inf_nan=False)]
 """An angle, clockwise as one looks at the sign."""
 
 
+Shapes: TypeAlias = dict[str, BaseGeometry]
+"""Shapes by what a message calls them; each has to lie on the sign."""
+
+
+def numbered(name: str, shapes: Iterable[BaseGeometry]) -> Shapes:
+    """Shapes that are called by a name and their number, from 1."""
+    return {f"{name} {number}": shape for number, shape in enumerate(shapes, start=1)}
+
+
 class MaskConfig(Config):
     """Base of every mask's configuration; a kind is a subclass that knows its own shapes.
 
@@ -39,14 +49,18 @@ class MaskConfig(Config):
     ... class Dot(InMillimetres):
     ...     kind: Literal["dot"] = "dot"
     ...     radius_mm: LengthMm = 50.0
-    ...     def drawn(self, sign): return shapely.Point(0, 0).buffer(self.radius_mm)
+    ...     def drawn(self, sign): return {"the dot": shapely.Point(0, 0).buffer(self.radius_mm)}
     """
 
     kind: str
 
     @abstractmethod
-    def geometry(self, sign: Sign) -> BaseGeometry:
+    def shapes(self, sign: Sign) -> Shapes:
         """The shapes in millimetres from the sign's centre, x right, y down."""
+
+    def geometry(self, sign: Sign) -> BaseGeometry:
+        """Their union."""
+        return shapely.union_all(list(self.shapes(sign).values()))
 
 
 class InMillimetres(MaskConfig):
@@ -56,13 +70,15 @@ class InMillimetres(MaskConfig):
     """Longer side of the sign that the millimetres were measured on; shapes are scaled to another sign's size.
     None: never scaled."""
 
-    def geometry(self, sign: Sign) -> BaseGeometry:
+    def shapes(self, sign: Sign) -> Shapes:
         """The drawn shapes, scaled to the sign in hand."""
         factor = 1.0 if self.drawn_for_mm is None else sign.extent_mm / self.drawn_for_mm
-        return affinity.scale(self.drawn(sign), factor, factor, origin=(0.0, 0.0))
+        return {
+            name: affinity.scale(shape, factor, factor, origin=(0.0, 0.0)) for name, shape in self.drawn(sign).items()
+        }
 
     @abstractmethod
-    def drawn(self, sign: Sign) -> BaseGeometry:
+    def drawn(self, sign: Sign) -> Shapes:
         """The shapes in the millimetres of the configuration."""
 
 
@@ -153,26 +169,29 @@ def build_mask(spec: str | Path | Mapping[str, Any] | MaskConfig, sign: Sign, *,
 
     Args:
         spec: a kind of :data:`MASKS`, the path of a YAML file (``kind`` and its keys), a mapping, or a configuration.
-        sign: where it goes; what lies beyond its outline is cut off, up to 1 % of the mask.
+        sign: where it goes; what lies beyond its outline is cut off, up to 1 % of each shape.
         px: texels a side of :attr:`Mask.alpha`.
 
     Raises:
-        PhysadvError: unknown kind or key, more than 1 % of the mask outside the sign, no area, px out of range.
+        PhysadvError: unknown kind or key, more than 1 % of a shape outside the sign, no area, px out of range.
     """
     config = parse_mask(spec)
     outline = Polygon(sign.outline_mm)
-    drawn = config.geometry(sign)
+    shapes = config.shapes(sign)
+    drawn = shapely.union_all(list(shapes.values()))
     source = f"mask {config.kind!r} on sign {sign.name}"
     if drawn.area < MIN_AREA_MM2:
         raise PhysadvError(
             f"{source}: its area is {drawn.area:.3g} mm²; it should cover at least {MIN_AREA_MM2:.0f} mm²"
         )
-    outside = drawn.difference(outline).area / drawn.area
-    if outside > MAX_OUTSIDE:
-        raise PhysadvError(
-            f"{source}: {outside:.0%} of it lies outside the sign, up to {farthest_outside_mm(drawn, outline):.0f} mm "
-            f"beyond its edge; all of it should lie within the outline ({sign.width_mm:g} x {sign.height_mm:g} mm)"
-        )
+    for name, shape in shapes.items():
+        outside = shape.difference(outline).area
+        if outside > MAX_OUTSIDE * shape.area:
+            raise PhysadvError(
+                f"{source}: {outside / shape.area:.0%} of {name} lies outside the sign, up to "
+                f"{farthest_outside_mm(shape, outline):.0f} mm beyond its edge; all of it should lie within the "
+                f"outline ({sign.width_mm:g} x {sign.height_mm:g} mm)"
+            )
     clipped = drawn.intersection(outline)
     rings = to_rings(clipped)
     return Mask(

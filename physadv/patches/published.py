@@ -11,7 +11,7 @@ from torch import Tensor
 from physadv.core.color import linear_to_srgb
 from physadv.core.errors import PhysadvError
 from physadv.patches.bundle import Patch, new_patch
-from physadv.patches.mask import build_mask
+from physadv.patches.mask import MAX_OUTSIDE, build_mask
 from physadv.patches.mask_kinds.poster import Poster
 from physadv.patches.mask_kinds.rectangles import Sticker, Stickers
 from physadv.signs.sign import Sign
@@ -57,7 +57,8 @@ def patch_from_noise(
     paint = torch.where(where, artwork + noise, artwork).clamp(0.0, 1.0)
     on_sign = texture[3] > 0.5
     whole = float((where & on_sign).sum()) >= _WHOLE_FACE * float(on_sign.sum())
-    mask = build_mask(Poster() if whole else _pixel_stickers(where & on_sign, sign, name), sign)
+    inside = texture[3] >= 1.0 - MAX_OUTSIDE
+    mask = build_mask(Poster() if whole else _pixel_stickers(where & inside, sign, name), sign)
     return new_patch(sign, mask, paint, name=name, made={"attack": "published-noise", "goal": goal, **(made or {})})
 
 

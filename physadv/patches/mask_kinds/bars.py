@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 import shapely
 from pydantic import Field, model_validator
-from shapely.geometry.base import BaseGeometry
 from typing_extensions import Self
 
-from physadv.patches.mask import MASKS, MaskConfig
+from physadv.patches.mask import MASKS, MaskConfig, Shapes
 from physadv.signs.sign import Sign
 
 Share = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
@@ -40,11 +39,11 @@ class Bars(MaskConfig):
             raise ValueError("above and below are both false; at least one bar should be there")
         return self
 
-    def geometry(self, sign: Sign) -> BaseGeometry:
+    def shapes(self, sign: Sign) -> Shapes:
         """The bars on this sign."""
         half = self.width * sign.width_mm / 2.0
         near = self.clearance * sign.height_mm
         far = near + self.height * sign.height_mm
-        upper = [shapely.box(-half, -far, half, -near)] if self.above else []
-        lower = [shapely.box(-half, near, half, far)] if self.below else []
-        return shapely.union_all(upper + lower)
+        upper = {"the bar above": shapely.box(-half, -far, half, -near)} if self.above else {}
+        lower = {"the bar below": shapely.box(-half, near, half, far)} if self.below else {}
+        return {**upper, **lower}

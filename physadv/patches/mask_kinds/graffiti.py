@@ -17,7 +17,7 @@ from typing_extensions import Self
 
 from physadv.core.config import Config
 from physadv.patches.letters import LETTERS
-from physadv.patches.mask import MASKS, Degrees, InMillimetres, LengthMm, Mm
+from physadv.patches.mask import MASKS, Degrees, InMillimetres, LengthMm, Mm, Shapes, numbered
 from physadv.patches.splines import bezier, catmull_rom, evenly
 from physadv.signs.sign import Sign
 
@@ -103,13 +103,12 @@ class Graffiti(InMillimetres):
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the unsteadiness."""
 
-    def drawn(self, sign: Sign) -> BaseGeometry:
-        """The union of all strokes."""
+    def drawn(self, sign: Sign) -> Shapes:
+        """Each stroke, then each word."""
         # random.Random is the generator whose sequence Python promises to keep: bundles redraw their graffiti.
         hand = Hand(random.Random(self.seed), self.unsteadiness)
-        painted = [brush(stroke.path(), stroke.width_mm, hand) for stroke in self.strokes]
-        painted += [write(word, hand) for word in self.words]
-        return shapely.union_all(painted) if painted else shapely.Polygon()
+        strokes = numbered("stroke", (brush(stroke.path(), stroke.width_mm, hand) for stroke in self.strokes))
+        return {**strokes, **numbered("word", (write(word, hand) for word in self.words))}
 
 
 class Hand:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import shapely
 from pydantic import Field, field_validator
 from shapely.geometry import Polygon
-from shapely.geometry.base import BaseGeometry
 
-from physadv.patches.mask import MASKS, InMillimetres, Mm
+from physadv.patches.mask import MASKS, InMillimetres, Mm, Shapes, numbered
 from physadv.signs.sign import Sign
 
 Corners = Annotated[tuple[tuple[Mm, Mm], ...], Field(min_length=3)]
@@ -30,6 +28,6 @@ class Polygons(InMillimetres):
                 raise ValueError(f"polygon {number} crosses or touches itself; its edges should meet only at corners")
         return polygons
 
-    def drawn(self, sign: Sign) -> BaseGeometry:
-        """Their union."""
-        return shapely.union_all([Polygon(corners) for corners in self.polygons])
+    def drawn(self, sign: Sign) -> Shapes:
+        """Each of them."""
+        return numbered("polygon", (Polygon(corners) for corners in self.polygons))

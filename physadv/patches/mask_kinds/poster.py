@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from shapely.geometry import Polygon
-from shapely.geometry.base import BaseGeometry
 
-from physadv.patches.mask import MASKS, MaskConfig
+from physadv.patches.mask import MASKS, MaskConfig, Shapes
 from physadv.signs.sign import Sign
 
 
@@ -17,6 +16,6 @@ class Poster(MaskConfig):
 
     kind: Literal["poster"] = "poster"
 
-    def geometry(self, sign: Sign) -> BaseGeometry:
+    def shapes(self, sign: Sign) -> Shapes:
         """The sign's outline."""
-        return Polygon(sign.outline_mm)
+        return {"the face": Polygon(sign.outline_mm)}

@@ -10,7 +10,7 @@ from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
 from physadv.core.config import Config
-from physadv.patches.mask import MASKS, Degrees, InMillimetres, LengthMm, Mm
+from physadv.patches.mask import MASKS, Degrees, InMillimetres, LengthMm, Mm, Shapes, numbered
 from physadv.signs.sign import Sign
 
 
@@ -40,9 +40,9 @@ class Rectangles(InMillimetres):
     kind: Literal["rectangles"] = "rectangles"
     rectangles: Annotated[tuple[Rectangle, ...], Field(min_length=1)]
 
-    def drawn(self, sign: Sign) -> BaseGeometry:
-        """Their union."""
-        return shapely.union_all([rectangle.geometry() for rectangle in self.rectangles])
+    def drawn(self, sign: Sign) -> Shapes:
+        """Each of them."""
+        return numbered("rectangle", (rectangle.geometry() for rectangle in self.rectangles))
 
 
 class Sticker(Config):
@@ -61,8 +61,9 @@ class Stickers(InMillimetres):
     kind: Literal["stickers"] = "stickers"
     stickers: Annotated[tuple[Sticker, ...], Field(min_length=1)]
 
-    def drawn(self, sign: Sign) -> BaseGeometry:
-        """Their union."""
-        return shapely.union_all(
-            [shapely.box(s.left_mm, s.top_mm, s.left_mm + s.width_mm, s.top_mm + s.height_mm) for s in self.stickers]
+    def drawn(self, sign: Sign) -> Shapes:
+        """Each of them."""
+        return numbered(
+            "sticker",
+            (shapely.box(s.left_mm, s.top_mm, s.left_mm + s.width_mm, s.top_mm + s.height_mm) for s in self.stickers),
         )
