@@ -238,6 +238,10 @@ def test_splines_meet_their_points() -> None:
         ({"kind": "polygons", "polygons": [[[0, 0], [10, 10]]]}, ["polygons"]),
         ({"kind": "polygons", "polygons": [[[0, 0], [100, 100], [100, 0], [0, 100]]]}, ["polygon 1 crosses"]),
         ({"kind": "polygons", "polygons": [[[0, 0], [1, 0], [0, 1]]]}, ["area", "mm²"]),
+        (
+            {"kind": "rectangles", "rectangles": [{"x_mm": 0, "y_mm": 0, "width_mm": 2, "height_mm": 1}]},
+            ["its area is 2 mm²", "at least 0.01% of the sign, 48.1 mm²"],
+        ),
         ({"kind": "graffiti", "words": []}, ["area", "0 mm²"]),
         (
             {"kind": "graffiti", "words": [{"text": "É!", "y_mm": 0, "height_mm": 90, "stroke_mm": 9}]},
@@ -257,6 +261,13 @@ def test_what_a_user_gets_wrong_is_one_clear_sentence(spec: Any, words: list[str
     message = str(caught.value)
     assert "\n" not in message
     assert all(word in message for word in words), message
+
+
+def test_how_little_is_no_mask_goes_by_the_size_of_the_sign() -> None:
+    spec = {"kind": "rectangles", "rectangles": [{"x_mm": 0, "y_mm": 0, "width_mm": 5, "height_mm": 5}]}
+    assert build_mask(spec, stop_sign(300.0)).area_fraction > 0.0
+    with pytest.raises(PhysadvError, match=r"its area is 25 mm².*48\.1 mm²"):
+        build_mask(spec, SIGN)
 
 
 def test_the_error_says_how_far_outside() -> None:

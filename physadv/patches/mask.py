@@ -22,7 +22,8 @@ from physadv.patches.geometry import Ring, farthest_outside_mm, rasterise, to_ri
 from physadv.signs.sign import Sign
 
 MAX_OUTSIDE = 0.01
-MIN_AREA_MM2 = 1.0
+MIN_AREA = 1e-4
+"""Of the sign's area, at least: about one texel of the coarsest texture that a design chooses, 128 a side."""
 MAX_PX = 8192
 
 Mm = Annotated[float, Field(ge=-1e5, le=1e5, allow_inf_nan=False)]
@@ -173,17 +174,13 @@ def build_mask(spec: str | Path | Mapping[str, Any] | MaskConfig, sign: Sign, *,
         px: texels a side of :attr:`Mask.alpha`.
 
     Raises:
-        PhysadvError: unknown kind or key, more than 1 % of a shape outside the sign, no area, px out of range.
+        PhysadvError: unknown kind or key, more than 1 % of a shape outside the sign, hardly any area, px out of range.
     """
     config = parse_mask(spec)
     outline = Polygon(sign.outline_mm)
     shapes = config.shapes(sign)
     drawn = shapely.union_all(list(shapes.values()))
     source = f"mask {config.kind!r} on sign {sign.name}"
-    if drawn.area < MIN_AREA_MM2:
-        raise PhysadvError(
-            f"{source}: its area is {drawn.area:.3g} mm²; it should cover at least {MIN_AREA_MM2:.0f} mm²"
-        )
     for name, shape in shapes.items():
         outside = shape.difference(outline).area
         if outside > MAX_OUTSIDE * shape.area:
@@ -192,6 +189,11 @@ def build_mask(spec: str | Path | Mapping[str, Any] | MaskConfig, sign: Sign, *,
                 f"{farthest_outside_mm(shape, outline):.0f} mm beyond its edge; all of it should lie within the "
                 f"outline ({sign.width_mm:g} x {sign.height_mm:g} mm)"
             )
+    if drawn.area < MIN_AREA * outline.area:
+        raise PhysadvError(
+            f"{source}: its area is {drawn.area:.3g} mm², too little for a camera to see; it should cover at least "
+            f"{MIN_AREA:.2%} of the sign, {MIN_AREA * outline.area:.3g} mm²"
+        )
     clipped = drawn.intersection(outline)
     rings = to_rings(clipped)
     return Mask(
