@@ -16,7 +16,7 @@ from physadv.attacks.graffiti import Graffiti, Strokes
 from physadv.attacks.perturbations import FullFace, Sticker
 from physadv.attacks.rp2 import true_class_of
 from physadv.core.errors import PhysadvError
-from physadv.patches import build_mask, generic_palette, load_patch
+from physadv.patches import build_mask, generic_palette, load_patch, parse_mask
 from physadv.patches.paint import PAINTS, Free
 from physadv.scenes import load_scene
 from physadv.signs import load_sign
@@ -155,6 +155,12 @@ def test_every_kind_of_place_can_be_designed(victim: Victim, mask: str, tmp_path
     if mask == "strokes":
         assert again.record.mask["kind"] == "graffiti"
     assert [p.name for p in tmp_path.iterdir()] == ["p"], "temporary folders stay behind"
+
+
+@pytest.mark.parametrize(("kind", "key"), [("discover", "min_side_mm"), ("strokes", "width_mm")])
+def test_nothing_is_searched_that_is_thinner_than_a_millimetre(kind: str, key: str) -> None:
+    with pytest.raises(PhysadvError, match=f"{key} = 0.01: .* greater than or equal to 1"):
+        parse_mask({"kind": kind, key: 0.01})
 
 
 def test_limits_that_no_sticker_can_keep_are_told_before_the_first_step(victim: Victim, tmp_path: Path) -> None:

@@ -218,6 +218,15 @@ def test_splines_meet_their_points() -> None:
     steps = ((even[1:] - even[:-1]) ** 2).sum(1) ** 0.5
     assert steps.max() < 0.11
     assert steps.min() > 0.08
+    assert len(evenly(cubic, 1e-9)) == 4000
+    assert len(evenly(cubic[:1], 1e-9)) == 2
+
+
+def test_a_thin_brush_that_goes_far_takes_no_longer_than_others() -> None:
+    stroke = {"points_mm": [[-90_000, 0], [0, 30_000], [90_000, 0]], "width_mm": 1}
+    word = {"text": "LOVE", "y_mm": 0, "height_mm": 90_000, "stroke_mm": 1}
+    shape = parse_mask({"kind": "graffiti", "words": [word], "strokes": [stroke]}).geometry(SIGN)
+    assert shapely.get_num_coordinates(shape) < 100_000
 
 
 # Errors --------------------------------------------------------------------------------------------------------------
@@ -243,6 +252,14 @@ def test_splines_meet_their_points() -> None:
             ["its area is 2 mm²", "at least 0.01% of the sign, 48.1 mm²"],
         ),
         ({"kind": "graffiti", "words": []}, ["area", "0 mm²"]),
+        (
+            {"kind": "graffiti", "strokes": [{"points_mm": [[0, 0], [90, 0]], "width_mm": 0.01}]},
+            ["strokes.0.width_mm = 0.01", "1"],
+        ),
+        (
+            {"kind": "graffiti", "words": [{"text": "A", "y_mm": 0, "height_mm": 90, "stroke_mm": 0.01}]},
+            ["words.0.stroke_mm = 0.01", "1"],
+        ),
         (
             {"kind": "graffiti", "words": [{"text": "É!", "y_mm": 0, "height_mm": 90, "stroke_mm": 9}]},
             ["! É", "letters"],

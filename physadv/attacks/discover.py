@@ -14,7 +14,7 @@ from physadv.attacks.goals import Goal
 from physadv.attacks.perturbations import FullFace
 from physadv.core.errors import PhysadvError
 from physadv.patches import MASKS, MaskConfig, Shapes
-from physadv.patches.mask import MIN_AREA
+from physadv.patches.mask import MIN_AREA, WidthMm
 from physadv.signs import Sign
 from physadv.victims import Victim
 
@@ -25,7 +25,7 @@ class Found(MaskConfig, ABC):
     """Base of the masks that a design finds; limits that always hold."""
 
     max_stickers: int = Field(default=12, ge=1, le=20)
-    min_side_mm: float = Field(default=40.0, gt=0)
+    min_side_mm: WidthMm = 40.0
     max_area_fraction: float = Field(default=0.15, ge=MIN_AREA, le=1)
     share: float = Field(default=0.8, gt=0, lt=1)
     """Of the budget that goes to finding them."""
@@ -44,7 +44,7 @@ class Discover(Found):
     """
 
     kind: Literal["discover"] = "discover"
-    min_side_mm: float = Field(default=20.0, gt=0)
+    min_side_mm: WidthMm = 20.0
 
 
 @MASKS.register("discover-rectangles")

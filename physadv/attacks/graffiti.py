@@ -26,7 +26,7 @@ class Strokes(MaskConfig):
 
     kind: Literal["strokes"] = "strokes"
     count: int = Field(default=3, ge=1, le=20)
-    width_mm: float = Field(default=50.0, gt=0, le=1000)
+    width_mm: float = Field(default=50.0, ge=1, le=1000)
 
     def shapes(self, sign: Sign) -> Shapes:
         """There is none before the design has run."""

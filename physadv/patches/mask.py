@@ -30,6 +30,8 @@ Mm = Annotated[float, Field(ge=-1e5, le=1e5, allow_inf_nan=False)]
 """A coordinate in millimetres."""
 LengthMm = Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)]
 """A length in millimetres."""
+WidthMm = Annotated[float, Field(ge=1.0, le=1e5, allow_inf_nan=False)]
+"""The width of a brush or a sticker in millimetres: nobody paints or cuts a finer one."""
 Degrees = Annotated[float, Field(ge=-360.0, le=360.0, allow_inf_nan=False)]
 """An angle, clockwise as one looks at the sign."""
 

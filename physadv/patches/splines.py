@@ -8,6 +8,7 @@ import numpy.typing as npt
 Points = npt.NDArray[np.float64]
 
 SAMPLES_PER_SPAN = 24
+MOST_POINTS = 4000
 
 
 def catmull_rom(points: Points) -> Points:
@@ -47,8 +48,12 @@ def bezier(points: Points) -> Points:
 
 
 def evenly(path: Points, spacing: float) -> Points:
-    """Points along ``path`` ``[n, 2]`` at equal distances of at most ``spacing``, both ends included; at least two."""
+    """Points along ``path`` ``[n, 2]`` at equal distances of at most ``spacing``, both ends included; at least two.
+
+    However small ``spacing`` is, there are no more than 4000, or as many as ``path`` has.
+    """
     travelled = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
-    count = max(2, int(np.ceil(travelled[-1] / spacing)) + 1)
+    most = max(MOST_POINTS, len(path))
+    count = max(2, int(np.ceil(min(travelled[-1] / spacing, most - 1))) + 1)
     where = np.linspace(0.0, travelled[-1], count)
     return np.stack([np.interp(where, travelled, path[:, axis]) for axis in (0, 1)], axis=1)

@@ -17,7 +17,7 @@ from typing_extensions import Self
 
 from physadv.core.config import Config
 from physadv.patches.letters import LETTERS
-from physadv.patches.mask import MASKS, Degrees, InMillimetres, LengthMm, Mm, Shapes, numbered
+from physadv.patches.mask import MASKS, Degrees, InMillimetres, LengthMm, Mm, Shapes, WidthMm, numbered
 from physadv.patches.splines import bezier, catmull_rom, evenly
 from physadv.signs.sign import Sign
 
@@ -32,7 +32,7 @@ class Stroke(Config):
 
     points_mm: Annotated[tuple[tuple[Mm, Mm], ...], Field(min_length=2)]
     """Where the brush goes: through the points (``catmull-rom``), or as 3k + 1 Bezier control points."""
-    width_mm: LengthMm
+    width_mm: WidthMm
     spline: Literal["catmull-rom", "bezier"] = "catmull-rom"
 
     @model_validator(mode="after")
@@ -58,7 +58,7 @@ class Word(Config):
     """Of the word's middle, below the sign's centre."""
     height_mm: LengthMm
     """Of the letters, paint included."""
-    stroke_mm: LengthMm
+    stroke_mm: WidthMm
     """Width of the brush."""
     slant_deg: Annotated[float, Field(ge=-45.0, le=45.0, allow_inf_nan=False)] = 8.0
     """How much the letters lean to the right."""
