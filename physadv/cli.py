@@ -77,7 +77,9 @@ def design(
     sign: Annotated[str, typer.Option(help="The sign to paint on; see physadv signs.")] = "us/stop",
     goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
     mask: Annotated[str, typer.Option(help="Kind of mask, or a mask's YAML file; see physadv list.")] = "bars",
-    paint: Annotated[str, typer.Option(help="Which colours: see physadv list.")] = "free",
+    paint: Annotated[
+        str, typer.Option(help="Which colours: a kind of paint, or a paint's YAML file; see physadv list.")
+    ] = "free",
     scene: Annotated[
         list[str] | None,
         typer.Option(help="Scene to design through, name or YAML file; may be repeated. [default: wide]"),
@@ -106,7 +108,7 @@ def design(
         "sign": sign,
         "goal": goal,
         "mask": mask,
-        "paint": {"kind": paint},
+        "paint": paint,
         "scenes": scene or ["wide"],
         "search": {"kind": search},
         "seconds": seconds,

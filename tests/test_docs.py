@@ -12,7 +12,7 @@ from physadv.defenses import DEFENSES
 from physadv.defenses.training import METHODS
 from physadv.evaluation.battery import entry_scene, load_battery
 from physadv.evaluation.experiment import load_experiment
-from physadv.patches import build_mask, parse_mask
+from physadv.patches import PAINTS, build_mask, parse_mask, parse_paint
 from physadv.scenes import load_scene
 from physadv.scenes.config import LIMITS
 from physadv.signs import load_sign
@@ -45,12 +45,17 @@ def examples(tmp_path: Path) -> Path:
 def test_the_files_on_the_page_work_together(examples: Path) -> None:
     plan = load_experiment(examples / "experiment.yaml")
     assert plan.design.mask == parse_mask(examples / "stickers.yaml")
+    assert plan.design.paint == parse_paint(examples / "inks.yaml") != parse_paint("palette")
     assert [load_scene(scene).name for scene in plan.design.scenes] == ["car-park"]
     (battery,) = (load_battery(one) for one in plan.evaluate.batteries)
     assert [entry_scene(entry).name for entry in battery.entries] == ["car-park", "daylight+weather"]
     sign = load_sign(plan.design.sign)
     for name in ("stickers.yaml", "arrow.yaml"):
         assert 0.0 < build_mask(examples / name, sign, px=128).area_fraction < 0.3
+
+
+def test_every_paint_is_on_the_page() -> None:
+    assert [name for name in PAINTS if not re.search(rf"(kind: |`){name}\b", FILES)] == []
 
 
 def test_every_condition_is_on_the_page() -> None:

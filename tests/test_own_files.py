@@ -262,6 +262,22 @@ def test_an_experiment_is_checked_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("mask", 5, ["mask 5: kind = 5", "bars"]),
+        ("mask", None, ["'kind' is missing", "bars"]),
+        ("paint", ["free"], ["paint ['free']", "palette"]),
+    ],
+)
+def test_a_mask_or_paint_that_is_no_word_is_one_sentence(
+    physadv: Command, card: Path, tmp_path: Path, key: str, value: object, words: list[str]
+) -> None:
+    plan = {"name": "small", "design": {"victim": "card.yaml", "steps": 1, key: value}}
+    (card.parent / "plan.yaml").write_text(yaml.safe_dump(plan))
+    refused(physadv("run", card.parent / "plan.yaml", "--out", tmp_path / "out"), *words)
+
+
 def test_a_clean_sign_that_is_not_read_is_told(physadv: Command, card: Path, tmp_path: Path) -> None:
     weights = LisaCnn(len(CLASSES)).state_dict()
     save_file({name: torch.zeros_like(value) for name, value in weights.items()}, card.parent / "weights.safetensors")

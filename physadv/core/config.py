@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from physadv.core.errors import PhysadvError
+from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.registry import Registry
 from physadv.core.yaml_text import parse_yaml
 
 
@@ -114,6 +115,28 @@ def _plainly(complaint: ErrorDetails) -> str:
         "tuple_type": "should be a list",
     }.get(complaint["type"])
     return plain.format(**about) if plain else complaint["msg"].removeprefix("Value error, ")
+
+
+def parse_kind(spec: str | Path | Mapping[str, Any], kinds: Registry[type[C]]) -> C:
+    """The configuration of one of ``kinds`` from its kind's name, a YAML file, or its own keys with ``kind``.
+
+    Raises:
+        PhysadvError: unknown kind, unreadable file, unknown key or wrong value.
+    """
+    if isinstance(spec, Mapping):
+        data, source = spec, kinds.kind
+    elif isinstance(spec, Path) or Path(str(spec)).suffix in {".yaml", ".yml"}:
+        data, source = read_yaml(Path(spec)), str(spec)
+    else:
+        data, source = {"kind": spec}, f"{kinds.kind} {spec!r}"
+    kind = data.get("kind")
+    if kind is None:
+        raise PhysadvError(f"{source}: key 'kind' is missing; it should be one of {', '.join(kinds)}")
+    if not isinstance(kind, str):
+        raise PhysadvError(f"{source}: kind = {kind!r}: expected one of {', '.join(kinds)}")
+    if kind not in kinds:
+        raise PhysadvError(f"{source}: {unknown_name(kinds.kind, kind, kinds)}")
+    return validate(kinds[kind], data, source)
 
 
 def load_config(model: type[C], path: Path) -> C:

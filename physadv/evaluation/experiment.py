@@ -77,7 +77,7 @@ def load_experiment(path: Path | None = None) -> Experiment:
     return validate(Experiment, data, path)
 
 
-_PATHS = {"design": {"sign", "victim", "mask", "scenes", "calibration"}, "evaluate": {"victims", "batteries"}}
+_PATHS = {"design": {"sign", "victim", "mask", "paint", "scenes", "calibration"}, "evaluate": {"victims", "batteries"}}
 """Keys of an experiment whose values may be paths."""
 
 

@@ -15,8 +15,8 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 from torch import Tensor
 
-from physadv.core.config import Config, read_yaml, validate
-from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.config import Config, parse_kind
+from physadv.core.errors import PhysadvError
 from physadv.core.registry import Registry
 from physadv.patches.geometry import Ring, farthest_outside_mm, rasterise, to_rings
 from physadv.signs.sign import Sign
@@ -145,22 +145,7 @@ def parse_mask(spec: str | Path | Mapping[str, Any] | MaskConfig) -> MaskConfig:
     """
     if isinstance(spec, MaskConfig):
         return spec
-    if isinstance(spec, Mapping):
-        return _from_mapping(spec, "mask")
-    if isinstance(spec, Path) or Path(spec).suffix in {".yaml", ".yml"}:
-        return _from_mapping(read_yaml(Path(spec)), str(spec))
-    return _from_mapping({"kind": spec}, f"mask {spec!r}")
-
-
-def _from_mapping(data: Mapping[str, Any], source: str) -> MaskConfig:
-    kind = data.get("kind")
-    if kind is None:
-        raise PhysadvError(f"{source}: key 'kind' is missing; it should be one of {', '.join(MASKS)}")
-    if isinstance(kind, str) and kind not in MASKS:
-        raise PhysadvError(f"{source}: {unknown_name('mask', kind, MASKS)}")
-    if not isinstance(kind, str):
-        raise PhysadvError(f"{source}: kind = {kind!r}: expected one of {', '.join(MASKS)}")
-    return validate(MASKS[kind], data, source)
+    return parse_kind(spec, MASKS)
 
 
 MaskField: TypeAlias = Annotated[SerializeAsAny[MaskConfig], BeforeValidator(parse_mask)]

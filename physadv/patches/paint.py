@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
@@ -11,8 +12,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 from torch import Tensor
 
 from physadv.core.color import linear_to_srgb, srgb_to_linear
-from physadv.core.config import Config, validate
-from physadv.core.errors import PhysadvError
+from physadv.core.config import Config, parse_kind
 from physadv.core.registry import Registry
 
 Level = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -209,20 +209,16 @@ class TwoTone(_Chosen):
         return self.dark, self.light
 
 
-def parse_paint(spec: str | Mapping[str, Any] | PaintKind) -> PaintKind:
-    """A paint from its kind's name, its keys, or itself.
+def parse_paint(spec: str | Path | Mapping[str, Any] | PaintKind) -> PaintKind:
+    """A paint from its kind's name, a YAML file, a mapping, or itself.
 
     Raises:
-        PhysadvError: unknown kind or key, or a wrong value.
+        PhysadvError: unknown kind, unreadable file, unknown key or wrong value.
     """
     if isinstance(spec, PaintKind):
         return spec
-    data = {"kind": spec} if isinstance(spec, str) else dict(spec)
-    kind = data.get("kind")
-    if not isinstance(kind, str):
-        raise PhysadvError(f"paint: key 'kind' is missing; it should be one of {', '.join(PAINTS)}")
-    return validate(PAINTS[kind], data, f"paint {kind!r}")
+    return parse_kind(spec, PAINTS)
 
 
 PaintConfig: TypeAlias = Annotated[SerializeAsAny[PaintKind], BeforeValidator(parse_paint)]
-"""A paint inside another configuration: a kind's name, or its keys."""
+"""A paint inside another configuration: a kind's name, a YAML file's path, or the paint's own keys."""
