@@ -179,6 +179,19 @@ def test_every_letter_can_be_painted_and_no_two_are_alike() -> None:
             assert common < limit, f"{first} and {second} are hard to tell apart"
 
 
+def test_a_word_may_be_a_number_but_not_yes_or_no(tmp_path: Path) -> None:
+    path = tmp_path / "mask.yaml"
+    text = "kind: graffiti\nwords: [{text: %s, y_mm: 0, height_mm: 120, stroke_mm: 24}]\n"
+    path.write_text(text % 45)
+    numbered = parse_mask(path)
+    path.write_text(text % "'45'")
+    assert numbered == parse_mask(path)
+    for word in ("NO", "2024-01-01", "~"):
+        path.write_text(text % word)
+        with pytest.raises(PhysadvError, match=r"mask\.yaml: words.0.text = .*put it in quotes"):
+            parse_mask(path)
+
+
 def test_a_word_stands_where_it_should_and_its_letters_apart() -> None:
     word = {"text": "HATE", "x_mm": 20, "y_mm": -180, "height_mm": 120, "stroke_mm": 24, "turn_deg": 0}
     shape = parse_mask({"kind": "graffiti", "words": [word]}).geometry(SIGN)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeAlias, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -22,6 +22,16 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
+
+def _text(value: object) -> str:
+    """YAML reads a word such as 30 or off as something else than text."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(f"is read as {value!r}, not as text; put it in quotes")
+    return str(value)
+
+
+Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
+"""Text in a file, which may be a plain number."""
 
 C = TypeVar("C", bound=BaseModel)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from physadv.core.config import Config
+from physadv.core.config import Config, Text
 from physadv.victims.preprocess import InputConfig
 
 
@@ -35,23 +35,12 @@ class VictimCard(Config):
     """The network's name, where the adapter needs one."""
     weights: Annotated[str, Field(min_length=1)]
     """Path of the weights, relative to the card."""
-    classes: Annotated[tuple[str, ...], Field(min_length=2)]
+    classes: Annotated[tuple[Text, ...], Field(min_length=2)]
     """Class names in the order of the outputs."""
     input: InputConfig
     """What the network takes."""
     output: Literal["logits", "probabilities"] = "logits"
     """What the network gives; probabilities are turned into logits by their logarithm."""
-
-    @field_validator("classes", mode="before")
-    @classmethod
-    def _words(cls, value: object) -> object:
-        """YAML reads a class called 30 or off as something else than a word."""
-        if not isinstance(value, (list, tuple)):
-            return value
-        odd = next((label for label in value if isinstance(label, bool) or not isinstance(label, (str, int))), None)
-        if odd is not None:
-            raise ValueError(f"{odd!r} is not a class name; put it in quotes")
-        return [str(label) for label in value]
 
     @field_validator("classes")
     @classmethod

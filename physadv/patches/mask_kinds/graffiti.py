@@ -15,7 +15,7 @@ from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 from typing_extensions import Self
 
-from physadv.core.config import Config
+from physadv.core.config import Config, Text
 from physadv.patches.letters import LETTERS
 from physadv.patches.mask import MASKS, Degrees, InMillimetres, LengthMm, Mm, Shapes, WidthMm, numbered
 from physadv.patches.splines import bezier, catmull_rom, evenly
@@ -50,7 +50,7 @@ class Stroke(Config):
 class Word(Config):
     """A word in hand-painted capitals."""
 
-    text: Annotated[str, Field(min_length=1, max_length=40)]
+    text: Annotated[Text, Field(min_length=1, max_length=40)]
     """Letters A to Z, digits and spaces."""
     x_mm: Mm = 0.0
     """Of the word's middle, to the right of the sign's centre."""
