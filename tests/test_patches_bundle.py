@@ -194,6 +194,22 @@ def test_a_picture_of_another_size_is_refused(copy: Path, name: str) -> None:
         load_patch(copy)
 
 
+@pytest.mark.parametrize("name", ["painted.png", "paint.png"])
+def test_a_picture_without_alpha_is_refused(copy: Path, name: str) -> None:
+    Image.open(copy / name).convert("RGB").save(copy / name)
+    with pytest.raises(PhysadvError, match=f"{name}: has no alpha channel; it should be RGBA"):
+        load_patch(copy)
+
+
+@pytest.mark.parametrize("alpha", [0, 255])
+def test_an_outline_that_is_not_the_signs_is_refused(copy: Path, alpha: int) -> None:
+    picture = Image.open(copy / "painted.png")
+    picture.putalpha(alpha)
+    picture.save(copy / "painted.png")
+    with pytest.raises(PhysadvError, match=r"painted\.png: does not show sign us/stop"):
+        load_patch(copy)
+
+
 def test_what_is_no_patch_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(PhysadvError, match="no patch there"):
         load_patch(tmp_path / "none")

@@ -15,11 +15,14 @@ MAX_PIXELS = 120_000_000
 _STRIP_PX = 512
 
 
-def read_image(path: Path, *, mode: str = "RGB", max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
+def read_image(
+    path: Path, *, mode: str = "RGB", max_pixels: int = MAX_PIXELS, with_alpha: bool = False
+) -> npt.NDArray[np.uint8]:
     """A picture as ``[H, W, C]`` (``[H, W]`` for mode ``L``) uint8, EXIF orientation applied.
 
     Raises:
-        PhysadvError: missing, not a picture, truncated, or more than ``max_pixels`` pixels.
+        PhysadvError: missing, not a picture, truncated, more than ``max_pixels`` pixels, or, where it should be one
+            ``with_alpha``, without any.
     """
     try:
         with Image.open(path) as image:
@@ -28,6 +31,8 @@ def read_image(path: Path, *, mode: str = "RGB", max_pixels: int = MAX_PIXELS) -
                 raise PhysadvError(
                     f"{path}: {width} x {height} pixels is more than the limit of {max_pixels / 1e6:.0f} megapixels"
                 )
+            if with_alpha and "A" not in image.getbands() and "transparency" not in image.info:
+                raise PhysadvError(f"{path}: has no alpha channel; it should be RGBA, clear where nothing is shown")
             ImageOps.exif_transpose(image, in_place=True)
             return _pixels(image, mode)
     except FileNotFoundError as error:

@@ -258,7 +258,8 @@ def load_patch(folder: str | Path) -> Patch:
     patch = Patch(sign, _read_mask(folder, record, sign), paint, record)
     painted = patch.painted(BUNDLE_PX)
     seen = (painted[3:] * shown[3:]).bool()
-    if float(((shown[:3] - linear_to_srgb(painted[:3])) * seen).abs().mean()) > _PAINTED_TOLERANCE:
+    colours, outline = (shown[:3] - linear_to_srgb(painted[:3])) * seen, shown[3:] - painted[3:]
+    if max(float(apart.abs().mean()) for apart in (colours, outline)) > _PAINTED_TOLERANCE:
         raise PhysadvError(
             f"{folder / 'painted.png'}: does not show sign {sign.name} with {folder / 'paint.png'} on it; "
             "was one of them edited?"
@@ -277,7 +278,7 @@ def _read_record(source: Path) -> PatchRecord:
 
 
 def _read_picture(path: Path, mode: str) -> npt.NDArray[np.uint8]:
-    pixels = read_image(path, mode=mode)
+    pixels = read_image(path, mode=mode, with_alpha=mode == "RGBA")
     if pixels.shape[:2] != (BUNDLE_PX, BUNDLE_PX):
         raise PhysadvError(
             f"{path}: is {pixels.shape[1]} x {pixels.shape[0]} pixels; "
