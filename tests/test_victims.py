@@ -637,6 +637,10 @@ BAD_CARDS: dict[str, tuple[dict[str, Any], str]] = {
     "one class": ({"classes": ["stop"]}, "classes"),
     "no size": ({"input": {}}, "key 'input.size' is missing"),
     "size of zero": ({"input": {"size": 0}}, "input.size"),
+    "true for a size": ({"input": {"size": True}}, "input.size = True: should be a number, not true or false"),
+    "true for a side": ({"input": {"size": [32, True]}}, "input.size"),
+    "true for a mean": ({"input": {"size": 32, "mean": True}}, "input.mean"),
+    "true for white": ({"input": {"size": 32, "scale": True}}, "input.scale = True"),
     "absurd size": ({"input": {"size": 100_000}}, "input.size"),
     "too small for the network": ({"input": {"size": 8}}, "cannot take an input of 8 x 8 pixels"),
     "too large for the network": ({"input": {"size": 40}}, "cannot take an input of 40 x 40 pixels"),
@@ -654,7 +658,17 @@ def test_a_wrong_card_is_one_sentence(tmp_path: Path, case: str) -> None:
     with pytest.raises(PhysadvError) as caught:
         load_victim(write_card(tmp_path, **changes))
     assert sentence in str(caught.value)
+    assert str(tmp_path / "card.yaml") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_no_numbers_name_the_card(tmp_path: Path) -> None:
+    state = ARCHITECTURES["lisa-cnn"](len(CLASSES)).state_dict()
+    save_file(
+        {name: torch.full_like(value, torch.nan) for name, value in state.items()}, tmp_path / "weights.safetensors"
+    )
+    with pytest.raises(PhysadvError, match=r"card\.yaml: victim 'mine': its logits are not finite"):
+        load_victim(write_card(tmp_path))
 
 
 def test_a_name_that_is_none_lists_those_there_are() -> None:

@@ -84,10 +84,10 @@ def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Vict
     weights = card.weights_path(path.parent)
     try:
         network = ADAPTERS[card.adapter](card, weights)
+        victim = NetworkVictim(network, card=card, digest=sha256(weights), source=str(spec)).eval().to(device)
+        _try_out(victim, torch.device(device))
     except PhysadvError as error:
         raise (error if str(weights) in str(error) else PhysadvError(f"{path}: {error}")) from error
-    victim = NetworkVictim(network, card=card, digest=sha256(weights), source=str(spec)).eval().to(device)
-    _try_out(victim, torch.device(device))
     return victim
 
 
