@@ -380,9 +380,10 @@ def test_a_wrong_yaml_is_one_clear_sentence(tmp_path: Path, change: tuple[str, s
     ],
 )
 def test_wrong_artwork_is_one_clear_sentence(tmp_path: Path, svg: str, message: str) -> None:
-    sign = load_sign(_write(tmp_path, YAML, svg))
-    with pytest.raises(PhysadvError, match=message):
-        sign.texture(32)
+    path = _write(tmp_path, YAML, svg)
+    with pytest.raises(PhysadvError, match=message) as caught:
+        load_sign(path)
+    assert str(path.with_suffix(".svg")) in str(caught.value)
 
 
 def test_missing_files_and_unknown_names(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from physadv.signs.sign import Sign
 CLASS_LISTS = ("gtsrb", "lisa")
 """Data sets whose class names are listed in ``sign_data/<kind>_classes.yaml``."""
 MAX_SVG_BYTES = 4_000_000
+_TRIED_PX = 128
 KEPT = "sign.yaml"
 """A user's sign in a folder of ours; its artwork lies beside it."""
 
@@ -71,19 +72,31 @@ def sign_names() -> list[str]:
 
 @cache
 def _shipped(name: str) -> Sign:
-    return read_sign(bundled("sign_data") / f"{name}.yaml")
+    return _read_sign(bundled("sign_data") / f"{name}.yaml")[0]
 
 
 def read_sign(path: Path) -> Sign:
-    """The sign in a YAML file and the SVG beside it.
+    """The sign in a YAML file and the SVG beside it, drawn once.
 
     Raises:
-        PhysadvError: a file is missing or unreadable, a key is wrong, or the outline does not close.
+        PhysadvError: a file is missing or unreadable, a key is wrong, the outline does not close, or the artwork cannot
+            be drawn or leaves some of it bare.
     """
+    sign, artwork = _read_sign(path)
+    try:
+        sign.texture(_TRIED_PX)
+    except PhysadvError as error:
+        raise PhysadvError(f"{artwork}: {error}") from error
+    return sign
+
+
+def _read_sign(path: Path) -> tuple[Sign, Path]:
+    """The sign, and the file of its artwork."""
     spec = load_config(SignFile, path)
     outline = expand(spec.outline)
+    artwork = path.with_suffix(".svg") if spec.artwork is None else path.parent / spec.artwork
     xs, ys = zip(*outline, strict=True)
-    return Sign(
+    sign = Sign(
         name=spec.name,
         title=spec.title,
         width_mm=max(xs) - min(xs),
@@ -93,9 +106,10 @@ def read_sign(path: Path) -> Sign:
         source=spec.source,
         classes=dict(spec.classes),
         aliases=spec.aliases,
-        svg=_read_svg(path.with_suffix(".svg") if spec.artwork is None else path.parent / spec.artwork),
+        svg=_read_svg(artwork),
         outline=spec.outline.model_dump(mode="json"),
     )
+    return sign, artwork
 
 
 def keep_sign(sign: Sign, folder: Path) -> None:
