@@ -18,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from physadv.core.color import srgb_to_linear
+from physadv.core.config import load_config
 from physadv.core.errors import PhysadvError
 from physadv.signs import Sign, class_names, draw_sheet, list_rows, load_sign, sign_names
 from physadv.signs.artwork import coverage
 from physadv.signs.catalog import SignFile
-from physadv.signs.outline import round_corners
+from physadv.signs.outline import expand, round_corners
 
 ROOT = Path(__file__).resolve().parent.parent
 RED = srgb_to_linear(torch.tensor([0xB0, 0x1C, 0x2E]) / 255.0)
@@ -324,8 +325,9 @@ def test_a_users_sign(tmp_path: Path) -> None:
 )
 def test_outline_shapes(tmp_path: Path, outline: str) -> None:
     text = YAML.replace("{shape: octagon, across_flats_mm: 600}", outline)
-    half = load_sign(_write(tmp_path, text)).extent_mm / 2
-    sign = load_sign(_write(tmp_path, text, SVG.replace("-300 -300 600 600", f"{-half} {-half} {2 * half} {2 * half}")))
+    x, y = np.asarray(expand(load_config(SignFile, _write(tmp_path, text)).outline)).T
+    side = max(np.ptp(x), np.ptp(y))
+    sign = load_sign(_write(tmp_path, text, SVG.replace("-300 -300 600 600", f"{-side / 2} {-side / 2} {side} {side}")))
     x, y = np.asarray(sign.outline_mm).T
     assert (np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) > 0, "clockwise as seen"
     assert sign.texture(64)[3].mean().item() * sign.extent_mm**2 == pytest.approx(sign.area_mm2, rel=2e-3)
