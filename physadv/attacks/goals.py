@@ -15,6 +15,9 @@ from physadv.core.errors import PhysadvError
 from physadv.core.registry import Registry
 from physadv.victims import Victim
 
+MISREAD = 1.5
+"""Weight, in a target's loss, of being misread at all: with more of it, less of what is misread is the target."""
+
 Classes: TypeAlias = int | Tensor
 """One class for every frame, or a class a frame ``[N]``, int64."""
 
@@ -101,7 +104,7 @@ class Targeted(Goal):
         The second asks of a frame that cannot be brought to the target that it be misread at least.
         """
         misread = _hinge(-margin(logits, each(self.true_class, logits)))
-        return _hinge(margin(logits, each(self.target, logits))) + misread
+        return _hinge(margin(logits, each(self.target, logits))) + MISREAD * misread
 
     def success(self, logits: Tensor) -> Tensor:
         """The prediction is the target."""
