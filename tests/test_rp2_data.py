@@ -129,8 +129,8 @@ def test_rp2s_noise_as_stickers_on_its_own_photographs(
 
 @pytest.fixture(scope="module")
 def sticker(lisa_cnn: Victim) -> Patch:
-    """Designed in the roadside alone, in fewer steps than two cores take in 60 s."""
-    config = {"victim": "rp2-lisa-cnn", "goal": "targeted:speedLimit45", "mask": "discover", "steps": 1200}
+    """Designed in the roadside alone, in about the steps that two cores take in 60 s."""
+    config = {"victim": "rp2-lisa-cnn", "goal": "targeted:speedLimit45", "mask": "discover", "steps": 2000}
     patch = design(DesignConfig.model_validate(config), victim=lisa_cnn)
     assert patch.mask.area_fraction <= 0.15
     return patch
