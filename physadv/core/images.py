@@ -67,3 +67,10 @@ def check_png(path: Path) -> None:
 def write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
     """Writes ``[H, W, 3 or 4]`` or ``[H, W]`` uint8 as PNG."""
     Image.fromarray(pixels).save(path, format="PNG", optimize=True)
+
+
+def cut_out(pixels: npt.NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> npt.NDArray[np.uint8]:
+    """A part of a picture ``[H, W, C]``; where it reaches beyond the picture, the picture's edge is repeated."""
+    rows = np.arange(top, bottom).clip(0, pixels.shape[0] - 1)
+    columns = np.arange(left, right).clip(0, pixels.shape[1] - 1)
+    return np.ascontiguousarray(pixels[rows[:, None], columns])

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from physadv.core.color import from_uint8
+from physadv.core.images import cut_out
 from physadv.evaluation.outcomes import TOP, rows_of
 from physadv.evaluation.photograph_figures import MARGIN, Shown
 from physadv.photos.session import Row, read_crop
@@ -161,10 +162,7 @@ def victim_view(crop: Pixels, row: Row, size: tuple[int, int], *, square: bool =
         room = room + (wide.max() - wide) / 2.0
     left, top = np.floor(corner - room).astype(int)
     right, bottom = np.ceil(corner + size_px + room).astype(int)
-    rows, columns = (
-        np.arange(a, b).clip(0, n - 1) for a, b, n in ((top, bottom, len(crop)), (left, right, crop.shape[1]))
-    )
-    view = crop[rows[:, None], columns]
+    view = cut_out(crop, left, top, right, bottom)
     larger = view.shape[0] < size[0] or view.shape[1] < size[1]
     how = cv2.INTER_LINEAR if larger else cv2.INTER_AREA
     return from_uint8(cv2.resize(view, (size[1], size[0]), interpolation=how))[None]

@@ -310,7 +310,7 @@ class VictimInfo(Config):
     box: Box = "either"
     differentiable: bool
     datasets: tuple[DatasetAccuracy, ...] = ()
-    """Of the data sets that were asked for, those with pictures of its classes."""
+    """Of each data set that was asked for, by the pictures of its classes."""
 
 
 class BatteryInfo(Config):

@@ -15,7 +15,7 @@ import numpy as np
 
 from physadv.core.color import from_uint8, srgb_to_linear
 from physadv.core.errors import PhysadvError
-from physadv.core.images import read_image
+from physadv.core.images import cut_out, read_image
 from physadv.scenes.appearance import Appearance, estimate
 from physadv.scenes.config import DEFAULTS
 from physadv.scenes.outline import (
@@ -174,12 +174,8 @@ def _box(
 
 def _cropped(pixels: Pixels, to_photo: Matrix, box: tuple[int, int, int, int]) -> tuple[Pixels, Matrix]:
     """The picture cut to the box, its edge repeated beyond it, and shrunk where it is very large."""
-    left, top, right, bottom = box
-    rows, columns = (
-        np.arange(a, b).clip(0, n - 1) for a, b, n in ((top, bottom, len(pixels)), (left, right, pixels.shape[1]))
-    )
-    pixels = np.ascontiguousarray(pixels[rows[:, None], columns])
-    to_photo = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top], [0.0, 0.0, 1.0]]) @ to_photo
+    pixels = cut_out(pixels, *box)
+    to_photo = np.array([[1.0, 0.0, -box[0]], [0.0, 1.0, -box[1]], [0.0, 0.0, 1.0]]) @ to_photo
     height, width = pixels.shape[:2]
     if max(height, width) <= LARGEST_PX:
         return pixels, to_photo
