@@ -1,0 +1,91 @@
+"""``attack``: pictures of a data set, or a sign through scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, behind
+from physadv.core.errors import PhysadvError
+
+
+def attack(
+    attacks: Annotated[list[str], typer.Argument(help="Attacks by name; see physadv list.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results; with --scene, of the patch.")],
+    victim: Annotated[list[str], typer.Option(help="A victim's name or card; may be repeated.")],
+    defense: DefenseOption = None,
+    goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="An attack's option: eps=0.03 for all that have it, or pgd.eps=0.03 for one."),
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="Data set of the pictures: gtsrb, lisa or image-folder.")] = "gtsrb",
+    split: Annotated[str | None, typer.Option(help="Its split.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Pictures, drawn by the seed.")] = 1000,
+    data: DataOption = None,
+    scene: Annotated[
+        list[str] | None,
+        typer.Option(help="Attack a sign's artwork as seen through this scene instead; may be repeated."),
+    ] = None,
+    sign: Annotated[str, typer.Option(help="With --scene: the sign; see physadv signs.")] = "us/stop",
+    views: Annotated[int, typer.Option(min=1, help="With --scene: frames of every look.")] = 32,
+    true_class: Annotated[
+        str | None, typer.Option(help="With --scene: the sign's class in the victim's words.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures attacked at once.")] = 128,
+    seed: SeedOption = 0,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Attack victims digitally and write the matrix of attacks and victims; or a sign, through scenes."""
+    from physadv.attacks.attack import options_for
+    from physadv.core.config import validate
+
+    options = options_for(attacks, option or [])
+    victim = behind(victim, defense)
+    if scene:
+        words: dict[str, Any] = {"goal": goal, "scenes": scene, "sign": sign, "views": views, "true_class": true_class}
+        _attack_sign(attacks, victim, out, options, {**words, "seed": seed, "device": device})
+        return
+    from physadv.evaluation.robustness import RobustnessPlan, run_robustness
+    from physadv.progress import counted_progress
+    from physadv.reports.matrix import write_matrix
+
+    words = {
+        "victims": victim,
+        "attacks": [{"attack": name, "goal": goal, "options": options[name]} for name in attacks],
+        "dataset": dataset,
+        "split": split,
+        "limit": limit,
+        "seed": seed,
+        "batch": batch,
+    }
+    plan = validate(RobustnessPlan, words, "physadv attack")
+    with counted_progress() as listener:
+        summary = run_robustness(plan, out, data=data, device=device, listener=listener)
+    for cell in summary.cells:
+        typer.echo(
+            f"{cell.victim}, {cell.attack}: {cell.clean_accuracy.value or 0:.1%} read clean, "
+            f"{cell.robust_accuracy.value or 0:.1%} under attack"
+        )
+    typer.echo(f"report: {write_matrix(summary, out)}")
+
+
+def _attack_sign(
+    attacks: list[str], victims: list[str], out: Path, options: dict[str, dict[str, Any]], words: dict[str, Any]
+) -> None:
+    from physadv.attacks import SignAttackConfig, attack_sign
+    from physadv.core.config import validate
+    from physadv.defenses import load
+
+    if len(attacks) > 1 or len(victims) > 1:
+        raise PhysadvError(f"--scene: one attack on one victim makes one patch, not {len(attacks)} on {len(victims)}")
+    words = {**words, "attack": attacks[0], "options": options[attacks[0]], "victim": victims[0]}
+    config = validate(SignAttackConfig, words, "physadv attack")
+    patch = attack_sign(config, out=out, victim=load(config.victim, device=config.device))
+    measured = patch.record.measured
+    typer.echo(
+        f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
+        f"kept aside; {patch.record.area_fraction:.1%} of the sign's area, {measured['queries']} frames asked"
+    )

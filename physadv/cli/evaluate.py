@@ -1,0 +1,143 @@
+"""``evaluate``, of scenes and of photographs, and ``report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from physadv.cli.options import CalibrationOption, DataOption, DefenseOption, DeviceOption, behind
+from physadv.core.errors import PhysadvError
+
+if TYPE_CHECKING:
+    from physadv.evaluation.summary import Summary
+
+
+def evaluate(
+    patches: Annotated[list[Path] | None, typer.Argument(help="Folders of patches.")] = None,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")],
+    victim: Annotated[list[str], typer.Option(help="A victim's name or card; may be repeated.")],
+    defense: DefenseOption = None,
+    battery: Annotated[
+        list[str] | None,
+        typer.Option(help="A battery's name or file; may be repeated. [default: stationary-15, drive-by]"),
+    ] = None,
+    frames: Annotated[int | None, typer.Option(help="Frames an entry, in place of the battery's own number.")] = None,
+    max_asr: Annotated[
+        float | None,
+        typer.Option(
+            help="Exit with 1 if more than this share of frames, or of photographs, is misread, 0 to 1; where a "
+            "battery's own limit is stricter, that one holds."
+        ),
+    ] = None,
+    true_class: Annotated[str | None, typer.Option(help="The sign's class in the victim's words.")] = None,
+    calibration: CalibrationOption = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(help="Tell how much of a data set the victims read, too: gtsrb, lisa or image-folder."),
+    ] = None,
+    data: DataOption = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(help="Score photographs instead: a session of physadv photos ingest, beside their simulation."),
+    ] = None,
+    device: DeviceOption = "cpu",
+    batch: Annotated[int | None, typer.Option(help="Frames rendered at once. [default: 64]")] = None,
+) -> None:
+    """Score patches and their controls on the same frames, and write the report."""
+    if photos is not None:
+        given = {"--battery": battery, "--frames": frames, "--batch": batch, "--dataset": dataset}
+        unused = [name for name, value in given.items() if value is not None]
+        if unused:
+            raise PhysadvError(f"{unused[0]}: has no meaning with --photos, which scores each photograph once")
+        _evaluate_photos(
+            photos,
+            patches or [],
+            behind(victim, defense),
+            out,
+            true_class=true_class,
+            calibration=calibration,
+            max_asr=max_asr,
+            device=device,
+        )
+        return
+    from physadv.evaluation import evaluate
+    from physadv.signs.datasets import load_dataset
+
+    if not patches:
+        raise PhysadvError("no patch to evaluate; name at least one folder, or give --photos")
+
+    summary = evaluate(
+        patches,
+        behind(victim, defense),
+        battery or ["stationary-15", "drive-by"],
+        out,
+        frames=frames,
+        max_asr=max_asr,
+        true_class=true_class,
+        calibration=calibration,
+        device=device,
+        batch=64 if batch is None else batch,
+        datasets=[load_dataset(name, data) for name in dataset or ()],
+    )
+    finish(summary, out, max_asr=max_asr)
+
+
+def _evaluate_photos(
+    session: Path,
+    patches: list[Path],
+    victims: list[str],
+    out: Path,
+    *,
+    true_class: str | None,
+    calibration: Path | None,
+    max_asr: float | None,
+    device: str,
+) -> None:
+    """Scores a session's photographs and writes the report; exit code 1 if a limit is exceeded."""
+    from physadv.evaluation.on_photographs import evaluate_photographs
+    from physadv.progress import counted_progress
+    from physadv.reports.photographs import headline, write_photograph_report
+
+    with counted_progress() as listener:
+        summary = evaluate_photographs(
+            session,
+            victims,
+            out,
+            patches=patches,
+            true_class=true_class,
+            calibration=calibration,
+            max_asr=max_asr,
+            device=device,
+            listener=listener,
+        )
+    typer.echo(headline(summary))
+    for group in summary.groups:
+        for failure in group.failures:
+            typer.echo(f"failed: {group.title}, {group.victim}: {failure}")
+    typer.echo(f"report: {write_photograph_report(summary, out)}")
+    if not summary.passed:
+        raise typer.Exit(1)
+
+
+def report(folder: Annotated[Path, typer.Argument(help="Folder that physadv evaluate or run has written.")]) -> None:
+    """Write report.html again from the results in a folder."""
+    from physadv.reports import report_from
+
+    typer.echo(f"report: {report_from(folder)}")
+
+
+def finish(summary: Summary, folder: Path, *, max_asr: float | None) -> None:
+    """Report, summary on the terminal, exit code 1 if a threshold is broken."""
+    from rich.console import Console
+
+    from physadv.evaluation import exceeds
+    from physadv.reports import print_summary, write_report
+
+    page = write_report(summary, folder)
+    print_summary(summary, Console())
+    typer.echo(f"report: {page}")
+    if exceeds(summary, max_asr):
+        raise typer.Exit(1)

@@ -1,0 +1,102 @@
+"""``train`` hardens a victim; ``train-advgan`` trains a generator of attacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, VictimOption, behind
+
+
+def train(
+    method: Annotated[str, typer.Argument(help="How: pgd, doa, roadside, ...; see physadv list.")],
+    out: Annotated[Path, typer.Option(help="Folder of the victim card, weights, model card and curves.")],
+    victim: VictimOption = "gtsrb-cnn",
+    name: Annotated[str, typer.Option(help="Name of what is made. [default: VICTIM-METHOD]")] = "",
+    attack: Annotated[str | None, typer.Option(help="Attack on the photographs, in place of the method's own.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="An option: learning_rate=0.001, attack.eps=0.03 or stickers.frames=64."),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the weights.")] = 2000,
+    scene: Annotated[
+        list[str] | None, typer.Option(help="Scene of the frames of signs; may be repeated. [default: wide]")
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="Data set of the photographs: gtsrb, lisa or image-folder.")] = "gtsrb",
+    split: Annotated[str | None, typer.Option(help="Its split. [default: that for training]")] = None,
+    data: DataOption = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the curves for TensorBoard too.")] = False,
+    seed: SeedOption = 0,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Harden a victim: go on from its weights, on what attacks make of its pictures. The same command resumes."""
+    from physadv.core.config import settings
+    from physadv.defenses.training import train as trained
+    from physadv.defenses.training import training_config
+    from physadv.defenses.training.plots import tensorboard_listener
+    from physadv.progress import training_progress
+
+    options = settings(option or [], "--set")
+    if "attack" in options:
+        options["attack_options"] = options.pop("attack")
+    words: dict[str, Any] = {"victim": victim, "name": name, "dataset": dataset, "split": split, "steps": steps}
+    words |= {"seed": seed, "device": device}
+    words |= {key: value for key, value in {"scenes": scene, "attack": attack}.items() if value}
+    config = training_config(method, **{**words, **options})
+    also = tensorboard_listener(out) if tensorboard else None
+    with training_progress() as bar:
+
+        def listen(stands: Any) -> None:
+            bar(stands)
+            if also:
+                also(stands)
+
+        made = trained(config, out, data=data, listener=listen)
+    typer.echo(f"victim card: {out / made.name}.yaml")
+    typer.echo(f"model card: {out / made.name}.md")
+
+
+def train_generator(
+    out: Annotated[Path, typer.Option(help="Folder of the generator.")],
+    victim: VictimOption = "gtsrb-cnn",
+    defense: DefenseOption = None,
+    goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
+    distilled: Annotated[
+        bool, typer.Option("--distilled", help="Black box: gradients of a student of the victim's scores alone.")
+    ] = False,
+    option: Annotated[
+        list[str] | None, typer.Option("--set", help="An option: eps=0.03, steps=2000 or student.every=100.")
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="Data set of the pictures: gtsrb, lisa or image-folder.")] = "gtsrb",
+    split: Annotated[str | None, typer.Option(help="Its split. [default: that for training]")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Pictures, drawn by the seed.")] = 4000,
+    data: DataOption = None,
+    seed: SeedOption = 0,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Train AdvGAN's generator against a victim; physadv attack advgan --set generator=FOLDER applies it."""
+    from physadv.attacks.advgan import AdvGanConfig
+    from physadv.core.config import settings, validate
+    from physadv.evaluation.generators import Progress, train_generator
+    from physadv.progress import counted_progress
+
+    words = {"goal": goal, "distilled": distilled, "seed": seed, "device": device, **settings(option or [], "--set")}
+    config = validate(AdvGanConfig, words, "physadv train-advgan")
+    with counted_progress() as bar:
+
+        def listen(stands: Progress) -> None:
+            bar("generator", stands.step, stands.steps)
+
+        train_generator(
+            behind([victim], defense)[0],
+            out,
+            config=config,
+            dataset=dataset,
+            split=split,
+            limit=limit,
+            data=data,
+            listener=listen,
+        )
+    typer.echo(f"next: physadv attack advgan --set generator={out} --victim {victim} --out results")
