@@ -24,6 +24,7 @@ from torch import Tensor
 from physadv.attacks.engine import pictures_of
 from physadv.core.errors import PhysadvError
 from physadv.evaluation import evaluate, exceeds, load_battery, read_summary
+from physadv.evaluation.flags import above
 from physadv.evaluation.outcomes import (
     OUTCOMES_VERSION,
     ROWS_PER_GROUP,
@@ -432,14 +433,13 @@ def test_junit_says_which_threshold_was_missed(tmp_path: Path) -> None:
     assert case.get("classname") == "physadv.quick.colour"
     failures = [failure.get("message", "") for failure in case.iter("failure")]
     assert tuple(failures) == summary.records[0].failures
-    limited = (
-        "untargeted attack success",
-        "targeted attack success",
+    for what in (
+        "untargeted success (any wrong class) 100.0 % is above the limit of 10.0 % by 90.0 points [max_asr]",
+        "targeted success (read as speedLimit45) 100.0 % is above the limit of 10.0 % by 90.0 points",
         "adversarial gain",
         "drives fooled",
         "clean accuracy",
-    )
-    for what in limited:
+    ):
         assert any(what in failure for failure in failures), what
     assert (root.get("tests"), root.get("failures")) == ("1", "1")
     assert exceeds(summary)
@@ -467,8 +467,40 @@ def test_the_stricter_of_two_limits_holds(own: float | None, given: float | None
     success = record.patch_success.untargeted.value
     assert success is not None
     assert success > 0.2
-    assert record.failures == (
-        f"untargeted attack success {success:.1%} is above the limit of {holds:.1%}".replace("%", " %"),
+    over = f"by {100 * (success - holds):.1f} points [max_asr]"
+    words = f"untargeted success (any wrong class) {success:.1%} is above the limit of {holds:.1%}".replace("%", " %")
+    assert record.failures == (f"{words} {over}",)
+
+
+@pytest.mark.parametrize("where", ["option", "battery"])
+def test_each_success_has_a_limit_of_its_own(where: str, tmp_path: Path) -> None:
+    """A targeted patch: half of the frames are read as its target, more as some wrong class."""
+    plain = run(tmp_path / "plain", batteries=[quick_battery(frames=100)]).records[0]
+    targeted, untargeted = plain.headline.value, plain.patch_success.untargeted.value
+    assert targeted is not None
+    assert untargeted is not None
+    assert targeted <= untargeted
+    for name, value in (("max_asr", untargeted), ("max_targeted_asr", targeted)):
+        for limit, broken in ((value, False), (value - 0.01, True)):
+            given = {name: limit}
+            battery = quick_battery(frames=100, thresholds=given if where == "battery" else {})
+            out = tmp_path / f"{name}-{broken}"
+            summary = run(out, batteries=[battery], **({} if where == "battery" else given))
+            assert exceeds(summary) is broken
+            assert [f"[{name}]" in failure for failure in summary.records[0].failures] == [True] * broken
+            assert exceeds(run(tmp_path / "plain", batteries=[quick_battery(frames=100)]), **given) is broken
+
+
+def test_a_targeted_limit_without_a_target_is_refused(tmp_path: Path) -> None:
+    untargeted = coloured_patch(goal="untargeted")
+    with pytest.raises(PhysadvError, match="no patch has a target class"):
+        run(tmp_path, patches=[untargeted], max_targeted_asr=0.1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_limit_that_is_narrowly_broken_says_so() -> None:
+    assert above("success", 0.10004, 0.1, "max_asr") == (
+        "success 10.004 % is above the limit of 10.000 % by 0.004 points [max_asr]"
     )
 
 

@@ -184,7 +184,7 @@ def test_a_limit_on_photographs_fails_the_build(session: Path, tmp_path: Path, p
     wrong = ["--true-class", "yield"]  # so that the shipped victim misreads every photograph
     words = ["evaluate", "--photos", session, "--victim", "gtsrb-cnn", *wrong, "--out", out, "--max-asr"]
     code, said, _ = physadv(*words, 0.5)
-    assert (code, "failed: slab, gtsrb-cnn: untargeted attack success in photographs 100.0 % is above" in said) == (
+    assert (code, "failed: slab, gtsrb-cnn: untargeted success (any wrong class) in photographs 100.0 %" in said) == (
         1,
         True,
     )
@@ -207,7 +207,10 @@ def test_junit_says_which_patch_is_above_the_limit(session: Path, tmp_path: Path
     cases = {case.attrib["name"]: case for case in suite}
     assert set(cases) == {"slab", "clean sign"}
     (failure,) = cases["slab"].iter("failure")
-    assert failure.attrib["message"] == "untargeted attack success in photographs 100.0 % is above the limit of 90.0 %"
+    assert failure.attrib["message"] == (
+        "untargeted success (any wrong class) in photographs 100.0 % is above the limit of 90.0 % "
+        "by 10.0 points [max_asr]"
+    )
     assert cases["clean sign"].find("failure") is None
     assert "misread: 0.0000 (95 % interval" in str(cases["clean sign"].findtext("system-out"))
     assert read_photograph_summary(tmp_path / "out") == summary

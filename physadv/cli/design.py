@@ -26,7 +26,7 @@ def run(
     folder = out or Path("runs") / plan.name
     with design_progress() as listener:
         summary = run_experiment(plan, folder, listener=listener, device=device)
-    finish(summary, folder / EVALUATION, max_asr=plan.max_asr)
+    finish(summary, folder / EVALUATION)
 
 
 def design(

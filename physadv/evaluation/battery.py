@@ -50,16 +50,21 @@ class Thresholds(Config):
     max_asr: float | None = Field(default=None, ge=0.0, le=1.0)
     """Attack success, untargeted (any misreading counts), among frames whose clean sign was read correctly."""
     max_targeted_asr: float | None = Field(default=None, ge=0.0, le=1.0)
+    """Attack success, targeted (read as the class that the patch was made for), among the same frames."""
     max_gain: float | None = Field(default=None, ge=-1.0, le=1.0)
     """Adversarial gain over the best control, untargeted."""
     max_fooled_drives: float | None = Field(default=None, ge=0.0, le=1.0)
     """Share of drives fooled at k of n consecutive frames."""
     min_clean_accuracy: float | None = Field(default=None, ge=0.0, le=1.0)
 
-    def within(self, max_asr: float | None) -> Thresholds:
-        """These with a limit on the untargeted success beside their own: the stricter of the two holds."""
-        limits = [limit for limit in (self.max_asr, max_asr) if limit is not None]
-        return self.model_copy(update={"max_asr": min(limits, default=None)})
+    def within(self, others: Thresholds) -> Thresholds:
+        """These beside others: of two limits on the same figure the stricter holds."""
+        found: dict[str, float | None] = {}
+        for name in type(self).model_fields:
+            limits = [limit for limit in (getattr(self, name), getattr(others, name)) if limit is not None]
+            stricter = min if name.startswith("max_") else max
+            found[name] = stricter(limits, default=None)
+        return self.model_copy(update=found)
 
 
 class Bins(Config):

@@ -27,7 +27,7 @@ from physadv.signs import load_sign
 SHIPPED = "stop-sign"
 EVALUATION = "evaluation"
 """Folder of an experiment's results."""
-_JUDGING = {"description", "max_asr"}
+_JUDGING = {"description", "max_asr", "max_targeted_asr"}
 """Keys that neither the design nor the frames depend on."""
 
 
@@ -49,7 +49,9 @@ class Experiment(Config):
     design: DesignConfig
     evaluate: Scoring = Field(default_factory=Scoring)
     max_asr: float | None = Field(default=None, ge=0, le=1)
-    """A threshold on the untargeted success; where a battery's own is stricter, that one holds."""
+    """A limit on the untargeted success (any wrong class); where a battery's own is stricter, that one holds."""
+    max_targeted_asr: float | None = Field(default=None, ge=0, le=1)
+    """A limit on the success at the patch's target, likewise."""
 
 
 def experiment_names() -> list[str]:
@@ -124,6 +126,7 @@ def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = N
         out / EVALUATION,
         frames=plan.evaluate.frames,
         max_asr=plan.max_asr,
+        max_targeted_asr=plan.max_targeted_asr,
         true_class=plan.design.true_class,
         calibration=plan.design.calibration,
         device=device,

@@ -155,28 +155,50 @@ def transfer_flags(record: Record, others: Sequence[Record], white_box: set[tupl
             )
 
 
-def above(what: str, value: float, limit: float) -> str:
-    """The sentence of a limit that is exceeded."""
-    return f"{what} {_percent(value)} is above the limit of {_percent(limit)}"
+def above(what: str, value: float, limit: float, name: str) -> str:
+    """The sentence of a limit that is exceeded: which figure, the limit, by how much, and the limit's name."""
+    measured, allowed, over = _told_apart(value, limit)
+    return f"{what} {measured} is above the limit of {allowed} by {over} points [{name}]"
+
+
+def below(what: str, value: float, limit: float, name: str) -> str:
+    """The sentence of a least value that is not reached."""
+    measured, wanted, under = _told_apart(value, limit)
+    return f"{what} {measured} is below the {wanted} wanted by {under} points [{name}]"
+
+
+def _told_apart(value: float, limit: float) -> tuple[str, str, str]:
+    """Two shares and the points between them, with as many decimals as it takes to tell one from the other."""
+    for decimals in (1, 2, 3, 4):
+        between = f"{abs(value - limit) * 100:.{decimals}f}"
+        if float(between) > 0.0:
+            break
+    return f"{value * 100:.{decimals}f} %", f"{limit * 100:.{decimals}f} %", between
 
 
 def failures_of(record: Record, thresholds: Thresholds) -> Iterator[str]:
     """One sentence for each pass threshold that the record missed."""
-    success, targeted = record.patch_success.untargeted, record.patch_success.targeted
-    limits = [
-        ("untargeted attack success", success.value, thresholds.max_asr),
-        ("targeted attack success", targeted.value if targeted else 0.0, thresholds.max_targeted_asr),
-        ("adversarial gain", record.gain_untargeted.difference.value, thresholds.max_gain),
-        ("share of drives fooled", _drives_fooled(record), thresholds.max_fooled_drives),
-    ]
-    for what, value, limit in limits:
+    for name, (what, value) in limited(record).items():
+        limit = getattr(thresholds, name)
         if limit is not None and value is None:
-            yield f"{what} could not be measured: the clean sign was never read correctly"
+            yield f"{what} could not be measured: the clean sign was never read correctly [{name}]"
         elif limit is not None and value is not None and value > limit:
-            yield above(what, value, limit)
+            yield above(what, value, limit, name)
     least, clean = thresholds.min_clean_accuracy, record.clean_accuracy.value
     if least is not None and clean is not None and clean < least:
-        yield f"clean accuracy {_percent(clean)} is below the {_percent(least)} wanted"
+        yield below("clean accuracy", clean, least, "min_clean_accuracy")
+
+
+def limited(record: Record) -> dict[str, tuple[str, float | None]]:
+    """Each upper limit's name to the figure that it bounds: in words, and as measured (None: could not be)."""
+    targeted = record.patch_success.targeted
+    aim = f"targeted success (read as {record.target_class})" if record.target_class else "targeted success"
+    return {
+        "max_asr": ("untargeted success (any wrong class)", record.patch_success.untargeted.value),
+        "max_targeted_asr": (aim, targeted.value if targeted else 0.0),
+        "max_gain": ("adversarial gain, untargeted", record.gain_untargeted.difference.value),
+        "max_fooled_drives": ("share of drives fooled", _drives_fooled(record)),
+    }
 
 
 def _drives_fooled(record: Record) -> float | None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from physadv.core.files import write_text
+from physadv.evaluation.battery import Thresholds
+from physadv.evaluation.flags import failures_of
 from physadv.evaluation.summary import Rate, Record, Summary
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -84,14 +86,11 @@ def _clean(text: str) -> str:
     return _NOT_XML.sub("?", text)
 
 
-def exceeds(summary: Summary, max_asr: float | None = None) -> bool:
-    """Whether the exit code should be 1: a threshold was missed, or an untargeted success is above ``max_asr``.
+def exceeds(summary: Summary, max_asr: float | None = None, max_targeted_asr: float | None = None) -> bool:
+    """Whether the exit code should be 1: a threshold was missed, or a success is above the limit given here.
 
-    A success that could not be measured (the clean sign never read) exceeds any ``max_asr``.
+    ``max_asr`` bounds the untargeted success (any wrong class), ``max_targeted_asr`` that of a patch's target. A
+    success that could not be measured (the clean sign never read) exceeds any limit.
     """
-    if not summary.passed:
-        return True
-    if max_asr is None:
-        return False
-    values = [record.patch_success.untargeted.value for record in summary.records]
-    return any(value is None or value > max_asr for value in values)
+    limits = Thresholds(max_asr=max_asr, max_targeted_asr=max_targeted_asr)
+    return not summary.passed or any(any(failures_of(record, limits)) for record in summary.records)

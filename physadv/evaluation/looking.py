@@ -26,11 +26,12 @@ def looking(spec: str | Path | Victim, device: torch.device) -> Iterator[Victim]
         victim.to(home)
 
 
-def check_limit(max_asr: float | None) -> None:
-    """Refuses a limit that is no share.
+def check_limits(*, max_asr: float | None = None, max_targeted_asr: float | None = None) -> None:
+    """Refuses a limit that is not a share.
 
     Raises:
-        PhysadvError: it is not from 0 to 1.
+        PhysadvError: one is not from 0 to 1.
     """
-    if max_asr is not None and not 0.0 <= max_asr <= 1.0:
-        raise PhysadvError(f"max-asr = {max_asr:g}: a share from 0 to 1 is expected")
+    for name, limit in (("max-asr", max_asr), ("max-targeted-asr", max_targeted_asr)):
+        if limit is not None and not 0.0 <= limit <= 1.0:
+            raise PhysadvError(f"{name} = {limit:g}: a share from 0 to 1 is expected")

@@ -17,7 +17,7 @@ from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, sha256
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
-from physadv.evaluation.looking import check_limit, looking
+from physadv.evaluation.looking import check_limits, looking
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, SCHEMA, VERSION_KEY
 from physadv.evaluation.photograph_figures import PhotographSummary, Shown, agreements, flags, groups
 from physadv.evaluation.photograph_scoring import Scorer
@@ -46,6 +46,7 @@ def evaluate_photographs(
     true_class: str | None = None,
     calibration: str | Path | None = None,
     max_asr: float | None = None,
+    max_targeted_asr: float | None = None,
     device: str = "cpu",
     listener: Listener | None = None,
 ) -> PhotographSummary:
@@ -65,6 +66,7 @@ def evaluate_photographs(
         true_class: the sign's class in the victims' words, where it cannot be matched by name.
         calibration: of the printer and camera, for the simulated frames; what they would be without it is told too.
         max_asr: a limit on the share of a patch's photographs that are misread; a summary above it has not passed.
+        max_targeted_asr: a limit on the share that is read as the patch's target.
         device: where to render and to look.
         listener: told of progress.
 
@@ -73,13 +75,15 @@ def evaluate_photographs(
     """
     if draws < 1:
         raise PhysadvError(f"draws = {draws}: at least one simulated frame a photograph is needed")
-    check_limit(max_asr)
+    check_limits(max_asr=max_asr, max_targeted_asr=max_targeted_asr)
     began = time.monotonic()
     record, rows = load_session(session)
     if not rows:
         raise PhysadvError(f"{session}: the sign was found in none of its photographs")
     if max_asr is not None and not any(row.subject == "patch" for row in rows):
         raise PhysadvError(f"--max-asr {max_asr:g}: {session} shows no patch, so there is no success to limit")
+    if max_targeted_asr is not None and not patches:
+        raise PhysadvError(f"--max-targeted-asr {max_targeted_asr:g}: no patch is given, so no target is known")
     sign = kept_sign(session, record.sign)
     simulator = load_scene(scene)
     place = pick_device(device)
@@ -91,6 +95,8 @@ def evaluate_photographs(
         px = texture_px(max(max(victim.input_size) for victim in models))
         candidates = _candidates(sign, patches, px, place, calibration)
         sent = _candidates(sign, patches, px, place, None) if calibration is not None else []
+        if max_targeted_asr is not None and all(candidate.making.target is None for candidate in candidates):
+            raise PhysadvError(f"--max-targeted-asr {max_targeted_asr:g}: no patch has a target class; give --max-asr")
         scorer = Scorer(
             session=session,
             victims=models,
@@ -135,7 +141,10 @@ def evaluate_photographs(
         seed=seed,
         calibration=None if calibration is None else str(calibration),
         max_asr=max_asr,
-        groups=tuple(judged(group, max_asr) for group in groups(rows, shown)),
+        max_targeted_asr=max_targeted_asr,
+        groups=tuple(
+            judged(group, max_asr=max_asr, max_targeted_asr=max_targeted_asr) for group in groups(rows, shown)
+        ),
         agreement=misread,
         agreement_hit=hit,
         agreement_as_sent=sent_misread,

@@ -106,6 +106,7 @@ class PhotographSummary(Config):
     margin: float = MARGIN
     calibration: str | None
     max_asr: float | None = None
+    max_targeted_asr: float | None = None
     groups: tuple[Group, ...]
     agreement: Agreement | None
     """Of the simulation on what is misread."""

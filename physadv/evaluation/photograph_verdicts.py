@@ -14,12 +14,21 @@ SUMMARY_NAME = "photographs.json"
 SUITE = "photographs"
 
 
-def judged(group: Group, max_asr: float | None) -> Group:
-    """The group with its failure, if it shows a patch that is misread more often than the limit allows."""
-    share = group.parts[0].misread.value
-    if max_asr is None or group.subject != "patch" or share is None or share <= max_asr:
+def judged(group: Group, *, max_asr: float | None = None, max_targeted_asr: float | None = None) -> Group:
+    """The group with its failures, if it shows a patch that succeeds more often than the limits allow."""
+    whole = group.parts[0]
+    limits = [
+        ("untargeted success (any wrong class) in photographs", whole.misread, max_asr, "max_asr"),
+        (f"targeted success (read as {group.target}) in photographs", whole.hit, max_targeted_asr, "max_targeted_asr"),
+    ]
+    if group.subject != "patch":
         return group
-    return group.model_copy(update={"failures": (above("untargeted attack success in photographs", share, max_asr),)})
+    failures = tuple(
+        above(what, found.value, limit, name)
+        for what, found, limit, name in limits
+        if limit is not None and found is not None and found.value is not None and found.value > limit
+    )
+    return group.model_copy(update={"failures": failures})
 
 
 def write_photograph_summary(folder: Path, summary: PhotographSummary, *, seconds: float) -> None:

@@ -26,7 +26,7 @@ from physadv.evaluation.flags import failures_of, flags_of, transfer_flags
 from physadv.evaluation.frames import read_frames
 from physadv.evaluation.gallery import Album, sign_pictures
 from physadv.evaluation.junit import write_junit
-from physadv.evaluation.looking import check_limit, looking
+from physadv.evaluation.looking import check_limits, looking
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, Parts, check_version
 from physadv.evaluation.pictures import accuracy
 from physadv.evaluation.records import build_record, notable_frames
@@ -96,6 +96,7 @@ def evaluate(
     *,
     frames: int | None = None,
     max_asr: float | None = None,
+    max_targeted_asr: float | None = None,
     true_class: str | None = None,
     calibration: str | Path | None = None,
     device: str = "cpu",
@@ -116,7 +117,9 @@ def evaluate(
         batteries: names, files, contents or loaded batteries.
         out: a folder that is new, empty, or of this same run.
         frames: frames an entry in place of the batteries' own numbers, rounded up to whole drives.
-        max_asr: a threshold on the untargeted success; where a battery's own is stricter, that one holds.
+        max_asr: a limit on the untargeted success (any wrong class); where a battery's own is stricter, that one
+            holds.
+        max_targeted_asr: a limit on the success at the patches' target, likewise.
         true_class: the sign's class in the victims' words, where it cannot be matched by name.
         calibration: file of ``physadv calibrate``: printer and camera through which paint is seen, the controls' too.
         device: where to render and to look.
@@ -130,7 +133,9 @@ def evaluate(
             from which the same call goes on.
     """
     started, clock = datetime.now(timezone.utc), time.monotonic()
-    _check_options(batch=batch, frames=frames, max_asr=max_asr)
+    _check_options(batch=batch, frames=frames)
+    check_limits(max_asr=max_asr, max_targeted_asr=max_targeted_asr)
+    limits = Thresholds(max_asr=max_asr, max_targeted_asr=max_targeted_asr)
     place = pick_device(device)
     courses = [Course(load_battery(spec), frames) for spec in batteries]
     _check_unique("battery", [course.battery.name for course in courses])
@@ -139,6 +144,7 @@ def evaluate(
         _check_unique("victim", [victim.name for victim in models])
         px = texture_px(max(max(victim.input_size) for victim in models))
         candidates = load_candidates(patches, px=px, device=place, ink=ink_of(calibration))
+        _check_targets(candidates, max_targeted_asr)
         scorer = Scorer(candidates, models, batch=batch, device=place, true_class=true_class)
         options = {"frames": frames, "true_class": true_class, "device": str(place)}
         if calibration is not None:
@@ -150,7 +156,7 @@ def evaluate(
             infos = tuple(_victim_info(victim, datasets) for victim in models)
         open_run(out, identity, command=_command(), resume=resume)
         _score(scorer, courses, out, progress=progress)
-        records = _records(scorer, courses, out, max_asr=max_asr)
+        records = _records(scorer, courses, out, limits=limits)
     rows = check_version(out / TABLE)
     summary = Summary(
         provenance=Provenance(
@@ -160,7 +166,7 @@ def evaluate(
             seconds=time.monotonic() - clock,
             versions=versions(),
             device=str(place),
-            options={**options, "max_asr": max_asr, "batch": batch},
+            options={**options, "max_asr": max_asr, "max_targeted_asr": max_targeted_asr, "batch": batch},
             outcomes=TABLE,
             outcomes_sha256=sha256(out / TABLE),
             outcomes_version=OUTCOMES_VERSION,
@@ -176,12 +182,20 @@ def evaluate(
     return summary
 
 
-def _check_options(*, batch: int, frames: int | None, max_asr: float | None) -> None:
+def _check_options(*, batch: int, frames: int | None) -> None:
     if batch < 1:
         raise PhysadvError(f"batch = {batch}: at least one frame at once is needed")
     if frames is not None and not 1 <= frames <= MAX_FRAMES:
         raise PhysadvError(f"frames = {frames}: should be 1 to {MAX_FRAMES} frames an entry")
-    check_limit(max_asr)
+
+
+def _check_targets(candidates: Sequence[Candidate], max_targeted_asr: float | None) -> None:
+    """Refuses a limit on the targeted success where no patch has a target: it would pass whatever happens."""
+    if max_targeted_asr is not None and all(candidate.making.target is None for candidate in candidates):
+        raise PhysadvError(
+            f"max-targeted-asr = {max_targeted_asr:g}: no patch has a target class, so there is nothing to bound; "
+            "give max-asr"
+        )
 
 
 def _check_unique(kind: str, names: Sequence[str]) -> None:
@@ -240,7 +254,7 @@ def _score(scorer: Scorer, courses: Sequence[Course], out: Path, *, progress: bo
     parts.merge([path for _, path in work], table, run=(out / "run.json").read_text(encoding="utf-8"))
 
 
-def _records(scorer: Scorer, courses: Sequence[Course], out: Path, *, max_asr: float | None) -> list[Record]:
+def _records(scorer: Scorer, courses: Sequence[Course], out: Path, *, limits: Thresholds) -> list[Record]:
     infos = {victim.name: _victim_info(victim) for victim in scorer.victims}
     records = []
     for b, course in enumerate(courses):
@@ -256,7 +270,7 @@ def _records(scorer: Scorer, courses: Sequence[Course], out: Path, *, max_asr: f
                     seeds=_seeds(course),
                     photographs=course.photographs,
                 )
-                records.append(_judged(record, course.battery.thresholds.within(max_asr), flags))
+                records.append(_judged(record, course.battery.thresholds.within(limits), flags))
     return _compared(records, scorer)
 
 

@@ -126,6 +126,7 @@ def render_page(summary: Summary, folder: Path) -> str:
             records=views,
             matrix=matrix(summary, views, patches),
             failures=places(views, words.failures_of(summary)),
+            limits=words.limits_of(summary),
             warnings=places(views, words.flags_of(summary, "warning")),
             glossary=words.glossary(summary),
             style=Markup(template_text("report.css")),

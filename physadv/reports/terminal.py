@@ -21,6 +21,8 @@ def print_summary(summary: Summary, console: Console) -> None:
         console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
     if summary.records:
         console.print(table(summary))
+    for line in words.limits_of(summary):
+        console.print(Text(line))
     for failure, records in words.failures_of(summary):
         console.print(Text(f"✗ {words.sentence(failure)}{where(summary, records)}", style="red"))
     for level, mark, style in (("warning", "⚠", "yellow"), ("info", "·", "dim")):

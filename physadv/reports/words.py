@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from physadv.evaluation.battery import Thresholds
+from physadv.evaluation.flags import limited
 from physadv.evaluation.summary import (
     Confusion,
     Consecutive,
@@ -417,13 +419,42 @@ def failures_of(summary: Summary) -> list[tuple[str, list[Record]]]:
     return merged((failure, record) for record in summary.records for failure in record.failures)
 
 
+def upper_limits(summary: Summary, record: Record) -> dict[str, float]:
+    """The limits on the attack's success that the record was judged by: the battery's own and the run's, by name."""
+    own = next((b.config.get("thresholds") or {} for b in summary.batteries if b.name == record.battery), {})
+    options = {name: summary.provenance.options.get(name) for name in ("max_asr", "max_targeted_asr")}
+    both = Thresholds.model_validate(own).within(Thresholds.model_validate(options))
+    return {name: limit for name, limit in both.model_dump().items() if name.startswith("max_") and limit is not None}
+
+
 def is_limited(summary: Summary, record: Record) -> bool:
     """Whether any limit was set on the attack's success; passing without one says nothing."""
-    thresholds: dict[str, Any] = next(
-        (dict(b.config.get("thresholds") or {}) for b in summary.batteries if b.name == record.battery), {}
-    )
-    limits = [value for name, value in thresholds.items() if name.startswith("max_")]
-    return any(limit is not None for limit in [*limits, summary.provenance.options.get("max_asr")])
+    return bool(upper_limits(summary, record))
+
+
+def limits_of(summary: Summary) -> list[str]:
+    """A sentence for each limit: which figure it bounds, whether it holds, and the record that comes nearest to it."""
+    judged: dict[tuple[str, float], list[Record]] = {}
+    for record in summary.records:
+        for name, limit in upper_limits(summary, record).items():
+            judged.setdefault((name, limit), []).append(record)
+    return [limit_sentence(summary, name, limit, records) for (name, limit), records in judged.items()]
+
+
+def limit_sentence(summary: Summary, name: str, limit: float, records: Sequence[Record]) -> str:
+    """One limit and the highest figure that it bounds; a figure that could not be measured counts as the highest."""
+
+    def figure(record: Record) -> float:
+        value = limited(record)[name][1]
+        return float("inf") if value is None else value
+
+    worst = max(records, key=figure)
+    broken = sum(figure(record) > limit for record in records)
+    what = limited(worst)[name][0]
+    highest = "not measured" if figure(worst) == float("inf") else f"{figure(worst) * 100:.1f}{UNIT}"
+    verdict = f"broken by {broken} of {plural(len(records), 'record')}" if broken else "kept"
+    place = f" ({worst.patch} · {worst.victim} · {worst.battery})" if len(summary.records) > 1 else ""
+    return f"Limit on {what}: {limit * 100:.1f}{UNIT} [{name}], {verdict}; highest {highest}{place}"
 
 
 def glossary(summary: Summary) -> list[tuple[str, str]]:
