@@ -56,7 +56,10 @@ def ingest(
             every=every,
             listener=listener,
         )
-    typer.echo(f"{out}: the sign in {made.found} photographs, {made.flagged} of them doubtful")
+    looked_at = made.found + len(made.given_up)
+    typer.echo(f"{out}: the sign in {made.found} of {looked_at} photographs, {made.flagged} of them doubtful")
+    for why, count in made.rough:
+        typer.echo(f"in {count}: {why}")
     for name, why in made.given_up:
         typer.echo(f"given up: {name}: {why}")
     typer.echo(f"look through: {out / 'overlays' / 'index.html'}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Literal
@@ -192,7 +193,9 @@ def flags(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[str]:
     """What a reader has to know of photographs and figures, in sentences."""
     doubtful = sum(bool(row.flags) for row in rows)
     if doubtful:
-        yield f"{doubtful} of {len(rows)} photographs were found with doubt; look at the session's overlays"
+        yield f"in {doubtful} of {len(rows)} photographs the find is doubtful; look at the session's overlays"
+    for why, count in Counter(why for row in rows for why in row.rough).most_common():
+        yield f"in {count} of {len(rows)} photographs {why}"
     subjects = {row.subject for row in rows}
     if "patch" in subjects and not subjects & {"grey", "random"}:
         yield "no control was photographed: what covering the place alone does is not known"

@@ -36,6 +36,9 @@ _WRONG_SHARE = 0.08
 """Reprojection error over the sign's size, beyond which points do not belong to this sign."""
 _POOR_SHARE = _WRONG_SHARE / 4.0
 """The same, beyond which the pose is doubtful."""
+_NO_FOCAL_LENGTH = "no focal length is known: distance is rough (+-{:.0%}), angles are off by a few degrees"
+_SURE = 0.6
+"""Confidence of an outline below which the find is doubtful."""
 _SCALE_SLACK = 0.02
 _CORNER_PX = 0.5
 """By how much blur makes a marker's side look shorter: its corners are rounded off."""
@@ -57,7 +60,8 @@ class Found:
         how: ``corners`` (of a sidecar), ``markers``, ``outline`` or ``detector``.
         confidence: 0 to 1, that this is the sign and where it is.
         outline_px: the sign's outline in the photograph ``[n, 2]``, lens distortion included.
-        flags: what is doubtful, in words.
+        flags: what makes the find itself, and so the sign's box, doubtful, in words.
+        rough: what makes distance or angles rough while the box is sure, in words.
     """
 
     pose: Pose
@@ -65,6 +69,7 @@ class Found:
     confidence: float
     outline_px: Matrix
     flags: tuple[str, ...] = ()
+    rough: tuple[str, ...] = ()
 
 
 def find_sign(
@@ -102,6 +107,8 @@ def find_sign(
     height, width = pixels.shape[:2]
     if found.outline_px.min() < 0 or (found.outline_px > [width, height]).any():
         found = replace(found, flags=(*found.flags, "the sign is cut off by the picture's edge"))
+    if camera.source == "assumed":
+        found = replace(found, rough=(*found.rough, _NO_FOCAL_LENGTH.format(camera.focal_sd)))
     return found, seen
 
 
@@ -178,12 +185,14 @@ def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector |
         raise PhysadvError(f"{len(rivals) + 1} such signs are seen; crop the photograph, or give the corners of one")
     size = float(np.ptp(first.outline_px, axis=0).max())
     pose = pose_from_outline(first.outline_px, sign, camera)
-    flags = []
+    flags, rough = [], []
     if pose.error_px > _POOR_SHARE * size:
-        flags.append(f"its outline fits a flat sign only within {pose.error_px:.1f} px; is the focal length right?")
+        rough.append("its outline does not fit a flat sign well: distance and angles are rough")
     if first.confidence < TRUSTED:
         flags.append("only the detector's box is known, not how the sign is turned; the angles say nothing")
-    return Found(pose, how, round(first.confidence, 3), first.outline_px, tuple(flags))
+    elif first.confidence < _SURE:
+        flags.append(f"picture and artwork agree only to {first.confidence:.0%}; look whether it is the sign")
+    return Found(pose, how, round(first.confidence, 3), first.outline_px, tuple(flags), tuple(rough))
 
 
 def pose_from_outline(seen_px: Matrix, sign: Sign, camera: Camera) -> Pose:

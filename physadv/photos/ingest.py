@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -49,11 +50,19 @@ _UNREAD = "the points given for it are not used; of a video the frames #0, #{0},
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a folder of photographs: how many rows, and what was given up and why."""
+    """What became of a folder of photographs.
+
+    Attributes:
+        found: photographs with the sign in them.
+        given_up: name and reason of the others.
+        flagged: of those found, how many finds are doubtful.
+        rough: why distance or angles are rough where the find is sure, and in how many photographs.
+    """
 
     found: int
     given_up: tuple[tuple[str, str], ...]
     flagged: int
+    rough: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,9 +136,6 @@ class _Reader:
         if light is None and chart is not None:
             light = light_of_paper(chart.paper, photo.ev100)
         light = light or UNKNOWN
-        flags = list(found.flags)
-        if camera.source == "assumed":
-            flags.append("no focal length is known; distance and angles are rough")
         cosine = np.cos(np.radians(pose.yaw_deg)) * np.cos(np.radians(pose.pitch_deg))
         return Row(
             file=photo.name,
@@ -166,7 +172,8 @@ class _Reader:
             box_width=float(box[2]),
             box_height=float(box[3]),
             chart=None if chart is None else tuple((float(r), float(g), float(b)) for r, g, b in chart.colours),
-            flags=tuple(flags),
+            flags=found.flags,
+            rough=found.rough,
         )
 
 
@@ -263,7 +270,8 @@ def ingest(
     write_index(out, rows, refused, shown)
     write_table(out, rows)
     shutil.rmtree(place, ignore_errors=True)
-    return Outcome(len(rows), tuple(refused), sum(bool(row.flags) for row in rows))
+    rough = Counter(why for row in rows for why in row.rough)
+    return Outcome(len(rows), tuple(refused), sum(bool(row.flags) for row in rows), tuple(rough.most_common()))
 
 
 def _check_names(corners: Path | None, points: dict[str, Matrix], files: list[Path], folder: Path) -> None:

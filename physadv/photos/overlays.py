@@ -19,7 +19,6 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 _LEAST_WIDTH_PX, _WIDTH_PX = 700, 1100
 _SURE, _UNSURE = (40, 220, 90), (255, 150, 0)
-_DOUBT = 0.6
 
 
 def stem_of(name: str) -> str:
@@ -32,7 +31,7 @@ def write_overlay(path: Path, pixels: Pixels, found: Found, row: Row) -> None:
     import cv2
 
     shown, scale = _reduced(pixels)
-    colour = _SURE if found.confidence >= _DOUBT and not found.flags else _UNSURE
+    colour = _UNSURE if found.flags else _SURE
     outline = np.round(found.outline_px * scale * 16).astype(np.int32)
     cv2.polylines(shown, [outline.reshape(-1, 1, 2)], True, colour, 2, cv2.LINE_AA, 4)
     distance = f"{row.distance_m:.2f} m +- {100 * row.distance_sd_m / row.distance_m:.1f}%"
@@ -78,7 +77,7 @@ def write_index(folder: Path, rows: list[Row], refused: list[tuple[str, str]], s
     """``overlays/index.html``: all of them on one page, the doubtful ones first, and what was given up."""
     loader = PackageLoader("physadv.photos", "templates")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    doubtful = sorted(rows, key=lambda row: (not row.flags and row.confidence >= _DOUBT, row.file))
+    doubtful = sorted(rows, key=lambda row: (not row.flags, row.file))
     text = page.get_template("overlays.html.j2").render(
         rows=[(row, Path(row.crop).stem + ".jpg") for row in doubtful],
         refused=[(name, why, _picture(folder, name)) for name, why in sorted(refused)],

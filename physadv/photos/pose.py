@@ -85,7 +85,8 @@ def solve_pose(
     values = describe(pose)
     slopes = _slopes(pose)
     deviations = np.sqrt(np.einsum("ij,jk,ik->i", slopes, covariance, slopes))
-    deviations[0] = np.hypot(deviations[0], values[0] * camera.focal_sd)
+    if camera.focal_sd:
+        deviations = np.hypot(deviations, _by_focal_length(points, seen, camera, turn, shift))
     return Pose(
         **dict(zip(_QUANTITIES, values.tolist(), strict=True)),
         distance_sd_m=float(deviations[0]),
@@ -96,6 +97,21 @@ def solve_pose(
         error_px=float(np.sqrt((rest**2).sum(1).mean())),
         extrinsic=pose,
     )
+
+
+def _by_focal_length(points: Matrix, seen: Matrix, camera: Camera, turn: Matrix, shift: Matrix) -> Matrix:
+    """How much distance and angles ``[4]`` change with the focal length, by one standard deviation of it."""
+    import cv2
+
+    found, step = [], min(camera.focal_sd, 0.5)
+    for share in (1.0 + step, 1.0 - step):
+        matrix = camera.matrix * np.array([[share, 1, 1], [1, share, 1], [1, 1, 1]])
+        away = shift * np.array([[1.0], [1.0], [share]])
+        turned, moved = cv2.solvePnPRefineLM(points, seen, matrix, camera.coefficients, turn.copy(), away)
+        found.append(describe(np.concatenate([turned.reshape(3), moved.reshape(3)])))
+    change = found[0] - found[1]
+    change[1:] = (change[1:] + 180.0) % 360.0 - 180.0
+    return np.asarray(np.abs(change) / (2.0 * step) * camera.focal_sd)
 
 
 def describe(pose: Matrix) -> Matrix:

@@ -82,6 +82,9 @@ class Row(Config):
     chart: tuple[tuple[Measure, Measure, Measure], ...] | None = None
     """Colours of the chart's patches, sRGB-encoded, where it is seen."""
     flags: tuple[str, ...] = ()
+    """What makes the find itself, and so the sign's box, doubtful."""
+    rough: tuple[str, ...] = ()
+    """What makes distance or angles rough while the box is sure."""
 
 
 class Session(Config):
@@ -117,6 +120,7 @@ def _schema() -> pa.Schema:
         "homography": pa.list_(pa.float64()),
         "chart": pa.list_(pa.float64()),
         "flags": pa.list_(pa.string()),
+        "rough": pa.list_(pa.string()),
         "subject": pa.string(),
     }
     return pa.schema(
