@@ -8,13 +8,18 @@ Command = Callable[..., tuple[int, str, str]]
 """Words of a command to its exit code, standard output and standard error."""
 
 
-def refused(result: tuple[int, str, str], *words: str) -> None:
-    """Exit code 2 and one sentence that holds ``words``."""
-    code, _, error = result
-    assert code == 2, error
+def refused(result: tuple[int, str, str], *words: str, code: int = 2) -> None:
+    """Exit code 2, or another one, and one sentence that holds ``words``."""
+    ended, _, error = result
+    assert ended == code, error
     lines = [line for line in error.splitlines() if line.strip()]
     assert len(lines) == 1, error
     assert lines[0].startswith("error: ")
     assert "Traceback" not in error
     for word in words:
         assert word in error, f"{word!r} is not in: {error}"
+
+
+def unwritable(result: tuple[int, str, str], *words: str) -> None:
+    """Exit code 3, of an output that cannot be written, and one sentence that holds ``words``."""
+    refused(result, "cannot be written", *words, code=3)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from cli_kit import Command, refused
+from cli_kit import Command, refused, unwritable
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -328,7 +328,7 @@ def test_a_full_disk(physadv: Command, card: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with files_no_larger_than(2000):
         result = physadv(*quick(card, out))
-    refused(result, str(out), "cannot be written")
+    unwritable(result, str(out))
     left = [path for path in out.rglob("*") if path.is_file()] if out.exists() else []
     assert left == [], "half-written files stay behind"
     patch = tmp_path / "mine"
@@ -336,7 +336,7 @@ def test_a_full_disk(physadv: Command, card: Path, tmp_path: Path) -> None:
     report = tmp_path / "report"
     words = ["evaluate", patch, "--victim", card, "--battery", "stationary-15", "--frames", 15, "--out", report]
     with files_no_larger_than(2000):
-        refused(physadv(*words), str(report), "cannot be written")
+        unwritable(physadv(*words), str(report))
     assert not (report / "summary.json").exists()
     assert physadv(*words)[0] == 0, "after room was made, the same command goes on"
 
@@ -350,14 +350,14 @@ def test_an_output_that_cannot_be_written_is_told_before_the_work(
     before = set(tmp_path.iterdir())
     # The inputs are not there either: what is said first is what was looked at first.
     design = ("design", "--victim", card, "--scene", "no", "--steps", 2, "--out")
-    refused(physadv(*design, notes / "x" / "y"), str(notes / "x" / "y"), "is a file")
-    refused(physadv("calibrate", tmp_path / "no", "--out", folder), str(folder), "is a folder")
-    refused(physadv("photos", "calibrate-camera", tmp_path / "no", "--out", notes / "x"), str(notes), "is a file")
-    refused(physadv("preview", "--sign", "no", "--out", folder), str(folder), "is a folder")
+    unwritable(physadv(*design, notes / "x" / "y"), str(notes / "x" / "y"), "is a file")
+    unwritable(physadv("calibrate", tmp_path / "no", "--out", folder), str(folder), "is a folder")
+    unwritable(physadv("photos", "calibrate-camera", tmp_path / "no", "--out", notes / "x"), str(notes), "is a file")
+    unwritable(physadv("preview", "--sign", "no", "--out", folder), str(folder), "is a folder")
     monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
-    refused(physadv(*design, tmp_path / "x"), str(tmp_path / "x"), "no permission")
-    refused(physadv("design", "--replace", *design[1:], folder), str(tmp_path), "no permission")
-    refused(physadv("calibrate", tmp_path / "no", "--out", notes), str(tmp_path), "no permission")
+    unwritable(physadv(*design, tmp_path / "x"), str(tmp_path / "x"), "no permission")
+    unwritable(physadv("design", "--replace", *design[1:], folder), str(tmp_path), "no permission")
+    unwritable(physadv("calibrate", tmp_path / "no", "--out", notes), str(tmp_path), "no permission")
     monkeypatch.setattr("os.access", lambda path, mode: Path(path) != notes)
     refused(
         physadv("calibrate", tmp_path / "no", "--out", notes), str(tmp_path / "no")

@@ -191,10 +191,10 @@ def test_a_full_disk_takes_no_checkpoint_away(
 ) -> None:
     out = tmp_path / "out"
     words = quick(card, out, mask="discover", steps=10)
-    for error in (CannotWrite("no room"), PhysadvError("wrong")):
+    for error, code in ((CannotWrite("no room"), 3), (PhysadvError("wrong"), 2)):
         with monkeypatch.context() as patched:
             patched.setattr("physadv.attacks.rp2.Sticker", Mock(side_effect=error))
-            refused(physadv(*words), str(error))
+            refused(physadv(*words), str(error), code=code)
         assert [entry.name for entry in out.iterdir()] == ["design.checkpoint"]
     refused(physadv(*quick(card, out, mask="bars")), "another design")
     assert [entry.name for entry in out.iterdir()] == ["design.checkpoint"]

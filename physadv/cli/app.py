@@ -5,21 +5,27 @@ Each group of commands has its own file; here they get their names and their ord
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+import physadv
 from physadv.cli import attack, design, evaluate, photos, printing, show, train
+from physadv.cli.libraries import quiet_libraries
+from physadv.cli.outcomes import Code, one_line, outcome_of
+from physadv.cli.signals import Signals
+from physadv.cli.streams import guarded_streams, say, tell
 from physadv.core.errors import PhysadvError
 
 app = typer.Typer(
     name="physadv",
-    help="Does a traffic-sign classifier survive stickers and graffiti in the physical world?",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(design.run)
 app.command()(design.design)
@@ -36,26 +42,63 @@ app.command()(show.signs)
 app.command("list")(show.list_parts)
 app.add_typer(photos.app, name="photos")
 
-_INTERRUPTED = 130
+RESUMES = frozenset({"run", "design", "evaluate", "attack", "train", "train-advgan"})
+"""Commands that keep what they have done: after a stop, the same command resumes."""
+_running = ""
+
+
+@app.callback()
+def _begin(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", "-V", is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    """Does a traffic-sign classifier survive stickers and graffiti in the physical world?"""
+    global _running
+    _running = context.invoked_subcommand or ""
+    if version:
+        say(f"physadv {physadv.__version__}")
+        raise typer.Exit
+    if not _running:
+        say(context.get_help())
+
+
 # Typer brings its own copy of click or depends on it, as its version has it: only its own exports are sure to be there
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[2]
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one sentence and exit code 2."""
-    code: object = 0
+    """Entry point: runs the command that ``sys.argv`` names and exits with its :class:`physadv.cli.outcomes.Code`."""
+    with guarded_streams():
+        code = _run()
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The command's exit code; what has to be said of it is said."""
+    signals = Signals()
+    try:
+        with quiet_libraries(), signals.heard():
+            try:
+                code = _command()
+            finally:
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = Code.INTERRUPTED
+    except Exception as error:
+        code = outcome_of(error)
+    if signals.received or code == Code.INTERRUPTED:
+        tell("stopped; the same command resumes" if _running in RESUMES else "stopped")
+        return 128 + (signals.received or signal.SIGINT)
+    return code
+
+
+def _command() -> int:
     try:
         code = app(standalone_mode=False)
-    except PhysadvError as error:
-        typer.echo(f"error: {error}", err=True)
-        code = 2
-    except (KeyboardInterrupt, typer.Abort):
-        code = _INTERRUPTED
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
     except typer.Exit as ended:
         code = ended.exit_code
     except _USAGE_ERROR as error:
-        typer.echo(f"error: {error.format_message()}", err=True)
-        code = 2
-    if code == _INTERRUPTED:
-        typer.echo("stopped; the same command goes on from what was kept", err=True)
-    sys.exit(code if isinstance(code, int) else 0)
+        raise PhysadvError(one_line(error.format_message())) from error
+    return code if isinstance(code, int) else Code.DONE

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, behind
+from physadv.cli.streams import say
 from physadv.core.errors import PhysadvError
 
 
@@ -65,11 +66,11 @@ def attack(
     with counted_progress() as listener:
         summary = run_robustness(plan, out, data=data, device=device, listener=listener)
     for cell in summary.cells:
-        typer.echo(
+        say(
             f"{cell.victim}, {cell.attack}: {cell.clean_accuracy.value or 0:.1%} read clean, "
             f"{cell.robust_accuracy.value or 0:.1%} under attack"
         )
-    typer.echo(f"report: {write_matrix(summary, out)}")
+    say(f"report: {write_matrix(summary, out)}")
 
 
 def _attack_sign(
@@ -85,7 +86,7 @@ def _attack_sign(
     config = validate(SignAttackConfig, words, "physadv attack")
     patch = attack_sign(config, out=out, victim=load(config.victim, device=config.device))
     measured = patch.record.measured
-    typer.echo(
+    say(
         f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
         f"kept aside; {patch.record.area_fraction:.1%} of the sign's area, {measured['queries']} frames asked"
     )

@@ -9,6 +9,7 @@ import typer
 
 from physadv.cli.evaluate import finish
 from physadv.cli.options import CalibrationOption, DefenseOption, DeviceOption, SeedOption, VictimOption, behind
+from physadv.cli.streams import say
 
 
 def run(
@@ -83,12 +84,10 @@ def design(
     with design_progress() as listener:
         patch = design(config, out=out, victim=load(config.victim), listener=listener, overwrite=replace)
     measured = patch.record.measured
-    typer.echo(
+    say(
         f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
         f"kept aside while designing; {patch.record.area_fraction:.1%} of the sign's area"
     )
     for flag in measured["flags"]:
-        typer.echo(f"note: {flag}")
-    typer.echo(
-        f"next: physadv evaluate {out} --victim {victim} --battery stationary-15 --battery drive-by --out report"
-    )
+        say(f"note: {flag}")
+    say(f"next: physadv evaluate {out} --victim {victim} --battery stationary-15 --battery drive-by --out report")

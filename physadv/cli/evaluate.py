@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from physadv.cli.options import CalibrationOption, DataOption, DefenseOption, DeviceOption, behind
+from physadv.cli.outcomes import judged
+from physadv.cli.streams import say, tell
 from physadv.core.errors import PhysadvError
 
 if TYPE_CHECKING:
@@ -121,33 +123,33 @@ def _evaluate_photos(
             device=device,
             listener=listener,
         )
-    typer.echo(headline(summary))
-    for group in summary.groups:
-        for failure in group.failures:
-            typer.echo(f"failed: {group.title}, {group.victim}: {failure}")
-    typer.echo(f"report: {write_photograph_report(summary, out)}")
-    if not summary.passed:
-        raise typer.Exit(1)
+    page = write_photograph_report(summary, out)
+    with judged(kept=summary.passed):
+        say(headline(summary))
+        for group in summary.groups:
+            for failure in group.failures:
+                say(f"failed: {group.title}, {group.victim}: {failure}")
+        say(f"report: {page}")
 
 
 def report(folder: Annotated[Path, typer.Argument(help="Folder that physadv evaluate or run has written.")]) -> None:
     """Write report.html again from the results in a folder."""
     from physadv.reports import report_from
 
-    typer.echo(f"report: {report_from(folder)}")
+    say(f"report: {report_from(folder)}")
 
 
 def finish(summary: Summary, folder: Path) -> None:
-    """Report, summary on the terminal, exit code 1 if a threshold is broken."""
+    """Report, summary on the terminal, exit code 1 if a limit is exceeded."""
     from rich.console import Console
 
     from physadv.evaluation import exceeds
     from physadv.reports import print_summary, write_report
 
     page = write_report(summary, folder)
-    print_summary(summary, Console())
-    typer.echo(f"report: {page}")
-    if exceeds(summary):
+    with judged(kept=not exceeds(summary)):
+        print_summary(summary, Console())
+        say(f"report: {page}")
         broken = sum(not record.passed for record in summary.records)
-        typer.echo(f"failed: {broken} of {len(summary.records)} results break a limit", err=True)
-        raise typer.Exit(1)
+        if broken:
+            tell(f"failed: {broken} of {len(summary.records)} results break a limit")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from physadv.cli.streams import say
 from physadv.core.errors import PhysadvError
 from physadv.core.files import check_file
 
@@ -16,7 +17,15 @@ def _file(out: Path) -> Path:
     return out
 
 
-app = typer.Typer(help="Photographs of printed signs: find the sign, calibrate the camera.", no_args_is_help=True)
+app = typer.Typer(
+    help="Photographs of printed signs: find the sign, calibrate the camera.", invoke_without_command=True
+)
+
+
+@app.callback()
+def _begin(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        say(context.get_help())
 
 
 @app.command()
@@ -57,12 +66,12 @@ def ingest(
             listener=listener,
         )
     looked_at = made.found + len(made.given_up)
-    typer.echo(f"{out}: the sign in {made.found} of {looked_at} photographs, {made.flagged} of them doubtful")
+    say(f"{out}: the sign in {made.found} of {looked_at} photographs, {made.flagged} of them doubtful")
     for why, count in made.rough:
-        typer.echo(f"in {count}: {why}")
+        say(f"in {count}: {why}")
     for name, why in made.given_up:
-        typer.echo(f"given up: {name}: {why}")
-    typer.echo(f"look through: {out / 'overlays' / 'index.html'}")
+        say(f"given up: {name}: {why}")
+    say(f"look through: {out / 'overlays' / 'index.html'}")
     if not made.found:
         raise PhysadvError(f"{photographs}: the sign was found in none of its {len(made.given_up)} photographs")
 
@@ -87,9 +96,9 @@ def calibrate_the_camera(
     with counted_progress() as listener:
         camera, notes = camera_from_photographs(photographs, board, listener=listener)
     for note in notes:
-        typer.echo(f"left out: {note}")
+        say(f"left out: {note}")
     save_camera(camera, out)
-    typer.echo(
+    say(
         f"{out}: focal length {camera.fx_px:.0f} px +- {camera.focal_sd:.2%}, error {camera.rms_px:.2f} px "
         f"over {camera.views} photographs"
     )
@@ -115,14 +124,14 @@ def measure_the_rig(
         found, notes = survey_photographs(photographs, layout, camera=camera, every=every, listener=listener)
     save_rig(found.rig, out)
     for note in notes:
-        typer.echo(f"left out: {note}")
+        say(f"left out: {note}")
     for marker in found.moved:
-        typer.echo(
+        say(
             f"marker {marker.id}: {marker.right_mm:+.1f} mm to the right, {marker.down_mm:+.1f} mm down "
             f"(+- {2 * marker.sd_mm:.1f}), turned {marker.turn_deg:+.1f} deg, in {marker.views} photographs"
         )
     before, after = found.error_px
-    typer.echo(
+    say(
         f"{out}: markers printed at {found.size:.1%}; error {before:.2f} px before, {after:.2f} px after, over "
         f"{found.views} photographs"
     )
@@ -143,10 +152,10 @@ def calibrate(
     made = calibrate(session, name=name, paper=paper, nodes=nodes, seed=seed)
     save_calibration(made, out)
     errors = made.measured["delta_e_2000"]
-    typer.echo(
+    say(
         f"{out}: DE2000 of patches kept aside {errors['held_out']['mean']:.1f} (95 % below "
         f"{errors['held_out']['p95']:.1f}), without calibration {errors['held_out_before']['mean']:.1f}; "
         f"{made.measured['patches']} patches in {made.measured['photographs']} photographs; prints "
         f"{made.measured['gamut_of_srgb']:.0%} of sRGB's colours"
     )
-    typer.echo(f"next: physadv design --calibration {out} --out my-patch")
+    say(f"next: physadv design --calibration {out} --out my-patch")

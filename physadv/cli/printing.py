@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from physadv.cli.streams import say
+
 
 def print_sheets(
     patch: Annotated[Path, typer.Argument(help="Folder of a patch, or the name of a shipped one.")],
@@ -47,7 +49,7 @@ def print_sheets(
         intent=intent,
     )
     for path in print_patch(patch, out, options):
-        typer.echo(f"written: {path}")
+        say(f"written: {path}")
 
 
 def print_rig(
@@ -81,7 +83,5 @@ def print_rig(
         icc=icc,
         intent=intent,
     ):
-        typer.echo(f"written: {path}")
-    typer.echo(
-        f"next: photograph, then physadv photos ingest FOLDER --rig {out / 'rig.json'} --sign {sign} --out session"
-    )
+        say(f"written: {path}")
+    say(f"next: photograph, then physadv photos ingest FOLDER --rig {out / 'rig.json'} --sign {sign} --out session")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from physadv.cli.options import SeedOption
+from physadv.cli.streams import say
 
 
 def list_parts() -> None:
@@ -33,7 +34,7 @@ def signs(
     if out is not None:
         with atomic_path(out) as temporary:
             write_png(temporary, draw_sheet([load_sign(name) for name in sign_names()], px))
-        typer.echo(f"drawn on {out}")
+        say(f"drawn on {out}")
 
 
 def preview(
@@ -51,7 +52,7 @@ def preview(
     from physadv.scenes.contact_sheet import write_contact_sheet
 
     write_contact_sheet(out, scene=scene, sign=sign, patch=patch, frames=frames, px=px, seed=seed)
-    typer.echo(f"{frames} frames of scene {scene}: {out}")
+    say(f"{frames} frames of scene {scene}: {out}")
 
 
 _ANY_WIDTH = 1000

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, VictimOption, behind
+from physadv.cli.streams import say
 
 
 def train(
@@ -54,8 +55,8 @@ def train(
                 also(stands)
 
         made = trained(config, out, data=data, listener=listen)
-    typer.echo(f"victim card: {out / made.name}.yaml")
-    typer.echo(f"model card: {out / made.name}.md")
+    say(f"victim card: {out / made.name}.yaml")
+    say(f"model card: {out / made.name}.md")
 
 
 def train_generator(
@@ -99,4 +100,4 @@ def train_generator(
             data=data,
             listener=listen,
         )
-    typer.echo(f"next: physadv attack advgan --set generator={out} --victim {victim} --out results")
+    say(f"next: physadv attack advgan --set generator={out} --victim {victim} --out results")

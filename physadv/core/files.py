@@ -69,23 +69,23 @@ def check_writable(folder: Path) -> None:
     """Refuses a folder that could not be made or written into, before the work is done whose result should go there.
 
     Raises:
-        PhysadvError: it or a folder on the way is a file, or may not be written to.
+        CannotWrite: it or a folder on the way is a file, or may not be written to.
     """
     there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     if not there.is_dir():
-        raise PhysadvError(f"{folder}: cannot be written ({there} is a file; it should be a folder)")
+        raise CannotWrite(f"{folder}: cannot be written ({there} is a file; it should be a folder)")
     if not os.access(there, os.W_OK):
-        raise PhysadvError(f"{folder}: cannot be written (no permission to write to {there})")
+        raise CannotWrite(f"{folder}: cannot be written (no permission to write to {there})")
 
 
 def check_file(path: Path) -> None:
     """Refuses a file that :func:`atomic_path` could not write, before the work is done whose result should go there.
 
     Raises:
-        PhysadvError: it is a folder, or the folder that it goes into may not be written to.
+        CannotWrite: it is a folder, or the folder that it goes into may not be written to.
     """
     if path.is_dir():
-        raise PhysadvError(f"{path}: is a folder; it should be a file")
+        raise CannotWrite(f"{path}: cannot be written (it is a folder; it should be a file)")
     check_writable(path.parent)
 
 
@@ -152,7 +152,7 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
             else:
                 temporary.replace(path)
     except PhysadvError as error:
-        raise PhysadvError(str(error).replace(str(temporary), str(path))) from error
+        raise type(error)(str(error).replace(str(temporary), str(path))) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from physadv.core.color import from_uint8, linear_to_srgb, srgb_to_linear
 from physadv.core.config import Config, validate
-from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.errors import PhysadvError, PhysadvWarning, unknown_name
 from physadv.core.files import sha256
 from physadv.scenes import lens, light, record, texture
 from physadv.scenes.appearance import LUMINANCE
@@ -180,7 +180,7 @@ class Photographs(Scene):
             )
         if study.left_out:
             names = ", ".join(f"{missed.file.name} ({missed.reason})" for missed in study.left_out)
-            warnings.warn(f"scene {self.name!r}: left out {names}", stacklevel=2)
+            warnings.warn(f"scene {self.name!r}: left out {names}", PhysadvWarning, stacklevel=2)
         return study
 
     @cached_property
