@@ -146,18 +146,6 @@ def test_broken_files_are_one_clear_sentence(folder: Path) -> None:
     data = load_dataset("gtsrb", folder, split="train")
     with pytest.raises(PhysadvError, match=r"00007_00001\.ppm: not a readable picture"):
         data[3]
-    _table(training / "GT-00014.csv", ["00007_00000.ppm;20;16;0;0;99;15;14", "00007_00001.ppm;20;16;0;0;9;9;14"])
-    with pytest.raises(PhysadvError, match="not inside the picture"):
-        load_dataset("gtsrb", folder, split="train").read(2, crop="roi")
-    _table(training / "GT-00014.csv", ["00007_00000.ppm;20;16;0;0;99;15;14"])
-    with pytest.raises(PhysadvError, match=r"00007_00001\.ppm: not listed"):
-        load_dataset("gtsrb", folder, split="train")
-    _table(training / "GT-00014.csv", ["00007_00000.ppm;20;16;0;0;9;9;43", "00007_00001.ppm;20;16;0;0;9;9;x"])
-    with pytest.raises(PhysadvError, match="ClassId 43"):
-        load_dataset("gtsrb", folder, split="train")
-    _table(training / "GT-00014.csv", ["00007_00001.ppm;20;16;0;0;9;9;x", "00007_00000.ppm;20;16;0;0;9;9;14"])
-    with pytest.raises(PhysadvError, match="lacks a whole number"):
-        load_dataset("gtsrb", folder, split="train")
     shutil.rmtree(folder / "gtsrb" / "GTSRB" / "Final_Test")
     with pytest.raises(PhysadvError, match="GTSRB's test split is not there"):
         load_dataset("gtsrb", folder)

@@ -8,7 +8,7 @@ from physadv.attacks.advgan import AdvGanConfig, Progress, train_advgan
 from physadv.attacks.advgan.training import Listener
 from physadv.defenses import load
 from physadv.evaluation.robustness import drawn, pictures_for
-from physadv.signs.datasets import load_dataset
+from physadv.signs.datasets import load_known
 
 __all__ = ["Progress", "train_generator"]
 
@@ -39,6 +39,6 @@ def train_generator(
         PhysadvError: something is wrong with the victim, the data or ``out``.
     """
     loaded = load(victim)
-    known = load_dataset(dataset, data, split=split or {"gtsrb": "train"}.get(dataset)).select(loaded.classes)
+    known = load_known(loaded.classes, dataset, data, split=split or {"gtsrb": "train"}.get(dataset))
     pictures, labels = pictures_for(loaded, drawn(known, limit, config.seed))
-    return train_advgan(loaded, pictures, labels, out, config=config, listener=listener)
+    return train_advgan(loaded, pictures, labels, out, config=config, notes=known.notes, listener=listener)

@@ -33,6 +33,7 @@ from physadv.evaluation.statistics import rate
 from physadv.evaluation.summary import Rate
 from physadv.signs import load_sign
 from physadv.signs.datasets import SignDataset, load_dataset
+from physadv.signs.listing import tell
 from physadv.victims import Victim
 
 SUMMARY_NAME = "robustness.json"
@@ -132,6 +133,8 @@ class RobustnessSummary(Config):
     plan: RobustnessPlan
     pictures: int
     dataset: str
+    notes: tuple[str, ...] = ()
+    """What of the data set was left out, and why."""
     victims: dict[str, str]
     """Name to SHA-256 of the weights."""
     gradients: dict[str, str] = Field(default_factory=dict)
@@ -170,6 +173,7 @@ def run_robustness(
         plan=plan,
         pictures=len(chosen),
         dataset=f"{chosen.kind} {chosen.split}",
+        notes=chosen.notes,
         victims={victim.name: victim.sha256 for victim in victims},
         gradients={v.name: f"{v.gradient_words} ({v.adaptive})" for v in victims if isinstance(v, Defended)},
         cells=tuple(cells),
@@ -203,7 +207,10 @@ def _pictures(plan: RobustnessPlan, victims: Iterable[Victim], data: Path | None
     for victim in victims:
         known = chosen.select(victim.classes)
         kept = {item.path for item in known.items}
-        chosen = chosen.subset([number for number, item in enumerate(chosen.items) if item.path in kept])
+        new = known.notes[len(chosen.notes) :]
+        tell(new)
+        rows = [number for number, item in enumerate(chosen.items) if item.path in kept]
+        chosen = chosen.subset(rows, note="".join(new))
     return drawn(chosen, plan.limit, plan.seed)
 
 
@@ -239,8 +246,9 @@ def _cell(
 ) -> Cell:
     """The cell, from its file where it is there."""
     record, table = out / "cells" / f"{name}.json", out / "cells" / f"{name}.parquet"
-    if record.exists() and table.exists():
-        return validate(Cell, read_json(record), record)
+    kept = _kept(record, table)
+    if kept is not None:
+        return kept
     title = f"{victim.name} · {spec.heading}"
     tell = (lambda done, of: listener(title, done, of)) if listener else None
     started = time.perf_counter()
@@ -255,6 +263,18 @@ def _cell(
     cell = _measured(victim, spec, labels, result, control, time.perf_counter() - started, examples)
     _write_table(table, victim.name, spec.heading, labels, result)
     write_json(record, cell.model_dump(mode="json"))
+    return cell
+
+
+def _kept(record: Path, table: Path) -> Cell | None:
+    """A finished cell; None where a file of it is missing or damaged, so that it is computed again."""
+    try:
+        cell = validate(Cell, read_json(record), record)
+        pq.read_table(table)
+        if cell.examples and not (record.parent.parent / cell.examples).is_file():
+            return None
+    except (PhysadvError, pa.ArrowInvalid, OSError):
+        return None
     return cell
 
 

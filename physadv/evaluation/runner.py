@@ -339,7 +339,12 @@ def _victim_info(victim: Victim, datasets: Sequence[SignDataset] = ()) -> Victim
         box=victim.box,
         differentiable=victim.differentiable,
         datasets=tuple(
-            DatasetAccuracy(kind=dataset.kind, split=dataset.split, accuracy=accuracy(victim, dataset))
+            DatasetAccuracy(
+                kind=dataset.kind,
+                split=dataset.split,
+                accuracy=accuracy(victim, dataset),
+                notes=dataset.select(victim.classes).notes,
+            )
             for dataset in datasets
         ),
     )

@@ -297,6 +297,8 @@ class DatasetAccuracy(Config):
     kind: str
     split: str
     accuracy: Rate
+    notes: tuple[str, ...] = ()
+    """What of it was left out, and why."""
 
 
 class VictimInfo(Config):

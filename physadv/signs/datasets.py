@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,13 +20,16 @@ from physadv.core.color import from_uint8
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.images import read_image
 from physadv.core.registry import Registry
+from physadv.core.tables import Line, read_table
+from physadv.signs import listing
 from physadv.signs.catalog import class_names
+from physadv.signs.listing import Box, Files, Tally
 
 DATA_VARIABLE = "PHYSADV_DATA"
 PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp"})
+_OTHER_PICTURES = frozenset({".avif", ".gif", ".heic", ".heif", ".jp2", ".pgm", ".tif", ".tiff"}) - PICTURES
 
 Crop: TypeAlias = Literal["frame", "roi"]
-Box: TypeAlias = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,17 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
         split: which part of it.
         classes: class names in order of the labels.
         items: one a picture.
+        notes: sentences on what was left out when it was read, and why.
     """
 
-    def __init__(self, *, kind: str, split: str, classes: Sequence[str], items: Sequence[Item]) -> None:
+    def __init__(
+        self, *, kind: str, split: str, classes: Sequence[str], items: Sequence[Item], notes: Sequence[str] = ()
+    ) -> None:
         self.kind = kind
         self.split = split
         self.classes = tuple(classes)
         self.items = tuple(items)
+        self.notes = tuple(notes)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -85,17 +91,22 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
         if crop == "frame" or item.roi is None:
             return pixels
         x1, y1, x2, y2 = item.roi
-        if not (0 <= x1 < x2 <= pixels.shape[1] and 0 <= y1 < y2 <= pixels.shape[0]):
+        if not listing.lies_inside(item.roi, (pixels.shape[1], pixels.shape[0])):
             raise PhysadvError(
                 f"{item.path}: its region of interest {item.roi} is not inside the picture "
                 f"({pixels.shape[1]} x {pixels.shape[0]} px)"
             )
         return pixels[y1:y2, x1:x2]
 
-    def subset(self, indices: Sequence[int] | Tensor) -> SignDataset:
-        """Some of the pictures, in that order."""
+    def subset(self, indices: Sequence[int] | Tensor, *, note: str = "") -> SignDataset:
+        """Some of the pictures, in that order; ``note`` says why only these."""
         chosen = [self.items[int(index)] for index in indices]
-        return SignDataset(kind=self.kind, split=self.split, classes=self.classes, items=chosen)
+        return self._with(chosen, note=note)
+
+    def _with(self, items: Sequence[Item], *, classes: Sequence[str] | None = None, note: str = "") -> SignDataset:
+        notes = (*self.notes, note) if note else self.notes
+        named = self.classes if classes is None else classes
+        return SignDataset(kind=self.kind, split=self.split, classes=named, items=items, notes=notes)
 
     def select(self, classes: Sequence[str]) -> SignDataset:
         """The pictures whose class is one of ``classes`` (case and punctuation aside), labelled in their order.
@@ -111,7 +122,14 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
                 f"data set {self.kind!r} has pictures of none of the classes {', '.join(classes)}; "
                 f"it knows {', '.join(self.classes)}"
             )
-        return SignDataset(kind=self.kind, split=self.split, classes=classes, items=items)
+        note = ""
+        if len(items) < len(self):
+            others = [name for label, name in enumerate(self.classes) if label_of[label] is None]
+            note = (
+                f"{self.kind}, {self.split}: {len(self) - len(items):,} of {listing.counted(len(self), 'picture')} not "
+                f"used, of classes that are not asked for: {listing.some(others)}"
+            )
+        return self._with(items, classes=classes, note=note)
 
     def pixels(
         self, size: int, *, crop: Crop = "frame", indices: Sequence[int] | range | None = None
@@ -173,55 +191,129 @@ def load_dataset(kind: str, root: str | Path | None = None, *, split: str | None
         root: the data folder; that of ``PHYSADV_DATA`` where None.
         split: ``train`` or ``test`` of GTSRB (``test`` where None), ``all`` of LISA, a subfolder of the last.
 
+    What is left out is told as a :class:`~physadv.core.errors.PhysadvWarning`, and kept in the data set's ``notes``.
+
     Raises:
-        PhysadvError: unknown kind or split, or the files are not where their layout says.
+        PhysadvError: unknown kind or split, the files are not where their layout says, or most of them cannot be used.
     """
     loader = DATASETS[kind]
-    return loader(data_root(root), split or ("test" if kind == "gtsrb" else "all"))
+    found = loader(data_root(root), split or ("test" if kind == "gtsrb" else "all"))
+    listing.tell(found.notes)
+    return found
+
+
+def load_known(
+    classes: Sequence[str], kind: str, root: str | Path | None = None, *, split: str | None = None
+) -> SignDataset:
+    """The pictures of a data set whose classes are among ``classes``, labelled in their order; the others are told.
+
+    Raises:
+        PhysadvError: as :func:`load_dataset` and :meth:`SignDataset.select`.
+    """
+    found = load_dataset(kind, root, split=split)
+    known = found.select(classes)
+    listing.tell(known.notes[len(found.notes) :])
+    return known
+
+
+GTSRB_COLUMNS = ("Filename", "Roi.X1", "Roi.Y1", "Roi.X2", "Roi.Y2", "ClassId")
 
 
 @DATASETS.register("gtsrb")
 def load_gtsrb(root: Path, split: str) -> SignDataset:
-    """German Traffic Sign Recognition Benchmark, listed by torchvision, with regions of interest (``<root>/gtsrb``)."""
-    _check_split("gtsrb", split, ("train", "test"))
-    from torchvision.datasets import GTSRB
+    """German Traffic Sign Recognition Benchmark as torchvision lays it out, with boxes (``<root>/gtsrb``).
 
+    Pictures come in torchvision's order. Rows whose picture is missing or whose box lies outside are left out and told.
+    """
+    _check_split("gtsrb", split, ("train", "test"))
     base = root / "gtsrb"
-    tables = (
-        sorted((base / "GTSRB" / "Training").glob("*/GT-*.csv")) if split == "train" else [base / "GT-final_test.csv"]
-    )
-    try:
-        samples = GTSRB(root=root, split=split)._samples  # torchvision lists the files nowhere else
-    except (RuntimeError, FileNotFoundError) as error:
-        wanted = (
-            "GTSRB/Training/00000 ... 00042" if split == "train" else "GTSRB/Final_Test/Images and GT-final_test.csv"
-        )
+    training, folder = base / "GTSRB" / "Training", base / "GTSRB" / "Final_Test" / "Images"
+    if split == "train":
+        parts = _training_parts(training) if training.is_dir() else []
+        wanted, table = "GTSRB/Training/00000 ... 00042", training / "*" / "GT-*.csv"
+    else:
+        table = base / "GT-final_test.csv"
+        parts = [(folder, table)] if folder.is_dir() and table.exists() else []
+        wanted = "GTSRB/Final_Test/Images and GT-final_test.csv"
+    if not parts:
         raise PhysadvError(
             f"{base}: GTSRB's {split} split is not there; expected {wanted} as torchvision.datasets.GTSRB does"
-        ) from error
-    folder = base / "GTSRB" / "Final_Test" / "Images"
-    notes = {
-        (table.parent if split == "train" else folder) / row["Filename"]: row
-        for table in tables
-        for row in _rows(table)
-    }
-    items = [_gtsrb_item(Path(path), notes, training=split == "train") for path, _ in samples]
-    return SignDataset(kind="gtsrb", split=split, classes=class_names("gtsrb"), items=items)
+        )
+    tally, notes = Tally(str(table)), []
+    items: list[Item] = []
+    for place, path in parts:
+        read = read_table(path, GTSRB_COLUMNS)
+        files = Files(place)
+        found = list(_gtsrb_items(tally.table(read), files, tally, place.name if split == "train" else ""))
+        items += sorted(found, key=lambda item: item.path.name) if split == "train" else found
+        if read.unended and not read.damaged:
+            notes.append(f"{path}: its last line has no line end; if the file was cut, its last value may be wrong")
+        notes += listing.unlisted(path, files.unnamed({".ppm"}))
+    return SignDataset(
+        kind="gtsrb",
+        split=split,
+        classes=class_names("gtsrb"),
+        items=items,
+        notes=[*tally.notes(), *notes],
+    )
 
 
-def _gtsrb_item(path: Path, notes: dict[Path, dict[str, str]], *, training: bool) -> Item:
-    row = notes.get(path)
-    if row is None:
-        raise PhysadvError(f"{path}: not listed in the GT-*.csv beside it; is the GTSRB download complete?")
+def _training_parts(training: Path) -> list[tuple[Path, Path]]:
+    """Folders of a class each, with their tables.
+
+    Raises:
+        PhysadvError: a folder has pictures and no table.
+    """
+    parts = []
+    for folder in sorted(training.iterdir()):
+        if not folder.is_dir() or folder.name.startswith((".", "__")):
+            continue
+        names = sorted(path.name for path in folder.iterdir())
+        tables = [name for name in names if name.lower().startswith("gt-") and name.lower().endswith(".csv")]
+        if len(tables) > 1:
+            raise PhysadvError(f"{folder}: has {len(tables)} tables, {', '.join(tables)}; it should have one")
+        if tables:
+            parts.append((folder, folder / tables[0]))
+        elif any(Path(name).suffix.lower() == ".ppm" for name in names):
+            raise PhysadvError(f"{folder}: has pictures and no table GT-{folder.name}.csv; is the download complete?")
+    return parts
+
+
+def _gtsrb_items(lines: Sequence[Line], files: Files, tally: Tally, folder: str) -> Iterator[Item]:
+    def find(name: str) -> Path | None:
+        return files.find(name.rpartition("/")[2])
+
+    for line, path in listing.pictures_of(lines, "Filename", find, tally):
+        item = _gtsrb_item(line, path, tally, folder)
+        if item is not None:
+            yield item
+
+
+def _gtsrb_item(line: Line, path: Path | None, tally: Tally, folder: str) -> Item | None:
+    """The picture of a row; None, told to ``tally``, if it cannot be used."""
     try:
-        x1, y1, x2, y2 = (int(row[f"Roi.{corner}"]) for corner in ("X1", "Y1", "X2", "Y2"))
-        label = int(row["ClassId"])
-    except (KeyError, ValueError, TypeError) as error:
-        raise PhysadvError(f"{path}: its line in GT-*.csv lacks a whole number for ClassId or Roi.*") from error
+        x1, y1, x2, y2, label = (line.whole(name) for name in GTSRB_COLUMNS[1:])
+    except PhysadvError:
+        tally.leave(listing.WRONG, line)
+        return None
+    box = (x1, y1, x2, y2)
+    size = None if path is None else listing.picture_size(path)
+    why = None
     if not 0 <= label < len(class_names("gtsrb")):
-        raise PhysadvError(f"{path}: ClassId {label} in GT-*.csv is not one of GTSRB's classes 0 to 42")
-    track = f"{label:05d}/{path.stem.split('_')[0]}" if training else ""
-    return Item(path=path, label=label, roi=(x1, y1, x2, y2), track=track)
+        why = listing.UNKNOWN
+    elif folder.isdecimal() and int(folder) != label:
+        why = listing.ELSEWHERE
+    elif path is None:
+        why = listing.MISSING
+    elif size is None:
+        why = listing.UNREADABLE
+    elif not listing.lies_inside(box, size):
+        why = listing.OUTSIDE
+    if path is None or why is not None:
+        tally.leave(why or listing.MISSING, line)
+        return None
+    track = f"{label:05d}/{path.stem.split('_')[0]}" if folder else ""
+    return Item(path=path, label=label, roi=box, track=track)
 
 
 @DATASETS.register("lisa")
@@ -234,10 +326,30 @@ def load_lisa(root: Path, split: str) -> SignDataset:
             f"{crops}: LISA is not there; expected a folder of crops for every label, such as {crops / 'stop'}"
         )
     index = root / "lisa" / "index.csv"
-    tracks = (
-        {crops.parent / row.get("file", ""): row.get("track", "") for row in _rows(index)} if index.exists() else {}
-    )
-    return _class_folders("lisa", crops, split="all", tracks=tracks)
+    tracks, notes = _lisa_tracks(index, crops) if index.exists() else ({}, ())
+    return _class_folders("lisa", crops, split="all", tracks=tracks, notes=notes)
+
+
+def _lisa_tracks(index: Path, crops: Path) -> tuple[dict[Path, str], tuple[str, ...]]:
+    """Tracks by picture, and what of the index cannot be used."""
+    files, tally = Files(crops, deep=True), Tally(str(index))
+    tracks: dict[Path, str] = {}
+    table = read_table(index, ("file",), also=("track", "label"))
+
+    def find(name: str) -> Path | None:
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        below = max((number + 1 for number, part in enumerate(parts) if part.lower() == crops.name), default=0)
+        return files.find("/".join(parts[below:]))
+
+    for line, path in listing.pictures_of(tally.table(table), "file", find, tally):
+        if path is None:
+            tally.leave(listing.MISSING, line)
+        elif line.text("label").casefold() not in ("", path.relative_to(crops).parts[0].casefold()):
+            tally.leave(listing.ELSEWHERE, line)
+        else:
+            tracks[path] = line.text("track")
+    unknown = listing.unlisted(index, files.unnamed(PICTURES), so="used, without a track")
+    return tracks, (*tally.notes(), *unknown)
 
 
 @DATASETS.register("image-folder")
@@ -250,7 +362,9 @@ def load_image_folder(root: Path, split: str) -> SignDataset:
     return _class_folders("image-folder", folder, split=split, tracks={})
 
 
-def _class_folders(kind: str, folder: Path, *, split: str, tracks: dict[Path, str]) -> SignDataset:
+def _class_folders(
+    kind: str, folder: Path, *, split: str, tracks: dict[Path, str], notes: Sequence[str] = ()
+) -> SignDataset:
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     items = [
         Item(path=path, label=label, track=tracks.get(path, ""))
@@ -260,18 +374,20 @@ def _class_folders(kind: str, folder: Path, *, split: str, tracks: dict[Path, st
     ]
     if not items:
         raise PhysadvError(f"{folder}: no pictures; expected one subfolder a class, with PNG, JPEG or PPM files in it")
-    return SignDataset(kind=kind, split=split, classes=classes, items=items)
+    told = [*notes, *_not_read(folder, classes)]
+    return SignDataset(kind=kind, split=split, classes=classes, items=items, notes=told)
 
 
-def _rows(table: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file whose separator is a comma or (GTSRB) a semicolon."""
-    try:
-        text = table.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PhysadvError(f"{table}: cannot be read as CSV ({error})") from error
-    lines = text.splitlines()
-    delimiter = ";" if lines and ";" in lines[0] else ","
-    return list(csv.DictReader(lines, delimiter=delimiter, skipinitialspace=True))
+def _not_read(folder: Path, classes: Sequence[str]) -> Iterator[str]:
+    """Sentences on pictures of other kinds, and on pictures that lie in no class folder."""
+    inside = [path for name in classes for path in sorted((folder / name).rglob("*"))]
+    other = [path.relative_to(folder).as_posix() for path in inside if path.suffix.lower() in _OTHER_PICTURES]
+    if other:
+        count, kinds = listing.counted(len(other), "picture"), ", ".join(sorted(PICTURES))
+        yield f"{folder}: {count} left out, for only {kinds} are read: {listing.some(other)}"
+    loose = sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix.lower() in PICTURES)
+    if loose:
+        yield f"{folder}: {listing.counted(len(loose), 'picture')} left out, in no class folder: {listing.some(loose)}"
 
 
 def _check_split(kind: str, split: str, known: Sequence[str]) -> None:

@@ -51,6 +51,8 @@ class GeneratorRecord(Config):
     """Pictures that the victim answered for the training; those of the measurements are not among them."""
     gradients: int
     """Of them, those that it was differentiated for."""
+    notes: tuple[str, ...] = ()
+    """What of the pictures was left out, and why."""
     identity: str
     """Digest of all that the training depended on."""
     weights_sha256: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ def train_advgan(
     out: str | Path,
     *,
     config: AdvGanConfig,
+    notes: Sequence[str] = (),
     listener: Listener | None = None,
 ) -> Path:
     """Trains a generator, going on from a checkpoint in ``out`` if there is one.
@@ -81,6 +82,7 @@ def train_advgan(
         out: folder of ``generator.safetensors``, ``generator.yaml`` (:class:`GeneratorRecord`), ``curves.json`` and
             ``samples-STEP.png``.
         config: what is asked.
+        notes: what a reader of the record should know of the pictures.
         listener: told of progress.
 
     Returns:
@@ -114,7 +116,7 @@ def train_advgan(
         if state:
             training.load(state)
         training.run(out, identity=identity, listener=listener)
-        training.write(out, identity)
+        training.write(out, identity, notes)
     (out / CHECKPOINT).unlink(missing_ok=True)
     return out
 
@@ -209,7 +211,7 @@ class Training:
         rows = self._held.rows[: self.config.sample_count]
         write_samples(path, self._held.pictures[rows], self._changed(self._held, rows), self.config.eps)
 
-    def write(self, out: Path, identity: str) -> None:
+    def write(self, out: Path, identity: str, notes: Sequence[str]) -> None:
         """Writes curves and generator, and the record last."""
         write_json(out / "curves.json", self.points)
         problem, distilled = self.problem, self.student is not None
@@ -221,6 +223,7 @@ class Training:
             held_out=self.measure(),
             queries=self.asked if distilled else self.asked + int(problem.queries.sum()),
             gradients=0 if distilled else int(problem.gradients.sum()),
+            notes=tuple(notes),
             identity=identity,
             weights_sha256=save_generator(self.game.generator, out),
         )

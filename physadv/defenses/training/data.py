@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from physadv.core.color import from_uint8
 from physadv.core.errors import PhysadvError
-from physadv.signs.datasets import SignDataset, load_dataset
+from physadv.signs.datasets import SignDataset, load_known
 
 _HELD_BYTES = 2**30
 """Up to which all pictures stay in memory; above it they are read when they are wanted."""
@@ -55,7 +55,7 @@ def training_photographs(
         PhysadvError: the data are not there, or too few.
     """
     default = {"gtsrb": "train"}.get(kind)
-    known = load_dataset(kind, root, split=split or default).select(classes)
+    known = load_known(classes, kind, root, split=split or default)
     if len(known) < 2 * held_out:
         raise PhysadvError(
             f"data set {kind!r}: {len(known)} pictures of the victim's classes; to keep {held_out} of them out of the "

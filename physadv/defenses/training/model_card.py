@@ -15,7 +15,7 @@ from physadv.core.errors import PhysadvError
 from physadv.defenses.training.config import METHODS, TrainingConfig
 from physadv.defenses.training.data import Photographs
 from physadv.evaluation.statistics import rate
-from physadv.signs.datasets import load_dataset
+from physadv.signs.datasets import load_known
 from physadv.victims import Victim
 
 ATTACKED = 500
@@ -29,13 +29,15 @@ def measured_on(config: TrainingConfig, data: Path | None, victim: Victim, held_
     if config.dataset != "gtsrb" or config.split is not None:
         return held_out
     try:
-        test = load_dataset(config.dataset, data, split="test").select(victim.classes)
+        test = load_known(victim.classes, config.dataset, data, split="test")
     except PhysadvError:
         return held_out
     return Photographs(test, held_out.size)
 
 
-def model_card(config: TrainingConfig, made: Victim, photographs: Photographs, learnt: int, *, start: Victim) -> str:
+def model_card(
+    config: TrainingConfig, made: Victim, photographs: Photographs, learnt: Photographs, *, start: Victim
+) -> str:
     """Markdown: what was done, and what came out, side by side with what it started from.
 
     Args:
@@ -65,7 +67,8 @@ def model_card(config: TrainingConfig, made: Victim, photographs: Photographs, l
         made=made,
         start=start,
         paper=METHODS[config.method].paper,
-        learnt=learnt,
+        learnt=len(learnt),
+        notes=dict.fromkeys([*learnt.dataset.notes, *photographs.dataset.notes]),
         where=f"{photographs.dataset.kind} {photographs.dataset.split}",
         rows=rows,
         classes=classes,

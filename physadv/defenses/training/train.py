@@ -65,7 +65,7 @@ def train(config: TrainingConfig, out: Path, *, data: Path | None = None, listen
     made = load_victim(card, device=device)
     test = measured_on(config, data, made, held_out)
     start = load_victim(config.victim, device=device)
-    write_text(card.with_suffix(".md"), model_card(config, made, test, len(photographs), start=start))
+    write_text(card.with_suffix(".md"), model_card(config, made, test, photographs, start=start))
     (out / CHECKPOINT).unlink(missing_ok=True)
     return made
 

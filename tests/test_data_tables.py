@@ -1,0 +1,235 @@
+"""GTSRB's and LISA's tables as they lie on disk: read rightly, or left out and told; a loss is never silent."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from cli_kit import Command
+from PIL import Image
+
+from physadv.core.errors import PhysadvError, PhysadvWarning
+from physadv.evaluation.robustness import read_robustness
+from physadv.signs import SignDataset, load_dataset
+
+HEADER = "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId"
+ROWS = [f"{number:05d}.ppm;20;16;2;1;18;15;{label}" for number, label in enumerate((14, 1, 14, 3, 40, 14))]
+ANSWER = [14, 1, 14, 3, 40, 14]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """GTSRB's test split of six pictures, and LISA with three crops."""
+    for number in range(6):
+        picture(tmp_path / "gtsrb" / "GTSRB" / "Final_Test" / "Images" / f"{number:05d}.ppm")
+    put(tmp_path, [HEADER, *ROWS])
+    for name in ("stop/stop_1.png", "stop/stop_2.png", "yield/yield_1.png"):
+        picture(tmp_path / "lisa" / "crops" / name)
+    return tmp_path
+
+
+def picture(path: Path, size: tuple[int, int] = (20, 16)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (200, 20, 20)).save(path)
+
+
+def put(root: Path, lines: list[str], *, end: str = "\n", encoding: str = "utf-8", mark: bytes = b"") -> None:
+    (root / "gtsrb" / "GT-final_test.csv").write_bytes(mark + "".join(line + end for line in lines).encode(encoding))
+
+
+def quiet(root: Path, kind: str = "gtsrb") -> SignDataset:
+    found = load_dataset(kind, root)
+    assert found.notes == ()
+    return found
+
+
+def told(root: Path, kind: str = "gtsrb", split: str | None = None) -> tuple[SignDataset, str]:
+    with pytest.warns(PhysadvWarning) as warned:
+        found = load_dataset(kind, root, split=split)
+    assert tuple(str(one.message) for one in warned) == found.notes
+    return found, " | ".join(found.notes)
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(("encoding", "mark"), [("utf-8", codecs.BOM_UTF8), ("utf-16-le", codecs.BOM_UTF16_LE)])
+def test_marks_delimiters_and_line_ends(root: Path, delimiter: str, end: str, encoding: str, mark: bytes) -> None:
+    lines = [line.replace(";", delimiter) for line in [HEADER, *ROWS]]
+    put(root, lines, end=end, encoding=encoding, mark=mark)
+    data = quiet(root)
+    assert data.labels.tolist() == ANSWER
+    assert {item.roi for item in data.items} == {(2, 1, 18, 15)}
+
+
+def test_letter_case_further_columns_folders_quotes_and_empty_lines(root: Path) -> None:
+    header = "note ; CLASSID; roi.x1 ;roi.y1;Roi.X2;ROI.Y2;filename"
+    rows = [f'"größe";{label};2;1;18;15;Images\\{number:05d}.PPM' for number, label in enumerate(ANSWER)]
+    put(root, [header, *rows, ";;;;;;", ""], encoding="latin-1")
+    data = quiet(root)
+    assert data.labels.tolist() == ANSWER
+    assert [item.path.name for item in data.items] == [f"{number:05d}.ppm" for number in range(6)]
+
+
+def test_what_is_left_out_is_counted_and_named(root: Path) -> None:
+    images = root / "gtsrb" / "GTSRB" / "Final_Test" / "Images"
+    for number in range(6, 20):
+        picture(images / f"{number:05d}.ppm")
+    more = [f"{number:05d}.ppm;20;16;2;1;18;15;5" for number in range(6, 20)]
+    more[0] = "00006.ppm;20;16;2;1;21;15;5"
+    more[1] = "00007.ppm;20;16;2;1;18;15;43"
+    more[2] = "00008.ppm;20;16;2;1;18;15;five"
+    more[3] = "00009.ppm;20;16;2;1"
+    more.append(more[5])
+    (images / "00000.ppm").unlink()
+    (images / "00002.ppm").unlink()
+    (images / "00001.ppm").write_bytes(b"")
+    put(root, [HEADER, *ROWS, *more])
+    data, note = told(root)
+    assert len(data) == 13
+    assert "read 13 of 21 rows; 8 left out: 2 pictures missing (first: GT-final_test.csv, line 2)" in note
+    for part in (
+        "1 file that is not a picture (GT-final_test.csv, line 3)",
+        "1 box outside of the picture (GT-final_test.csv, line 8)",
+        "1 class that the data set does not have (GT-final_test.csv, line 9)",
+        "1 row without the numbers that it needs (GT-final_test.csv, line 10)",
+        "1 damaged line (GT-final_test.csv, line 11)",
+        "1 row that comes twice (GT-final_test.csv, line 22)",
+        "has no row for 1 picture beside it (not used): 00009.ppm",
+    ):
+        assert part in note
+    assert data.subset([0, 1]).notes == data.notes
+    chosen = data.select(["speed limit 80"])
+    assert len(chosen) == 10
+    assert "3 of 13 pictures not used, of classes that are not asked for: " in chosen.notes[-1]
+
+
+def test_a_row_says_one_thing_of_a_picture(root: Path) -> None:
+    put(root, [HEADER, *ROWS, "00001.ppm;20;16;2;1;18;15;2"])
+    with pytest.raises(PhysadvError, match=r"GT-final_test\.csv: line 8: 00001\.ppm is in line 3 too, with other"):
+        load_dataset("gtsrb", root)
+
+
+def test_most_of_a_data_set_missing_is_an_error(root: Path) -> None:
+    for number in range(4):
+        (root / "gtsrb" / "GTSRB" / "Final_Test" / "Images" / f"{number:05d}.ppm").unlink()
+    with pytest.raises(PhysadvError, match=r"read 2 of 6 rows; 4 left out: 4 pictures missing .*complete\?"):
+        load_dataset("gtsrb", root)
+
+
+def test_a_cut_table_is_told(root: Path) -> None:
+    (root / "gtsrb" / "GT-final_test.csv").write_text("\n".join([HEADER, *ROWS])[:-8])
+    data, note = told(root)
+    assert data.labels.tolist() == ANSWER[:5]
+    assert "1 damaged line (GT-final_test.csv, line 7)" in note
+    (root / "gtsrb" / "GT-final_test.csv").write_text("\n".join([HEADER, *ROWS])[:-1])
+    assert "its last line has no line end; if the file was cut, its last value may be wrong" in told(root)[1]
+
+
+def test_training_folders_and_their_tables(root: Path) -> None:
+    training = root / "gtsrb" / "GTSRB" / "Training"
+    for label in (3, 14):
+        rows = [f"{track:05d}_00000.ppm;20;16;2;1;18;15;{label}" for track in (2, 0, 1)]
+        for track in range(3):
+            picture(training / f"{label:05d}" / f"{track:05d}_00000.ppm")
+        (training / f"{label:05d}" / f"gt-{label:05d}.CSV").write_text("\n".join([HEADER, *rows, ""]))
+    data = load_dataset("gtsrb", root, split="train")
+    assert data.notes == ()
+    assert [item.path.name[:5] for item in data.items] == ["00000", "00001", "00002"] * 2
+    table = training / "00014" / "gt-00014.CSV"
+    table.write_text(table.read_text().replace(";14\n", ";13\n", 1))
+    data, note = told(root, split="train")
+    assert data.labels.tolist() == [3, 3, 3, 14, 14]
+    assert "read 5 of 6 rows; 1 left out: 1 class that is not the folder's (gt-00014.CSV, line 2)" in note
+    table.unlink()
+    with pytest.raises(PhysadvError, match=r"00014: has pictures and no table GT-00014\.csv"):
+        load_dataset("gtsrb", root, split="train")
+
+
+def test_lisas_index_with_windows_paths(root: Path) -> None:
+    index = root / "lisa" / "index.csv"
+    index.write_bytes(
+        codecs.BOM_UTF8 + b"Track;File;x1\r\na;crops\\stop\\stop_1.png;3\r\nb;.\\lisa\\crops\\STOP\\stop_2.PNG;3\r\n"
+        b"c;/data/lisa/crops/yield/yield_1.png;3\r\n"
+    )
+    assert [item.track for item in quiet(root, "lisa").items] == ["a", "b", "c"]
+    index.write_text("file,track,label\ncrops/stop/stop_1.png,a,stop\ncrops/stop/none.png,b,stop\n")
+    data, note = told(root, "lisa")
+    assert [item.track for item in data.items] == ["a", "", ""]
+    assert "read 1 of 2 rows; 1 left out: 1 picture missing (index.csv, line 3)" in note
+    assert "has no row for 2 pictures beside it (used, without a track): stop/stop_2.png, yield/yield_1.png" in note
+    index.write_text("file,track,label\ncrops/stop/stop_1.png,a,yield\ncrops/stop/stop_2.png,b,stop\n")
+    assert "1 class that is not the folder's (index.csv, line 2)" in told(root, "lisa")[1]
+
+
+def test_pictures_that_an_image_folder_does_not_take_are_told(tmp_path: Path) -> None:
+    picture(tmp_path / "stop" / "1.png")
+    picture(tmp_path / "stop" / "2.gif")
+    picture(tmp_path / "3.png")
+    data, note = told(tmp_path, "image-folder")
+    assert len(data) == 1
+    assert "1 picture left out, for only" in note
+    assert "stop/2.gif" in note
+    assert "1 picture left out, in no class folder: 3.png" in note
+
+
+def test_attack_tells_what_it_does_not_use_and_keeps_it(root: Path, tmp_path: Path, physadv: Command) -> None:
+    (root / "gtsrb" / "GTSRB" / "Final_Test" / "Images" / "00000.ppm").unlink()
+    out = tmp_path / "out"
+    words = ["attack", "fgsm", "--victim", "gtsrb-cnn", "--data", root, "--out", out]
+    code, _, said = physadv(*words)
+    assert code == 0
+    assert f"warning: {root / 'gtsrb' / 'GT-final_test.csv'}: read 5 of 6 rows; 1 left out: 1 picture missing" in said
+    assert ".py:" not in said
+    (note,) = read_robustness(out).notes
+    assert "read 5 of 6 rows" in note
+    assert "read 5 of 6 rows" in (out / "report.html").read_text()
+    (record, table) = (out / "cells" / "0-0.json", out / "cells" / "0-0.parquet")
+    whole, rows = record.read_text(), table.read_bytes()
+    for damaged in (record, table):
+        damaged.write_bytes(damaged.read_bytes()[:-40])
+        assert physadv(*words)[0] == 0, "a cell that is cut is computed again"
+        assert record.read_text().replace(" ", "")[:200] == whole.replace(" ", "")[:200]
+        assert table.read_bytes() == rows
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_same_pictures_in_torchvisions_order(split: str, data_folder: Path) -> None:
+    from torchvision.datasets import GTSRB
+
+    samples = GTSRB(root=data_folder, split=split)._samples
+    data = load_dataset("gtsrb", data_folder, split=split)
+    assert data.notes == ()
+    assert [(str(item.path), item.label) for item in data.items] == [(str(path), label) for path, label in samples]
+
+
+@pytest.mark.data
+def test_real_gtsrb_through_a_spreadsheet(data_folder: Path, tmp_path: Path) -> None:
+    """The official table saved again by a spreadsheet: UTF-16, tabs, another order of the columns."""
+    base = tmp_path / "gtsrb"
+    (base / "GTSRB").mkdir(parents=True)
+    os.symlink(data_folder / "gtsrb" / "GTSRB" / "Final_Test", base / "GTSRB" / "Final_Test")
+    lines = (data_folder / "gtsrb" / "GT-final_test.csv").read_text().splitlines()
+    turned = ["\t".join(reversed(line.split(";"))) for line in lines]
+    (base / "GT-final_test.csv").write_bytes("\r\n".join([*turned, ""]).encode("utf-16"))
+    ours, theirs = load_dataset("gtsrb", tmp_path), load_dataset("gtsrb", data_folder)
+    assert ours.notes == ()
+    assert [(item.path.name, item.label, item.roi) for item in ours.items] == [
+        (item.path.name, item.label, item.roi) for item in theirs.items
+    ]
+
+
+@pytest.mark.data
+def test_real_lisa_with_backslashes(data_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "lisa").mkdir()
+    os.symlink(data_folder / "lisa" / "crops", tmp_path / "lisa" / "crops")
+    shutil.copy(data_folder / "lisa" / "index.csv", tmp_path / "lisa" / "index.csv")
+    text = (tmp_path / "lisa" / "index.csv").read_text().replace("/", "\\").replace(",", ";")
+    (tmp_path / "lisa" / "index.csv").write_text(text, encoding="utf-16")
+    ours, theirs = load_dataset("lisa", tmp_path), load_dataset("lisa", data_folder)
+    assert ours.notes == ()
+    assert [item.track for item in ours.items] == [item.track for item in theirs.items]
+    assert all(item.track for item in ours.items)
