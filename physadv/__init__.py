@@ -5,8 +5,9 @@ The public names load on first use, so that ``import physadv`` stays quick.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from physadv.core.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -39,14 +40,8 @@ if TYPE_CHECKING:
     from physadv.scenes import Conditions, PaintedSign, Scene, load_scene
     from physadv.signs import Sign, load_sign
     from physadv.victims import Victim, load_victim
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'physadv' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
+else:
+    __getattr__ = lazy_names(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

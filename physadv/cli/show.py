@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,20 @@ from physadv.cli.options import SeedOption
 from physadv.cli.streams import say
 
 
-def list_parts() -> None:
-    """List victims, attacks' parts, masks, paints, scenes, batteries and signs."""
+def list_parts(
+    section: Annotated[str | None, typer.Argument(help="One kind alone, such as attacks or scenes.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON, for other programs.")] = False,
+) -> None:
+    """List victims, attacks, masks, scenes, signs ..., all or one kind."""
     from physadv.catalogue import catalogue
 
-    for title, rows in catalogue():
+    parts = catalogue(section)
+    if as_json:
+        say(json.dumps(parts, indent=1, ensure_ascii=False))
+        return
+    for number, (title, rows) in enumerate(parts.items()):
+        if number:
+            say("")
         _table(title, rows)
 
 
@@ -55,21 +65,30 @@ def preview(
     say(f"{frames} frames of scene {scene}: {out}")
 
 
-_ANY_WIDTH = 1000
-"""Of a file, or of another program that reads a table: names are whole."""
+_BELOW = ("paper", "class names")
+"""Columns of details: below the last of the others, for eighty characters hold no more beside one another."""
 
 
 def _table(title: str, rows: list[dict[str, str]]) -> None:
+    """Rows under their columns, no wider than the terminal."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     console = Console()
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for column in rows[0] if rows else ():
-        table.add_column(column, overflow="fold")
+    table = Table(header_style="dim", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    *columns, last = (column for column in rows[0] if column not in _BELOW)
+    for column in columns:
+        table.add_column(column, no_wrap=column != "what", overflow="fold")
+    table.add_column(last, overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, row.values()))
-    if not console.is_terminal:
-        console.width = _ANY_WIDTH
-    console.print(table)
+        cells = [Text(row[column]) for column in (*columns, last)]
+        for column in _BELOW:
+            if column in row:
+                cells[-1].append(f"\n{row[column]}", style="dim")
+        table.add_row(*cells)
+    with console.capture() as capture:
+        console.print(Text(title, style="bold"))
+        console.print(table)
+    for line in capture.get().splitlines():
+        say(line.rstrip())

@@ -177,9 +177,9 @@ def list_rows() -> list[dict[str, str]]:
     return [
         {
             "name": sign.name,
-            "title": sign.title,
             "size": f"{sign.width_mm:.0f} x {sign.height_mm:.0f} mm",
-            "classes": ", ".join(f"{data}: {label}" for data, label in sign.classes.items()),
+            "title": sign.title,
+            "class names": ", ".join(f"{data}: {label}" for data, label in sign.classes.items()),
         }
         for sign in signs
     ]
