@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
+from physadv.core.progress import counted_progress
 from physadv.evaluation.battery import MAX_FRAMES, Battery, Thresholds, entry_scene, frame_counts, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.flags import failures_of, flags_of, transfer_flags
@@ -235,22 +235,13 @@ def _score(scorer: Scorer, courses: Sequence[Course], out: Path, *, progress: bo
         for number, course in enumerate(courses)
         for stretch in course.stretches()
     ]
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("frames"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not progress,
-    )
-    with bar:
-        task = bar.add_task("evaluating", total=sum(stretch.count for stretch, _ in work))
+    total, done = sum(stretch.count for stretch, _ in work), 0
+    with counted_progress(shown=progress) as listener:
         for stretch, path in work:
-            bar.update(task, description=stretch.battery)
             if not parts.there(path):
                 parts.write(path, scorer.rows(stretch))
-            bar.advance(task, stretch.count)
+            done += stretch.count
+            listener("frames", done, total)
     parts.merge([path for _, path in work], table, run=(out / "run.json").read_text(encoding="utf-8"))
 
 

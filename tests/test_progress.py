@@ -1,0 +1,83 @@
+"""Progress bars: within eighty columns, whatever is counted is text, green with the time when the work is done."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from physadv.attacks import Progress as DesignStands
+from physadv.defenses.training import Progress as TrainingStands
+from physadv.progress import counted_progress, design_progress, training_progress
+
+GREEN = "\x1b[32m"
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What a terminal of eighty columns gets."""
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=80, color_system="standard", _environ={})
+    monkeypatch.setattr("physadv.core.progress.Console", lambda **_: console)
+    return written
+
+
+def lines(shown: io.StringIO) -> list[str]:
+    bare = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.getvalue())
+    return [line for line in re.split(r"[\r\n]+", bare) if line.strip()]
+
+
+def test_a_bar_ends_green_with_its_time(shown: io.StringIO) -> None:
+    with counted_progress() as count:
+        for done in range(3):
+            count("pictures", done + 1, 4)
+        count("photographs", 1, 2)
+    pictures, photographs = lines(shown)[-2:]
+    assert re.fullmatch(r"pictures +━+ +4/4 in 0:00 *", pictures), "it is done when the next one begins"
+    assert re.fullmatch(r"photographs +━+ +2/2 in 0:00 *", photographs), "or when the work has ended well"
+    assert f"{GREEN}in 0:00" in shown.getvalue()
+    assert f"{GREEN}━━" in shown.getvalue()
+
+
+def test_work_that_fails_leaves_its_bar_as_it_was(shown: io.StringIO) -> None:
+    def fails() -> None:
+        with counted_progress() as count:
+            count("pictures", 1, 4)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert "1/4" in lines(shown)[-1]
+    assert GREEN not in shown.getvalue()
+
+
+def test_what_fails_before_it_begins_shows_nothing(shown: io.StringIO) -> None:
+    with pytest.raises(KeyError), counted_progress():
+        raise KeyError
+    with counted_progress(shown=False) as count:
+        count("pictures", 1, 4)
+    assert shown.getvalue() == ""
+
+
+@pytest.mark.parametrize("title", ["yield[/b]", "[red]stop", "[link=x]y[/link]", "a" * 300, "\u6b62\u307e\u308c" * 9])
+def test_a_title_is_text_within_the_line(shown: io.StringIO, title: str) -> None:
+    with counted_progress() as count:
+        count(title, 1, 123456)
+        with design_progress() as design:
+            design(DesignStands(title, 0.5, 123456, 12.345, 1.0))
+    assert lines(shown)[-1].startswith(title[:8])
+    assert max(map(len, lines(shown))) <= 80
+
+
+def test_a_training_and_a_design_keep_within_the_line(shown: io.StringIO) -> None:
+    with training_progress() as training:
+        for step in (1, 1999):
+            training(TrainingStands(step, 2000, 12.3456, {"clean": 1.0, "attacked": 0.5}))
+    with design_progress() as design:
+        for fraction in (0.1, 0.9):
+            design(DesignStands("design 1/3", fraction, 99999, 12.3456, 1.0))
+    assert max(map(len, lines(shown))) <= 80
+    assert any("held out 100%" in line for line in lines(shown))
+    assert any("clean 100%  attacked 50%" in line for line in lines(shown))
