@@ -25,6 +25,7 @@ from physadv.attacks.engine import pictures_of
 from physadv.core.errors import PhysadvError
 from physadv.evaluation import evaluate, exceeds, load_battery, read_summary
 from physadv.evaluation.flags import above
+from physadv.evaluation.gallery import MOST_FRAMES, PICTURES
 from physadv.evaluation.outcomes import (
     OUTCOMES_VERSION,
     ROWS_PER_GROUP,
@@ -267,7 +268,7 @@ def test_a_killed_run_resumes_to_the_same_table(renders: int, tmp_path: Path, mo
     whole = run(tmp_path / "whole", batteries=[battery])
     Dying.left = renders
     with monkeypatch.context() as patching:
-        patching.setattr("physadv.evaluation.runner.entry_scene", lambda entry: Dying())
+        patching.setattr("physadv.evaluation.course.entry_scene", lambda entry: Dying())
         with pytest.raises(Killed):
             run(tmp_path / "killed", batteries=[battery])
     out = tmp_path / "killed"
@@ -286,12 +287,42 @@ def test_a_resumed_run_does_not_do_its_parts_again(tmp_path: Path, monkeypatch: 
     battery = quick_battery(frames=600)
     Dying.left = 34
     with monkeypatch.context() as patching:
-        patching.setattr("physadv.evaluation.runner.entry_scene", lambda entry: Dying())
+        patching.setattr("physadv.evaluation.course.entry_scene", lambda entry: Dying())
         with pytest.raises(Killed):
             run(tmp_path, batteries=[battery])
-        Dying.left = 8 + 4  # the last part: four subjects, two batches; then two pictures a list
+        Dying.left = 8 + 2  # the last part: four subjects, two batches; then the pictures in two sizes
         run(tmp_path, batteries=[battery])
     assert Dying.left == 0
+
+
+def test_only_the_pictures_that_the_report_shows_are_drawn(tmp_path: Path) -> None:
+    """A run of more results than its report has room for: the strongest of each patch and victim come first."""
+    patches = [coloured_patch((0.2, 0.3, 0.3 + 0.02 * number), name=f"patch {number}") for number in range(6)]
+    victims = [ColourVictim(name=f"victim {number}") for number in range(5)]
+    summary = run(tmp_path, patches=patches, victims=victims, batteries=[quick_battery(frames=40)])
+    shown = [picture for record in summary.records for picture in (*record.most_fooled, *record.least_fooled)]
+    assert 0 < len(shown) <= MOST_FRAMES < 2 * PICTURES * len(summary.records)
+    assert {record.patch for record in summary.records if record.most_fooled} == {
+        patch.record.name for patch in patches
+    }
+    assert {record.victim for record in summary.records if record.most_fooled} == {victim.name for victim in victims}
+    signs = {path for info in summary.patches for path in info.pictures.values()}
+    on_disk = {f"pictures/{path.name}" for path in (tmp_path / "pictures").iterdir()}
+    assert on_disk == signs | {path for picture in shown for path in (picture.picture, picture.seen)}
+    page = render_page(summary, tmp_path)
+    assert page.count('class="seen"') == len(shown)
+
+
+def test_a_picture_knows_its_row(done: tuple[Path, Summary]) -> None:
+    out, summary = done
+    rows = table(out).to_pylist()
+    for record in summary.records:
+        for picture in (*record.most_fooled, *record.least_fooled):
+            assert picture.row is not None
+            row = rows[picture.row]
+            assert (row["patch"], row["victim"], row["battery"]) == (record.patch, record.victim, record.battery)
+            assert (row["subject"], row["entry"], row["index"]) == ("patch", picture.entry, picture.index)
+            assert row["predicted"] == picture.predicted
 
 
 def test_a_finished_run_is_only_summed_up_again(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from physadv.core.errors import PhysadvError
-from physadv.evaluation.outcomes import numpy_column, select
+from physadv.evaluation.outcomes import Places, numpy_column, select
 from physadv.evaluation.statistics import Flags, Groups
 from physadv.evaluation.summary import GoalKind, Subject
 
@@ -163,14 +163,17 @@ _TYPES: dict[str, type[np.generic]] = {
 }
 
 
-def read_frames(path: Path, *, patch: str, victim: str, battery: str) -> Frames:
+def read_frames(path: Path, *, patch: str, victim: str, battery: str, places: Places | None = None) -> Frames:
     """The frames of a record; about 200 bytes a frame are held, whatever else is in the table.
+
+    With ``places`` of the table, only the row groups that hold some of them are read.
 
     Raises:
         PhysadvError: the table has no such record, or its subjects were not seen in the same frames.
     """
     columns: dict[str, _Column] = {subject: _Column(subject) for subject in SUBJECTS}
-    for batch in select(path, _COLUMNS, patch=patch, victim=victim, battery=battery):
+    groups = None if places is None else places.groups(patch=patch, victim=victim, battery=battery)
+    for batch in select(path, _COLUMNS, groups=groups, patch=patch, victim=victim, battery=battery):
         subjects = batch.column("subject")
         for subject in pc.unique(subjects.dictionary_decode()).to_pylist():
             columns[subject].add(batch.filter(pc.equal(subjects, subject)))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from PIL import Image
 from torch import Tensor
@@ -16,14 +15,39 @@ from torch import Tensor
 from physadv.core.color import linear_to_srgb, to_uint8
 from physadv.core.files import atomic_path
 from physadv.evaluation.frames import SUBJECTS, Frames
-from physadv.evaluation.outcomes import select
-from physadv.evaluation.summary import Picture, Subject
+from physadv.evaluation.outcomes import Places, read_batches
+from physadv.evaluation.summary import Picture, Record, Subject
 from physadv.scenes import Conditions, PaintedSign, Scene
 
 FOLDER = "pictures"
 FRAME_PX = 192
 """Shorter side of a frame for people."""
 SIGN_PX = 320
+MOST_FRAMES = 144
+"""Frames of a run that are drawn, and that its report shows."""
+PICTURES, FEWER_PICTURES = 6, 3
+"""Of the most and of the least fooled frames, each: of a record of a small run, and of a large one."""
+
+_CONDITIONS = tuple(field.name for field in fields(Conditions))
+
+
+def frames_a_side(records: Sequence[Record]) -> list[int]:
+    """How many of the most, and of the least, fooled frames of each record are drawn.
+
+    Where all records would make more than :data:`MOST_FRAMES`, the strongest record of each patch comes first, then
+    that of each victim, then the others by their success; what is beyond the limit has no pictures.
+    """
+    if 2 * PICTURES * len(records) <= MOST_FRAMES:
+        return [PICTURES] * len(records)
+    order = sorted(range(len(records)), key=lambda number: -(records[number].headline.value or 0.0))
+    firsts: list[int] = []
+    for kind in ("patch", "victim"):
+        strongest: dict[str, int] = {}
+        for number in order:
+            strongest.setdefault(getattr(records[number], kind), number)
+        firsts += strongest.values()
+    chosen = list(dict.fromkeys([*firsts, *order]))[: MOST_FRAMES // (2 * FEWER_PICTURES)]
+    return [FEWER_PICTURES if number in chosen else 0 for number in range(len(records))]
 
 
 @dataclass(frozen=True)
@@ -32,6 +56,7 @@ class Album:
 
     Attributes:
         table: the outcomes.
+        places: of the rows in the table.
         out: the run's folder.
         stem: of the files' names, unique for the record.
         painted: the painted sign.
@@ -41,6 +66,7 @@ class Album:
     """
 
     table: Path
+    places: Places
     out: Path
     stem: str
     painted: PaintedSign
@@ -48,46 +74,91 @@ class Album:
     size: tuple[int, int]
     keys: tuple[str, str, str]
 
-    def pictures(self, frames: Frames, rows: Sequence[int], *, kind: str) -> tuple[Picture, ...]:
-        """Writes and describes the frames of these rows, in that order."""
+    def pictures(
+        self, frames: Frames, most: Sequence[int], least: Sequence[int]
+    ) -> tuple[tuple[Picture, ...], tuple[Picture, ...]]:
+        """Writes and describes these rows of ``frames``, the most and the least fooled, in that order."""
+        names = [f"{self.stem}-most-{rank}" for rank in range(1, len(most) + 1)]
+        names += [f"{self.stem}-least-{rank}" for rank in range(1, len(least) + 1)]
+        rows = [*most, *least]
+        found = self._find(frames, rows)
         scale = max(1.0, FRAME_PX / min(self.size))
         large = (round(self.size[0] * scale), round(self.size[1] * scale))
         for suffix, size in (("", large), ("-seen", self.size)):
-            for rank, image in enumerate(self._render(frames, rows, size), 1):
-                _write(self.out / FOLDER / f"{self.stem}-{kind}-{rank}{suffix}.png", image)
-        return tuple(_described(frames, row, rank, f"{self.stem}-{kind}-{rank}") for rank, row in enumerate(rows, 1))
+            for name, image in zip(names, self._render(frames, rows, found, size), strict=True):
+                write_picture(self.out / FOLDER / f"{name}{suffix}.png", image)
+        described = tuple(
+            _described(frames, row, number, name) for row, number, name in zip(rows, found.rows, names, strict=True)
+        )
+        return _ranked(described[: len(most)]), _ranked(described[len(most) :])
 
-    def _render(self, frames: Frames, rows: Sequence[int], size: tuple[int, int]) -> list[Tensor]:
+    def _render(self, frames: Frames, rows: Sequence[int], found: _Found, size: tuple[int, int]) -> Iterator[Tensor]:
         images: dict[int, Tensor] = {}
         for entry in sorted({int(frames.entry[row]) for row in rows}):
-            here = [row for row in rows if int(frames.entry[row]) == entry]
-            conditions = self._conditions(entry, [int(frames.index[row]) for row in here])
+            here = [at for at, row in enumerate(rows) if int(frames.entry[row]) == entry]
+            conditions = found.conditions[torch.tensor(here)].to(self.painted.rgba.device)
             images.update(zip(here, self.scenes[entry].render(self.painted, conditions, size=size), strict=True))
-        return [images[row] for row in rows]
+        return (images[at] for at in range(len(rows)))
 
-    def _conditions(self, entry: int, index: Sequence[int]) -> Conditions:
-        """The conditions of these frames, from the table."""
+    def _find(self, frames: Frames, rows: Sequence[int]) -> _Found:
+        """The rows of the table that show the patch in these frames, and their conditions."""
         patch, victim, battery = self.keys
-        names = [field.name for field in fields(Conditions)]
-        rows = select(self.table, [*names, "entry"], patch=patch, victim=victim, battery=battery, subject="patch")
-        wanted = pa.array(index, pa.int64())
-        found = [
-            part.filter(pc.and_(pc.equal(part.column("entry"), entry), pc.is_in(part.column("index"), wanted)))
-            for part in rows
-        ]
-        columns = {name: np.concatenate([part.column(name).to_numpy() for part in found]) for name in names}
-        row_of = {int(number): row for row, number in enumerate(columns["index"])}
-        order = [row_of[number] for number in index]
-        conditions = Conditions.from_columns({name: column[order] for name, column in columns.items()})
-        return conditions.to(self.painted.rgba.device)
+        wanted = {(int(frames.entry[row]), int(frames.index[row])): at for at, row in enumerate(rows)}
+        numbers = [-1] * len(rows)
+        parts: list[pa.RecordBatch] = []
+        order: list[int] = []
+        for group in self.places.groups(patch=patch, victim=victim, battery=battery):
+            start = self.places.starts[group]
+            for batch in read_batches(self.table, [*_CONDITIONS, "entry", *_NAMES], groups=[group]):
+                keep = [
+                    (at, wanted[key])
+                    for at, key in _matching(batch, patch=patch, victim=victim, battery=battery)
+                    if key in wanted
+                ]
+                for at, place in keep:
+                    numbers[place] = start + at
+                    order.append(place)
+                parts.append(batch.take(pa.array([at for at, _ in keep], pa.int64())).select(list(_CONDITIONS)))
+                start += len(batch)
+        back = np.argsort(order)
+        columns = {name: np.concatenate([part.column(name).to_numpy() for part in parts])[back] for name in _CONDITIONS}
+        return _Found(tuple(numbers), Conditions.from_columns(columns))
 
 
-def _described(frames: Frames, row: int, rank: int, name: str) -> Picture:
+_NAMES = ("patch", "victim", "battery", "subject")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Rows of the table, and the conditions in them, in the order of the frames that were asked for."""
+
+    rows: tuple[int, ...]
+    conditions: Conditions
+
+
+def _matching(batch: pa.RecordBatch, **keys: str) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Place in the batch, and entry and index, of each row that shows the patch of that record."""
+    which = np.ones(len(batch), np.bool_)
+    for name, value in {**keys, "subject": "patch"}.items():
+        names = batch.column(name).dictionary.to_pylist()
+        codes = batch.column(name).indices.to_numpy()
+        which &= codes == (names.index(value) if value in names else -1)
+    places = np.flatnonzero(which)
+    entry, index = (batch.column(name).to_numpy()[places].tolist() for name in ("entry", "index"))
+    return zip(places.tolist(), zip(entry, index, strict=True), strict=True)
+
+
+def _ranked(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+    return tuple(picture.model_copy(update={"rank": rank}) for rank, picture in enumerate(pictures, 1))
+
+
+def _described(frames: Frames, row: int, number: int, name: str) -> Picture:
     patch, target = frames.seen["patch"], frames.target_class
     return Picture(
-        rank=rank,
+        rank=1,
         picture=f"{FOLDER}/{name}.png",
         seen=f"{FOLDER}/{name}-seen.png",
+        row=number,
         entry=int(frames.entry[row]),
         scene=frames.scene[row] or "",
         index=int(frames.index[row]),
@@ -106,7 +177,8 @@ def _described(frames: Frames, row: int, rank: int, name: str) -> Picture:
     )
 
 
-def _write(path: Path, image: Tensor) -> None:
+def write_picture(path: Path, image: Tensor) -> None:
+    """Writes ``[3 or 4, H, W]`` in [0,1] as PNG."""
     with atomic_path(path) as temporary:  # not write_png: its optimised compression takes most of a short run
         Image.fromarray(to_uint8(image)).save(temporary, format="PNG")
 
@@ -121,5 +193,5 @@ def sign_pictures(painted: Mapping[Subject, PaintedSign], out: Path, *, stem: st
             torch.cat([rgba[:3] * rgba[3:], rgba[3:]])[None], size=(SIGN_PX, SIGN_PX), mode="area"
         )[0]
         colour = (small[:3] / small[3:].clamp(min=1e-4)).clamp(0.0, 1.0)
-        _write(out / paths[subject], torch.cat([linear_to_srgb(colour), small[3:]]))
+        write_picture(out / paths[subject], torch.cat([linear_to_srgb(colour), small[3:]]))
     return paths

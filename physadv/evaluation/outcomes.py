@@ -140,15 +140,19 @@ def _table(batches: list[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches([batch.cast(SCHEMA) for batch in batches], SCHEMA).unify_dictionaries()
 
 
-def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows of a table, a bounded number at a time.
+def read_batches(
+    path: Path, columns: Sequence[str] | None = None, *, groups: Sequence[int] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a table, or of some of its row groups, a bounded number at a time.
 
     Raises:
         PhysadvError: missing or damaged.
     """
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=list(columns) if columns else None)
+            wanted = {} if groups is None else {"row_groups": list(groups)}
+            names = list(columns) if columns else None
+            yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=names, **wanted)
     except FileNotFoundError as error:
         raise PhysadvError(f"{path}: no such table") from error
     except (pa.ArrowInvalid, OSError) as error:
@@ -157,17 +161,57 @@ def read_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[p
         ) from error
 
 
-def select(path: Path, columns: Sequence[str], **keys: str) -> Iterator[pa.RecordBatch]:
+def select(
+    path: Path, columns: Sequence[str], *, groups: Sequence[int] | None = None, **keys: str
+) -> Iterator[pa.RecordBatch]:
     """The rows whose name columns (``patch``, ``victim``, ``battery``, ``subject`` ...) are as ``keys`` say.
+
+    ``groups`` are the row groups to look in, as :class:`Places` knows them.
 
     Raises:
         PhysadvError: the table is missing or damaged.
     """
-    for batch in read_batches(path, list(dict.fromkeys([*columns, *keys]))):
+    for batch in read_batches(path, list(dict.fromkeys([*columns, *keys])), groups=groups):
         wanted = functools.reduce(pc.and_, (pc.equal(batch.column(name), value) for name, value in keys.items()))
         found = batch.filter(wanted)
         if len(found):
             yield found.select(list(columns))
+
+
+class Places:
+    """In which row groups of a table the rows of each patch, victim and battery lie.
+
+    One pass over three columns; with it, a record of hundreds is read without reading the rest of the table each time.
+
+    Raises:
+        PhysadvError: the table is missing or damaged.
+    """
+
+    _KEYS = ("patch", "victim", "battery")
+
+    def __init__(self, path: Path) -> None:
+        try:
+            with pq.ParquetFile(path) as file:
+                sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+        except (pa.ArrowInvalid, OSError) as error:
+            raise PhysadvError(f"{path}: not a readable Parquet table ({error})") from error
+        self.starts = np.concatenate([[0], np.cumsum(sizes)]).tolist()[:-1]
+        self._groups: dict[tuple[str, ...], list[int]] = {}
+        for number in range(len(sizes)):
+            found: set[tuple[str, ...]] = set()
+            for batch in read_batches(path, self._KEYS, groups=[number]):
+                codes = np.stack([batch.column(name).indices.to_numpy() for name in self._KEYS], axis=1)
+                names = [batch.column(name).dictionary.to_pylist() for name in self._KEYS]
+                found |= {
+                    tuple(of[code] for of, code in zip(names, row, strict=True))
+                    for row in np.unique(codes, axis=0).tolist()
+                }
+            for key in found:
+                self._groups.setdefault(key, []).append(number)
+
+    def groups(self, *, patch: str, victim: str, battery: str) -> list[int]:
+        """The row groups that hold rows of this record, in order."""
+        return self._groups.get((patch, victim, battery), [])
 
 
 def check_version(path: Path) -> int:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,73 +17,29 @@ from rich.console import Console
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
-from physadv.core.progress import counted_progress
-from physadv.evaluation.battery import MAX_FRAMES, Battery, Thresholds, entry_scene, frame_counts, load_battery
+from physadv.core.progress import Counted, counted_progress
+from physadv.evaluation.battery import MAX_FRAMES, Battery, Thresholds, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
-from physadv.evaluation.flags import failures_of, flags_of, transfer_flags
-from physadv.evaluation.frames import read_frames
-from physadv.evaluation.gallery import Album, sign_pictures
+from physadv.evaluation.course import Course
+from physadv.evaluation.gallery import sign_pictures
 from physadv.evaluation.junit import write_junit
 from physadv.evaluation.looking import check_limits, looking
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, Parts, check_version
-from physadv.evaluation.pictures import accuracy
-from physadv.evaluation.records import build_record, notable_frames
+from physadv.evaluation.results import Results, victim_info
 from physadv.evaluation.runfolder import open_run, versions
-from physadv.evaluation.scoring import Scorer, Stretch
+from physadv.evaluation.scoring import Scorer
 from physadv.evaluation.summary import (
     BatteryInfo,
-    DatasetAccuracy,
-    Flag,
     PatchInfo,
     Provenance,
-    Record,
     Summary,
-    VictimInfo,
     write_summary,
 )
 from physadv.patches import Patch, ink_of
-from physadv.scenes import Scene
-from physadv.scenes.weather import Weather
 from physadv.signs.datasets import SignDataset
 from physadv.victims import Victim, check_logits
 
-PART_FRAMES = 256
-"""Frames of a part: what a killed run loses at most."""
-PICTURES = 6
-"""Of the most and of the least fooled frames, each."""
 TABLE = "outcomes.parquet"
-
-
-@dataclass(frozen=True)
-class Course:
-    """A battery with its scenes loaded and its frames counted."""
-
-    battery: Battery
-    frames: int | None
-
-    @cached_property
-    def scenes(self) -> list[Scene]:
-        """Of the entries."""
-        return [entry_scene(entry) for entry in self.battery.entries]
-
-    @cached_property
-    def counts(self) -> list[int]:
-        """Frames of the entries."""
-        return frame_counts(self.battery, self.scenes, frames=self.frames)
-
-    @cached_property
-    def photographs(self) -> frozenset[str]:
-        """Digests of those that the entries show."""
-        return frozenset().union(*(scene.pictures for scene in self.scenes))
-
-    def stretches(self) -> Iterator[Stretch]:
-        """The battery in parts."""
-        for number, (entry, scene, count) in enumerate(
-            zip(self.battery.entries, self.scenes, self.counts, strict=True)
-        ):
-            for start in range(0, count, PART_FRAMES):
-                size = min(PART_FRAMES, count - start)
-                yield Stretch(self.battery.name, number, scene, entry.seed, start, size)
 
 
 def evaluate(
@@ -153,10 +107,11 @@ def evaluate(
         for victim in models:
             check_logits(victim, torch.full((2, 3, *victim.input_size), 0.5, device=place))
         with Console(stderr=True).status("reading data sets") if datasets and progress else nullcontext():
-            infos = tuple(_victim_info(victim, datasets) for victim in models)
+            infos = tuple(victim_info(victim, datasets) for victim in models)
         open_run(out, identity, command=_command(), resume=resume)
-        _score(scorer, courses, out, progress=progress)
-        records = _records(scorer, courses, out, limits=limits)
+        with counted_progress(shown=progress) as listener:
+            _score(scorer, courses, out, listener)
+            records = Results(out, out / TABLE, scorer, courses, limits).records(listener)
     rows = check_version(out / TABLE)
     summary = Summary(
         provenance=Provenance(
@@ -224,7 +179,7 @@ def _command() -> str:
     return shlex.join(["physadv" if Path(sys.argv[0]).stem == "physadv" else sys.argv[0], *sys.argv[1:]])
 
 
-def _score(scorer: Scorer, courses: Sequence[Course], out: Path, *, progress: bool) -> None:
+def _score(scorer: Scorer, courses: Sequence[Course], out: Path, listener: Counted) -> None:
     """Fills in the parts that are missing, and merges them."""
     table, parts = out / TABLE, Parts(out / "parts")
     if table.exists():
@@ -236,72 +191,12 @@ def _score(scorer: Scorer, courses: Sequence[Course], out: Path, *, progress: bo
         for stretch in course.stretches()
     ]
     total, done = sum(stretch.count for stretch, _ in work), 0
-    with counted_progress(shown=progress) as listener:
-        for stretch, path in work:
-            if not parts.there(path):
-                parts.write(path, scorer.rows(stretch))
-            done += stretch.count
-            listener("frames", done, total)
+    for stretch, path in work:
+        if not parts.there(path):
+            parts.write(path, scorer.rows(stretch))
+        done += stretch.count
+        listener("frames", done, total)
     parts.merge([path for _, path in work], table, run=(out / "run.json").read_text(encoding="utf-8"))
-
-
-def _records(scorer: Scorer, courses: Sequence[Course], out: Path, *, limits: Thresholds) -> list[Record]:
-    infos = {victim.name: _victim_info(victim) for victim in scorer.victims}
-    records = []
-    for b, course in enumerate(courses):
-        for p, candidate in enumerate(scorer.candidates):
-            for v, victim in enumerate(scorer.victims):
-                stem = f"{p:03d}-{v:03d}-{b:03d}"
-                record = _record(course, candidate, victim, out, stem=stem)
-                flags = flags_of(
-                    record,
-                    battery=course.battery,
-                    victim=infos[victim.name],
-                    making=candidate.making,
-                    seeds=_seeds(course),
-                    photographs=course.photographs,
-                )
-                records.append(_judged(record, course.battery.thresholds.within(limits), flags))
-    return _compared(records, scorer)
-
-
-def _seeds(course: Course) -> list[tuple[str, int]]:
-    """Scene (under its weather) and seed of each entry, for comparison with a design's."""
-    bare = [scene.base if isinstance(scene, Weather) else scene for scene in course.scenes]
-    return [(scene.name, entry.seed) for scene, entry in zip(bare, course.battery.entries, strict=True)]
-
-
-def _record(course: Course, candidate: Candidate, victim: Victim, out: Path, *, stem: str) -> Record:
-    keys = (candidate.name, victim.name, course.battery.name)
-    frames = read_frames(out / TABLE, patch=keys[0], victim=keys[1], battery=keys[2])
-    record = build_record(frames, patch=candidate.name, victim=victim.name, battery=course.battery)
-    album = Album(out / TABLE, out, stem, candidate.painted["patch"], course.scenes, victim.input_size, keys)
-    most, least = notable_frames(frames, course.battery.bins, count=PICTURES)
-    return record.model_copy(
-        update={
-            "most_fooled": album.pictures(frames, most, kind="most"),
-            "least_fooled": album.pictures(frames, least, kind="least"),
-        }
-    )
-
-
-def _judged(record: Record, limits: Thresholds, flags: Iterator[Flag]) -> Record:
-    return record.model_copy(update={"flags": tuple(flags), "failures": tuple(failures_of(record, limits))})
-
-
-def _compared(records: list[Record], scorer: Scorer) -> list[Record]:
-    """Flags that need the other records."""
-    made = {candidate.name: candidate.making for candidate in scorer.candidates}
-    white_box = {
-        (record.patch, victim.name)
-        for record in records
-        for victim in scorer.victims
-        if made[record.patch].victim in (victim.name, victim.source)
-    }
-    return [
-        record.model_copy(update={"flags": (*record.flags, *transfer_flags(record, records, white_box))})
-        for record in records
-    ]
 
 
 def _patch_info(candidate: Candidate, out: Path, number: int) -> PatchInfo:
@@ -317,27 +212,6 @@ def _patch_info(candidate: Candidate, out: Path, number: int) -> PatchInfo:
         picture=pictures["patch"],
         pictures=pictures,
         record=candidate.record,
-    )
-
-
-def _victim_info(victim: Victim, datasets: Sequence[SignDataset] = ()) -> VictimInfo:
-    return VictimInfo(
-        name=victim.name,
-        source=victim.source,
-        sha256=victim.sha256,
-        classes=len(victim.classes),
-        input_size=victim.input_size,
-        box=victim.box,
-        differentiable=victim.differentiable,
-        datasets=tuple(
-            DatasetAccuracy(
-                kind=dataset.kind,
-                split=dataset.split,
-                accuracy=accuracy(victim, dataset),
-                notes=dataset.select(victim.classes).notes,
-            )
-            for dataset in datasets
-        ),
     )
 
 

@@ -13,6 +13,7 @@ the truth in 93.6 to 100 %.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, Literal, cast
 
@@ -40,11 +41,21 @@ def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float
     """
     if not 0.0 <= hits <= n or n <= 0.0 or not 0.0 < confidence < 1.0:
         raise ValueError(f"wilson({hits}, {n}, {confidence}): needs 0 <= hits <= n, n > 0 and 0 < confidence < 1")
-    z2 = float(stats.norm.ppf(0.5 + confidence / 2.0)) ** 2
+    z2 = _normal_quantile(0.5 + confidence / 2.0) ** 2
     share = hits / n
     centre: float = (share + z2 / (2.0 * n)) / (1.0 + z2 / n)
     half: float = math.sqrt(z2 * (share * (1.0 - share) / n + z2 / (4.0 * n * n))) / (1.0 + z2 / n)
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
+
+
+@functools.cache
+def _normal_quantile(tail: float) -> float:
+    return float(stats.norm.ppf(tail))
+
+
+@functools.lru_cache(maxsize=4096)
+def _student_quantile(tail: float, freedom: int) -> float:
+    return float(stats.t.ppf(tail, freedom))
 
 
 def effective_size(hits: Flags, groups: Groups | None, confidence: float = CONFIDENCE) -> float:
@@ -62,7 +73,7 @@ def effective_size(hits: Flags, groups: Groups | None, confidence: float = CONFI
     mean_size = float((sizes**2).sum()) / n
     effect = 1.0 + (mean_size - 1.0) * _agreement(hits, member, sizes)
     tail = 0.5 + confidence / 2.0
-    few = (float(stats.t.ppf(tail, n - 1)) / float(stats.t.ppf(tail, drives - 1))) ** 2
+    few = (_student_quantile(tail, n - 1) / _student_quantile(tail, drives - 1)) ** 2
     return float(min(n, max(1.0, n / effect * few)))
 
 
@@ -166,7 +177,7 @@ def _student(first: Flags, second: Flags, groups: Groups) -> tuple[float, float]
     sums = np.bincount(member, weights=gap - mean)
     prior = PRIOR_DRIVES * (float((sizes**2).sum()) / n) ** 2
     variance = (drives / (drives - 1) * float((sums**2).sum()) + prior) / n**2
-    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, drives - 1)) * math.sqrt(variance)
+    reach = _student_quantile(0.5 + CONFIDENCE / 2.0, drives - 1) * math.sqrt(variance)
     return max(-1.0, mean - reach), min(1.0, mean + reach)
 
 

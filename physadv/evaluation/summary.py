@@ -184,6 +184,8 @@ class Picture(Config):
     """PNG for people, larger than what the victim saw."""
     seen: str
     """PNG of what the victim saw, at its input size."""
+    row: int | None = None
+    """Of the outcomes table, counted from 0: what ``physadv replay --row`` shows."""
     entry: int
     scene: str
     index: int
@@ -247,6 +249,7 @@ class Record(Config):
     confusion: tuple[Confusion, ...]
     most_fooled: tuple[Picture, ...]
     least_fooled: tuple[Picture, ...]
+    """Both are empty where a run has so many records that the report shows pictures of some of them alone."""
     flags: tuple[Flag, ...]
     failures: tuple[str, ...]
     """One sentence for each pass threshold that was missed; empty is a pass."""
