@@ -1,4 +1,4 @@
-"""ICC profiles of a printer whose inks are known, written byte by byte (ICC.1:2001-04: version 2)."""
+"""ICC profiles of a printer whose inks are known, of displays and of greys, written byte by byte (ICC.1:2001-04)."""
 
 from __future__ import annotations
 
@@ -52,18 +52,13 @@ def _table(inputs: int, outputs: int, nodes: int, values: np.ndarray) -> bytes:
     return head + line * inputs + np.round(values.clip(0, 1) * 65535).astype(">u2").tobytes() + line * outputs
 
 
-def _file(kind: bytes, tags: dict[bytes, bytes]) -> bytes:
+def _file(kind: bytes, tags: dict[bytes, bytes], *, space: bytes = b"CMYKLab ", version: int = 0x02400000) -> bytes:
     start = 128 + 4 + 12 * len(tags)
     listed, body = b"", b""
     for name, data in tags.items():
         listed += name + struct.pack(">2I", start + len(body), len(data))
         body += data + bytes(-len(data) % 4)
-    head = (
-        struct.pack(">I4xI", start + len(body), 0x02400000)
-        + kind
-        + b"CMYKLab "
-        + struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
-    )
+    head = struct.pack(">I4xI", start + len(body), version) + kind + space + struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
     head += b"acsp" + bytes(28) + _fixed(D50) + bytes(48)
     return head + struct.pack(">I", len(tags)) + listed + body
 
@@ -86,3 +81,38 @@ def _linear(lab: np.ndarray) -> np.ndarray:
 def _encoded(lab: np.ndarray) -> np.ndarray:
     """16 bits as version 2 has them (section 6.5.7): 100 is FF00, not FFFF."""
     return (lab + np.array([0.0, 128.0, 128.0])) / [100.0, 255.0, 255.0] * 65280.0 / 65535.0
+
+
+COLORANTS = {
+    "Display P3": [[0.51512, 0.24120, -0.00105], [0.29198, 0.69225, 0.04189], [0.15710, 0.06657, 0.78407]],
+    "Adobe RGB": [[0.60974, 0.31111, 0.01947], [0.20528, 0.62567, 0.06087], [0.14919, 0.06322, 0.74457]],
+    "sRGB": TO_XYZ.T.tolist(),
+}
+"""XYZ of D50 of red, green and blue, as these spaces' own profiles have them."""
+CURVES = {
+    "sRGB": b"para" + struct.pack(">4xHxx", 3) + _fixed(np.array([2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045])),
+    "Adobe": b"curv" + struct.pack(">4xIHxx", 1, 563),
+    "linear": b"curv" + struct.pack(">4xI", 0),
+}
+
+
+def matrix_profile(colorants: str, curve: str) -> bytes:
+    """The profile of a display by three colorants and one curve."""
+    tags = {b"wtpt": b"XYZ " + bytes(4) + _fixed(D50)}
+    for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), COLORANTS[colorants], strict=True):
+        tags[name] = b"XYZ " + bytes(4) + _fixed(np.array(column))
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), CURVES[curve])
+    return _file(b"mntr", tags, space=b"RGB XYZ ", version=0x04300000)
+
+
+def linear_table_profile(kind: bytes = b"mntr") -> bytes:
+    """A profile by a table, of values that are linear sRGB; exact at multiples of 17."""
+    device = np.array(list(product(np.linspace(0.0, 1.0, 16), repeat=3)))
+    tags = {b"wtpt": b"XYZ " + bytes(4) + _fixed(D50), b"A2B0": _table(3, 3, 16, _encoded(_lab(device)))}
+    return _file(kind, tags, space=b"RGB Lab ")
+
+
+def grey_profile(curve: str = "linear") -> bytes:
+    """The profile of greys."""
+    tags = {b"wtpt": b"XYZ " + bytes(4) + _fixed(D50), b"kTRC": CURVES[curve]}
+    return _file(b"mntr", tags, space=b"GRAYXYZ ")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -24,8 +25,57 @@ def bundled(folder: str) -> Path:
     return inside if inside.is_dir() else package.parent / folder
 
 
+MAX_TEXT_BYTES = 64_000_000
+"""Of a table, a configuration or a record: what is larger was not meant to be one."""
+
+
+def check_regular(path: Path, *, what: str = "file", most_bytes: int | None = None) -> None:
+    """Refuses what cannot be read from its start to its end as a file: a pipe or a device may never end.
+
+    Args:
+        path: that is to be read; links are followed.
+        what: it should be, for messages.
+        most_bytes: that it may have; None: any number.
+
+    Raises:
+        PhysadvError: it is missing, a folder, a pipe, a socket or a device, or larger than ``most_bytes``.
+    """
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise PhysadvError(f"{path}: cannot be read (no such {what})") from error
+    except (OSError, ValueError) as error:  # no permission, a loop of links, a name that no file can have
+        raise PhysadvError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise PhysadvError(f"{path}: cannot be read (a folder; it should be a {what})")
+    if not stat.S_ISREG(found.st_mode):
+        raise PhysadvError(f"{path}: cannot be read (a pipe, a socket or a device; it should be a {what} on disk)")
+    if most_bytes is not None and found.st_size > most_bytes:
+        raise PhysadvError(
+            f"{path}: cannot be read ({found.st_size / 1e6:,.0f} MB; a {what} may have {most_bytes / 1e6:,.0f} MB)"
+        )
+
+
+def read_bytes(path: Path, *, what: str = "file", most_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        PhysadvError: it cannot be read, see :func:`check_regular`.
+    """
+    check_regular(path, what=what, most_bytes=most_bytes)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PhysadvError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
+    """Hexadecimal SHA-256 of a file's bytes.
+
+    Raises:
+        PhysadvError: it is not a regular file.
+    """
+    check_regular(path)
     digest = hashlib.sha256()
     with path.open("rb") as file:
         for chunk in iter(lambda: file.read(1 << 20), b""):
@@ -121,9 +171,7 @@ def read_json(path: Path) -> Any:
         PhysadvError: the file is missing, unreadable or not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
+        return json.loads(read_bytes(path).decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise PhysadvError(f"{path}: not valid JSON ({error})") from error
 

@@ -1,56 +1,153 @@
-"""Pictures from disk, with the limits that an honest error needs."""
+"""Pictures from disk: the one reader of the package, which says what every kind of file means, and their writer.
+
+Whatever the file, pixels are sRGB-encoded, 8 bits a value, upright. docs/files.md has the rules as a table.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile
 
+from physadv.core.decoding import CODING, STRIP_PX, Unreadable, exif_of, has_alpha, opened, upright
 from physadv.core.errors import PhysadvError
 from physadv.core.files import check_file
+from physadv.core.icc import (
+    D65,
+    SRGB_PRIMARIES,
+    Convert,
+    UnknownColours,
+    coded_profile,
+    lab_to_srgb,
+    matrix_profile,
+    to_srgb,
+)
 
 MAX_PIXELS = 120_000_000
-_STRIP_PX = 512
+_ADOBE_RGB = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+_ADOBE_GAMMA = 563 / 256
+_INTEROPERABILITY = 0xA005
+_SLACK = 0.01
+"""Share by which a PNG's gamma may differ from 1/2.2, and its chromaticities from sRGB's, and still be sRGB."""
 
 
 def read_image(
     path: Path, *, mode: str = "RGB", max_pixels: int = MAX_PIXELS, with_alpha: bool = False
 ) -> npt.NDArray[np.uint8]:
-    """A picture as ``[H, W, C]`` (``[H, W]`` for mode ``L``) uint8, EXIF orientation applied.
+    """A picture as ``[H, W, C]`` (``[H, W]`` for mode ``L``) uint8, sRGB-encoded, upright.
+
+    16 bits are scaled by 65535 (or what the file says is its largest value) and rounded; an embedded colour profile is
+    converted to sRGB, relative colorimetric; EXIF's orientation is applied.
+
+    Args:
+        path: of the file.
+        mode: ``RGB``, ``L`` or ``RGBA``; without an alpha channel wanted, nothing in the picture may be transparent.
+        max_pixels: that the picture may have.
+        with_alpha: it has to have an alpha channel.
 
     Raises:
-        PhysadvError: missing, not a picture, truncated, more than ``max_pixels`` pixels, or, where it should be one
-            ``with_alpha``, without any.
+        PhysadvError: missing, not a regular file, not a picture, truncated, too large, several pictures in one, or of
+            values whose meaning is not known: floating-point numbers, CMYK without profile, an unreadable profile.
     """
+    with opened(path, max_pixels) as image:
+        if with_alpha and not has_alpha(image):
+            raise Unreadable("has no alpha channel; it should be RGBA, clear where nothing is shown")
+        return _in_srgb(image, mode)
+
+
+def read_photograph(path: Path) -> tuple[npt.NDArray[np.uint8], dict[int, Any]]:
+    """A picture ``[H, W, 3]`` as :func:`read_image` reads it, and the words of its EXIF by their tags.
+
+    Raises:
+        PhysadvError: as :func:`read_image`.
+    """
+    with opened(path, MAX_PIXELS) as image:
+        words = exif_of(image)
+        return _in_srgb(image, "RGB"), words
+
+
+def _in_srgb(image: ImageFile.ImageFile, mode: str) -> npt.NDArray[np.uint8]:
+    made = upright(image)
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise PhysadvError(
-                    f"{path}: {width} x {height} pixels is more than the limit of {max_pixels / 1e6:.0f} megapixels"
-                )
-            if with_alpha and "A" not in image.getbands() and "transparency" not in image.info:
-                raise PhysadvError(f"{path}: has no alpha channel; it should be RGBA, clear where nothing is shown")
-            ImageOps.exif_transpose(image, in_place=True)
-            return _pixels(image, mode)
-    except FileNotFoundError as error:
-        raise PhysadvError(f"{path}: no such picture") from error
-    except Image.DecompressionBombError as error:
-        raise PhysadvError(f"{path}: more than the limit of {max_pixels / 1e6:.0f} megapixels") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise PhysadvError(f"{path}: not a readable picture ({error})") from error
+        convert = _conversion(image, made.mode)
+    except UnknownColours as error:
+        raise Unreadable(str(error)) from error
+    return _pixels(made, mode, convert)
 
 
-def _pixels(image: Image.Image, mode: str) -> npt.NDArray[np.uint8]:
+def _conversion(image: ImageFile.ImageFile, mode: str) -> Convert | None:
+    """From the picture's colours to sRGB; None where they are."""
+    if mode == "LAB":
+        return lab_to_srgb()
+    base = {"CMYK": "CMYK", "1": "L", "L": "L", "LA": "L", "La": "L"}.get(mode, "RGB")
+    profile = _profile(image)
+    if profile is None and base == "CMYK":
+        raise UnknownColours("is CMYK without a colour profile, so its colours are not known; save it as sRGB")
+    return None if profile is None else to_srgb(profile, base)
+
+
+def _profile(image: ImageFile.ImageFile) -> bytes | None:
+    """The ICC profile that a file has or stands for; None: sRGB."""
+    info = image.info
+    if CODING in info:
+        primaries, transfer = info[CODING][:2]
+        return coded_profile(primaries, transfer)
+    if "icc_profile" in info:
+        if not info["icc_profile"]:
+            raise UnknownColours("its embedded colour profile is incomplete; save it as sRGB")
+        return bytes(info["icc_profile"])
+    if nclx := info.get("nclx_profile"):
+        return coded_profile(int(nclx["color_primaries"]), int(nclx["transfer_characteristics"]))
+    if image.format == "PNG" and "srgb" not in info and ("gamma" in info or "chromaticity" in info):
+        return _calibrated(info)
+    if info.get("exif") and image.getexif().get_ifd(_INTEROPERABILITY).get(1) == "R03":
+        return matrix_profile(_ADOBE_RGB, D65, _ADOBE_GAMMA)  # DCF 2.0, section 4.2: the camera's "Adobe RGB"
+    return None
+
+
+def _calibrated(info: dict[Any, Any]) -> bytes | None:
+    """Of a PNG's ``gAMA`` and ``cHRM`` (PNG 3rd edition, sections 11.3.2.1 and 11.3.2.2); what lacks is sRGB's."""
+    white_and_primaries = info.get("chromaticity") or (*D65, *SRGB_PRIMARIES)
+    gamma = info.get("gamma") or 1 / 2.2
+    as_srgb = abs(gamma * 2.2 - 1.0) < _SLACK
+    white, primaries = white_and_primaries[:2], white_and_primaries[2:]
+    if as_srgb and np.allclose(white_and_primaries, (*D65, *SRGB_PRIMARIES), rtol=0.0, atol=_SLACK / 5):
+        return None
+    return matrix_profile(primaries, white, None if as_srgb else 1.0 / gamma)
+
+
+def _pixels(image: Image.Image, mode: str, convert: Convert | None) -> npt.NDArray[np.uint8]:
     """Strip by strip, so that a large photograph is in memory twice and not four times."""
     width, height = image.size
-    strips = [(top, min(top + _STRIP_PX, height)) for top in range(0, height, _STRIP_PX)]
+    if height <= STRIP_PX:
+        return np.array(_converted(image, mode, convert), np.uint8)
+    strips = [(top, min(top + STRIP_PX, height)) for top in range(0, height, STRIP_PX)]
     pixels = np.empty((height, width, *([] if mode == "L" else [len(mode)])), np.uint8)
     for top, bottom in strips:
-        pixels[top:bottom] = np.asarray(image.crop((0, top, width, bottom)).convert(mode))
+        strip = image.crop((0, top, width, bottom))
+        pixels[top:bottom] = np.asarray(_converted(strip, mode, convert))
     return pixels
+
+
+def _converted(strip: Image.Image, mode: str, convert: Convert | None) -> Image.Image:
+    """A strip in sRGB and the mode that is wanted."""
+    alpha = None
+    if has_alpha(strip):
+        grey = strip.mode in {"1", "L", "LA", "La"}
+        strip = strip.convert("LA" if grey else "RGBA")
+        alpha = strip.getchannel("A")
+        if mode != "RGBA" and alpha.getextrema()[0] != 255:
+            raise Unreadable("has transparent parts, and what shows through them is not known; save it without alpha")
+        strip = strip.convert("L" if grey else "RGB")
+    if convert is not None:
+        strip = convert(strip.convert("RGB") if strip.mode in {"P", "RGBX"} else strip)
+    strip = strip if strip.mode == mode else strip.convert(mode)
+    if alpha is not None and mode == "RGBA":
+        strip.putalpha(alpha)
+    return strip
 
 
 def check_png(path: Path) -> None:

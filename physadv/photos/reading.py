@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import math
 import os
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +12,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image
+from PIL import ExifTags
 
 from physadv.core.errors import PhysadvError
-from physadv.core.files import sha256
-from physadv.core.images import read_image
+from physadv.core.files import check_regular, sha256
+from physadv.core.images import read_photograph
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".heic", ".heif"})
 VIDEOS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm"})
-_APPLE = frozenset({".heic", ".heif"})
 _LEAST_PX = 32
 _QUIET = "-8"
 """FFmpeg's AV_LOG_QUIET."""
@@ -94,17 +92,7 @@ def read_file(path: Path, folder: Path, *, every: int = 15) -> Iterator[Photo | 
 
 
 def _photograph(path: Path, name: str) -> Photo:
-    if path.suffix.lower() in _APPLE:
-        _open_heif(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # read_image has a limit of its own
-        pixels = read_image(path)
-        try:
-            with Image.open(path) as image:
-                exif = image.getexif()
-                words: dict[Any, Any] = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
-        except (OSError, SyntaxError, ValueError):
-            words = {}
+    pixels, words = read_photograph(path)
     if min(pixels.shape[:2]) < _LEAST_PX:
         raise PhysadvError(
             f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels is too small for a photograph of a sign"
@@ -123,20 +111,11 @@ def _photograph(path: Path, name: str) -> Photo:
     )
 
 
-def _open_heif(path: Path) -> None:
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise PhysadvError(
-            f"{path}: HEIC is read with pillow-heif; pip install 'physadv[heic]', or use JPEG"
-        ) from error
-    pillow_heif.register_heif_opener()
-
-
 def _frames(path: Path, name: str, every: int) -> Iterator[Photo | Refusal]:
     """Every n-th frame; broken ones are named, the others still come."""
     import cv2
 
+    check_regular(path, what="video")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _QUIET)  # what is wrong with a video is told as a refusal
     video = cv2.VideoCapture(str(path))
     try:
