@@ -71,18 +71,18 @@ class Redness(Victim):
 
 
 def test_photographs_are_scored_and_have_the_columns_of_simulated_frames(session: Path, tmp_path: Path) -> None:
-    summary = evaluate_photographs(session, [Redness()], tmp_path / "out", draws=4)
+    slab = bundle(tmp_path / "slab", "us/stop")
+    summary = evaluate_photographs(session, [Redness()], tmp_path / "out", patches=[slab], draws=4)
     shares = {group.subject: group.parts[0] for group in summary.groups}
     assert (shares["clean"].misread.hits, shares["clean"].misread.n) == (0, 3)
     assert (shares["patch"].misread.hits, shares["patch"].misread.n) == (3, 3)
     assert shares["clean"].simulated == 0.0
-    assert shares["patch"].simulated is None
-    assert any("not simulated" in flag and "slab" in flag for flag in summary.flags)
-    assert check_version(tmp_path / "out" / "outcomes.parquet") == 6 + 3 * 4
+    assert shares["patch"].simulated is not None
+    assert check_version(tmp_path / "out" / "outcomes.parquet") == 6 + 6 * 4
     table = pq.read_table(tmp_path / "out" / "outcomes.parquet").to_pylist()
     photos = [row for row in table if row["battery"] == PHOTOGRAPHS]
     simulated = [row for row in table if row["battery"] == SIMULATED]
-    assert (len(photos), len(simulated)) == (6, 12)
+    assert (len(photos), len(simulated)) == (6, 24)
     _, rows = load_session(session)
     for row in photos:
         own = next(one for one in rows if one.file == row["scene"])
@@ -92,6 +92,44 @@ def test_photographs_are_scored_and_have_the_columns_of_simulated_frames(session
     assert page.count("<figure") == 6
     assert "data:image" in page
     assert "slab" in page
+
+
+def test_paint_that_is_not_known_is_compared_with_the_clean_sign_and_no_simulation(
+    session: Path, tmp_path: Path
+) -> None:
+    """Photographs of a sign that somebody else painted are no clean sign, and say nothing of the simulator."""
+    summary = evaluate_photographs(session, [Redness()], tmp_path / "out", draws=4, max_asr=0.5)
+    groups = {group.subject: group for group in summary.groups}
+    assert set(groups) == {"unknown", "clean"}
+    unknown, clean = groups["unknown"], groups["clean"]
+    assert unknown.title == "unknown paint (slab)"
+    assert (unknown.parts[0].misread.hits, clean.parts[0].misread.hits) == (3, 0)
+    assert all(part.simulated is None for group in summary.groups for part in group.parts)
+    assert summary.agreement is None
+    assert summary.agreement_hit is None
+    assert check_version(tmp_path / "out" / "outcomes.parquet") == 6
+    assert unknown.beyond_clean is not None
+    assert unknown.beyond_clean.value == 1.0
+    wilson_of_none_in_three = 0.5615  # both intervals are of this width: Newcombe adds their squares
+    assert unknown.beyond_clean.low == pytest.approx(1.0 - np.sqrt(2.0) * wilson_of_none_in_three, abs=1e-3)
+    assert unknown.failures, "a limit counts for paint of others too"
+    (flag,) = [flag for flag in summary.flags if "is not known" in flag]
+    assert "3 of 6 photographs show paint that is not known" in flag
+    assert (
+        headline(summary) == "redness misreads 3 of 3 photographs of unknown paint (slab), and 0 of 3 of the clean sign"
+    )
+    page = write_photograph_report(summary, tmp_path / "out").read_text()
+    assert "so nothing is simulated" in page
+    assert "foretold" not in page
+    assert ">simulated<" not in page
+    assert "+100 (21 to 100)" in page
+
+
+def test_a_bundle_that_no_photograph_shows_is_refused(session: Path, tmp_path: Path) -> None:
+    other = bundle(tmp_path / "other", "us/stop")
+    with pytest.raises(PhysadvError, match=r"other: no photograph of .* is said to show it; .* --patch .*other"):
+        evaluate_photographs(session, [Redness()], tmp_path / "out", patches=[other])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_patch_made_for_a_class_is_scored_by_how_often_it_is_read(session: Path, tmp_path: Path) -> None:
@@ -169,7 +207,7 @@ def test_from_the_command_line_with_a_shipped_victim(session: Path, tmp_path: Pa
         return physadv("evaluate", "--photos", session, "--victim", "gtsrb-cnn", "--out", tmp_path / out, *more)
 
     code, said, _ = scored("out")
-    assert (code, "of 3 photographs of slab" in said) == (0, True)
+    assert (code, "of 3 photographs of unknown paint (slab)" in said) == (0, True)
     assert (tmp_path / "out" / "report.html").exists()
     for name, value in (("--frames", 3), ("--batch", 8), ("--battery", "drive-by")):
         refused(scored("b", name, value), f"{name}: has no meaning with --photos")
@@ -184,7 +222,10 @@ def test_a_limit_on_photographs_fails_the_build(session: Path, tmp_path: Path, p
     wrong = ["--true-class", "yield"]  # so that the shipped victim misreads every photograph
     words = ["evaluate", "--photos", session, "--victim", "gtsrb-cnn", *wrong, "--out", out, "--max-asr"]
     code, said, _ = physadv(*words, 0.5)
-    assert (code, "failed: slab, gtsrb-cnn: untargeted success (any wrong class) in photographs 100.0 %" in said) == (
+    assert (
+        code,
+        "failed: unknown paint (slab), gtsrb-cnn: untargeted success (any wrong class) in photographs 100.0 %" in said,
+    ) == (
         1,
         True,
     )
@@ -194,7 +235,7 @@ def test_a_limit_on_photographs_fails_the_build(session: Path, tmp_path: Path, p
     (out / "report.html").unlink()
     code, said, _ = physadv("report", out)
     assert (code, "report.html" in said) == (0, True)
-    assert "photographs of slab" in (out / "report.html").read_text()
+    assert "photographs of unknown paint (slab)" in (out / "report.html").read_text()
     refused(physadv(*words, 1.5), "max-asr = 1.5")
 
 
@@ -205,8 +246,8 @@ def test_junit_says_which_patch_is_above_the_limit(session: Path, tmp_path: Path
     assert (root.attrib["tests"], root.attrib["failures"]) == ("2", "1")
     (suite,) = root
     cases = {case.attrib["name"]: case for case in suite}
-    assert set(cases) == {"slab", "clean sign"}
-    (failure,) = cases["slab"].iter("failure")
+    assert set(cases) == {"unknown paint (slab)", "clean sign"}
+    (failure,) = cases["unknown paint (slab)"].iter("failure")
     assert failure.attrib["message"] == (
         "untargeted success (any wrong class) in photographs 100.0 % is above the limit of 90.0 % "
         "by 10.0 points [max_asr]"

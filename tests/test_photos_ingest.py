@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -351,13 +352,42 @@ def test_mistakes_are_one_sentence_and_leave_nothing(shoot: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "patch", "expected"),
     [
-        ("a.jpg", None, ("clean", "")),
+        ("a.jpg", None, ("unknown", "")),
+        ("clean/a.jpg", None, ("clean", "")),
         ("a.jpg", "bars", ("patch", "bars")),
         ("grey/a.jpg", "bars", ("grey", "bars")),
         ("bars/Random/a.jpg", None, ("random", "bars")),
-        ("bars/a.jpg", None, ("patch", "bars")),
+        ("bars/a.jpg", None, ("unknown", "bars")),
         ("gray/a.jpg", None, ("grey", "")),
     ],
 )
 def test_what_a_photograph_shows_is_its_folders_name(name: str, patch: str | None, expected: tuple[str, str]) -> None:
     assert subject_of(name, patch) == expected
+
+
+@pytest.mark.parametrize(("around", "expected"), [("Clean", "clean"), ("grey", "grey"), ("shoot", "unknown")])
+def test_the_folder_of_all_photographs_counts_if_it_is_a_controls(around: str, expected: str) -> None:
+    assert subject_of("day1/a.jpg", None, around=around) == (expected, "day1")
+
+
+def test_clean_photographs_may_come_from_another_folder(shoot: Path, tmp_path: Path, physadv: Command) -> None:
+    """Photographs of a painted sign, its paint not known, and a folder of the clean one as the control."""
+    painted, clean = tmp_path / "painted", tmp_path / "bare"
+    painted.mkdir()
+    clean.mkdir()
+    for number, folder in enumerate((painted, painted, clean)):
+        shutil.copy(shoot / "photos" / "clean" / f"{number}.jpg", folder / f"{number}.jpg")
+    rig = ["--rig", shoot / "rig.json", "--camera", shoot / "camera.json"]
+    code, said, _ = physadv("photos", "ingest", painted, "--clean", clean, *rig, "--out", tmp_path / "out")
+    assert code == 0
+    assert "1 the clean sign, 2 show paint that is not known" in said
+    assert "name the patch with --patch" in said
+    session, rows = load_session(tmp_path / "out")
+    assert session.clean == str(clean)
+    assert {row.file: row.subject for row in rows} == {"0.jpg": "unknown", "1.jpg": "unknown", "clean/2.jpg": "clean"}
+    made = ingest(painted, tmp_path / "all", clean=painted, rig=shoot / "rig.json")
+    assert dict(made.shown) == {"clean": 2}
+    (painted / "clean").mkdir()
+    shutil.copy(painted / "0.jpg", painted / "clean" / "2.jpg")
+    with pytest.raises(PhysadvError, match=r"--clean .*: clean/2\.jpg is in .* too; rename one"):
+        ingest(painted, tmp_path / "twice", clean=clean)

@@ -17,6 +17,13 @@ def _file(out: Path) -> Path:
     return out
 
 
+_SHOWN = {
+    "patch": "show the patch",
+    "clean": "the clean sign",
+    "grey": "the grey control",
+    "random": "the random control",
+    "unknown": "show paint that is not known",
+}
 app = typer.Typer(
     help="Photographs of printed signs: find the sign, calibrate the camera.", invoke_without_command=True
 )
@@ -33,7 +40,12 @@ def ingest(
     photographs: Annotated[Path, typer.Argument(help="Folder of photographs and videos; controls in clean/, grey/.")],
     out: Annotated[Path, typer.Option(help="Folder of the session to write.")],
     sign: Annotated[str, typer.Option(help="The sign they show; see physadv signs.")] = "us/stop",
-    patch: Annotated[Path | None, typer.Option(help="The patch on it: a bundle.")] = None,
+    patch: Annotated[
+        Path | None, typer.Option(help="The patch on it: a bundle. [default: paint that is not known]")
+    ] = None,
+    clean: Annotated[
+        Path | None, typer.Option(help="Folder of photographs of the clean sign, as a control. [default: clean/]")
+    ] = None,
     rig: Annotated[
         Path | None, typer.Option(help="File of the markers about the sign: rig.json. [default: by its outline]")
     ] = None,
@@ -57,6 +69,7 @@ def ingest(
             out,
             sign=sign,
             patch=patch,
+            clean=clean,
             rig=rig,
             camera=camera,
             corners=corners,
@@ -67,6 +80,10 @@ def ingest(
         )
     looked_at = made.found + len(made.given_up)
     say(f"{out}: the sign in {made.found} of {looked_at} photographs, {made.flagged} of them doubtful")
+    shown = dict(made.shown)
+    say(", ".join(f"{count} {_SHOWN[subject]}" for subject, count in shown.items()))
+    if "unknown" in shown:
+        say("to compare them with a simulation, name the patch with --patch; clean signs belong in a folder clean/")
     for why, count in made.rough:
         say(f"in {count}: {why}")
     for name, why in made.given_up:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
@@ -19,13 +19,13 @@ from physadv.core.files import atomic_path, sha256
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.looking import check_limits, looking
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, SCHEMA, VERSION_KEY
-from physadv.evaluation.photograph_figures import PhotographSummary, Shown, agreements, flags, groups
+from physadv.evaluation.photograph_figures import PAINTED, PhotographSummary, Shown, agreements, flags, groups
 from physadv.evaluation.photograph_scoring import Scorer
 from physadv.evaluation.photograph_verdicts import judged, write_photograph_summary
 from physadv.evaluation.runfolder import open_run, versions
 from physadv.patches import ink_of
 from physadv.photos.session import TABLE as PHOTOGRAPHS_TABLE
-from physadv.photos.session import load_session
+from physadv.photos.session import Row, load_session
 from physadv.scenes import PaintedSign, load_scene
 from physadv.signs import Sign, kept_sign
 from physadv.victims import Victim
@@ -59,7 +59,7 @@ def evaluate_photographs(
         session: of ``physadv photos ingest``.
         victims: names, cards or loaded models.
         out: folder of the results.
-        patches: bundles of what the photographs show; those of unknown patches are scored, but not simulated.
+        patches: bundles of what the photographs show; photographs of other paint are scored, but not simulated.
         scene: for what a photograph does not say of its conditions: noise, blur, tone, shadows.
         draws: simulated frames a photograph.
         seed: of these.
@@ -80,7 +80,7 @@ def evaluate_photographs(
     record, rows = load_session(session)
     if not rows:
         raise PhysadvError(f"{session}: the sign was found in none of its photographs")
-    if max_asr is not None and not any(row.subject == "patch" for row in rows):
+    if max_asr is not None and not any(row.subject in PAINTED for row in rows):
         raise PhysadvError(f"--max-asr {max_asr:g}: {session} shows no patch, so there is no success to limit")
     if max_targeted_asr is not None and not patches:
         raise PhysadvError(f"--max-targeted-asr {max_targeted_asr:g}: no patch is given, so no target is known")
@@ -94,6 +94,8 @@ def evaluate_photographs(
             raise PhysadvError("victims: name at least one, and each once")
         px = texture_px(max(max(victim.input_size) for victim in models))
         candidates = _candidates(sign, patches, px, place, calibration)
+        rows = [_told(row, {candidate.name for candidate in candidates}) for row in rows]
+        _check_shown(session, rows, candidates)
         sent = _candidates(sign, patches, px, place, None) if calibration is not None else []
         if max_targeted_asr is not None and all(candidate.making.target is None for candidate in candidates):
             raise PhysadvError(f"--max-targeted-asr {max_targeted_asr:g}: no patch has a target class; give --max-asr")
@@ -102,7 +104,7 @@ def evaluate_photographs(
             victims=models,
             true={victim.name: true_class_of(sign, victim, true_class) for victim in models},
             targets={candidate.name: candidate.making.target for candidate in candidates},
-            painted=_painted(sign, px, place, candidates),
+            painted=_painted(sign, px, place, candidates) if candidates or not _unknown(rows) else {},
             as_sent=_painted(sign, px, place, sent) if calibration is not None else {},
             scene=simulator,
             draws=draws,
@@ -155,6 +157,32 @@ def evaluate_photographs(
     )
     write_photograph_summary(out, summary, seconds=time.monotonic() - began)
     return summary
+
+
+def _told(row: Row, known: Collection[str]) -> Row:
+    """The row; paint that is called as a bundle that was given is that patch."""
+    if row.subject == "unknown" and row.patch in known:
+        return row.model_copy(update={"subject": "patch"})
+    return row
+
+
+def _unknown(rows: Sequence[Row]) -> bool:
+    return any(row.subject == "unknown" for row in rows)
+
+
+def _check_shown(session: Path, rows: Sequence[Row], candidates: Sequence[Candidate]) -> None:
+    """Refuses a bundle that no photograph shows: it would count for nothing.
+
+    Raises:
+        PhysadvError: there is one.
+    """
+    shown = {row.patch for row in rows if row.subject != "unknown"}
+    for candidate in candidates:
+        if candidate.name not in shown:
+            raise PhysadvError(
+                f"{candidate.folder}: no photograph of {session} is said to show it; read them again with "
+                f"physadv photos ingest --patch {candidate.folder}, or put them into a folder named {candidate.name}"
+            )
 
 
 def _candidates(

@@ -13,7 +13,7 @@ import numpy as np
 from physadv.core.config import Config
 from physadv.evaluation.agreement import Agreement, agreement
 from physadv.evaluation.outcomes import OUTCOMES_VERSION
-from physadv.evaluation.statistics import rate
+from physadv.evaluation.statistics import rate, unpaired
 from physadv.evaluation.summary import Rate
 from physadv.photos.session import Row
 
@@ -21,7 +21,9 @@ MARGIN = 0.075
 """Room around the sign's box that a victim sees: the middle of what the scenes draw."""
 _DISTANCES_M = (0.0, 3.0, 6.0, 10.0, 20.0, math.inf)
 _ANGLES_DEG = (0.0, 10.0, 25.0, 40.0, 90.0)
-_ORDER = ("patch", "grey", "random", "clean")
+_ORDER = ("patch", "unknown", "grey", "random", "clean")
+PAINTED = ("patch", "unknown")
+"""Subjects whose success can be limited: paint, known or not, in place of a control."""
 _LUX = (0.0, 1_000.0, 10_000.0, 30_000.0, math.inf)
 
 
@@ -41,6 +43,14 @@ class Part(Config):
     as_sent_hit: float | None = None
 
 
+class Beyond(Config):
+    """A share less another one, of other photographs, with its 95 % interval (Newcombe 1998, method 10)."""
+
+    value: float
+    low: float
+    high: float
+
+
 class Group(Config):
     """One patch or control, photographed, and one victim.
 
@@ -55,10 +65,12 @@ class Group(Config):
     parts: tuple[Part, ...]
     failures: tuple[str, ...] = ()
     """One sentence for a limit that was exceeded; empty is a pass."""
+    beyond_clean: Beyond | None = None
+    """How much oftener it is misread than the clean sign; None where that was not photographed."""
 
     @property
     def title(self) -> str:
-        """What was photographed: ``clean sign``, ``bars``, ``bars (grey)``."""
+        """What was photographed: ``clean sign``, ``bars``, ``bars (grey)``, ``unknown paint``."""
         return _title(self.subject, self.patch)
 
 
@@ -91,6 +103,8 @@ class Shown(Config):
 def _title(subject: str, patch: str) -> str:
     if subject == "clean":
         return "clean sign"
+    if subject == "unknown":
+        return f"unknown paint ({patch})" if patch else "unknown paint"
     return patch or "patch" if subject == "patch" else f"{patch or 'patch'} ({subject})"
 
 
@@ -130,6 +144,10 @@ class PhotographSummary(Config):
 def groups(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[Group]:
     """Shares of each patch or control and victim."""
     lux = {row.file: row.illuminance_lux for row in rows}
+    clean = {
+        victim: rate(np.array([one.misread for one in shown if (one.victim, one.subject) == (victim, "clean")], bool))
+        for victim in {one.victim for one in shown}
+    }
     keys = {(one.victim, one.patch, one.subject) for one in shown}
     for key in sorted(keys, key=lambda key: (key[0], key[1], _ORDER.index(key[2]))):
         some = [one for one in shown if (one.victim, one.patch, one.subject) == key]
@@ -144,7 +162,15 @@ def groups(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[Group]:
                 if inside:
                     label = f"{low:,.0f} to {high:,.0f}{unit}" if math.isfinite(high) else f"from {low:,.0f}{unit}"
                     parts.append(_part(by, label, inside))
-        yield Group(victim=key[0], patch=key[1], subject=key[2], target=some[0].target, parts=tuple(parts))
+        more = None if key[2] == "clean" else unpaired(parts[0].misread, clean[key[0]])
+        yield Group(
+            victim=key[0],
+            patch=key[1],
+            subject=key[2],
+            target=some[0].target,
+            parts=tuple(parts),
+            beyond_clean=None if more is None else Beyond(value=more[0], low=more[1], high=more[2]),
+        )
 
 
 def _part(by: Any, label: str, some: Sequence[Shown]) -> Part:
@@ -200,13 +226,22 @@ def flags(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[str]:
     if "patch" in subjects and not subjects & {"grey", "random"}:
         yield "no control was photographed: what covering the place alone does is not known"
     if "clean" not in subjects:
-        yield "the clean sign was not photographed: how often it is misread without any patch is not known"
+        yield (
+            "the clean sign was not photographed: how often it is misread without any paint is not known; give a "
+            "folder of such photographs to physadv photos ingest with --clean"
+        )
+    unknown = sum(row.subject == "unknown" for row in rows)
+    if unknown:
+        yield (
+            f"{unknown} of {len(rows)} photographs show paint that is not known: what is read in them is counted, and "
+            "compared with no simulation; where you have the patch, name it to physadv photos ingest with --patch"
+        )
     for victim in dict.fromkeys(one.victim for one in shown):
         clean = [one for one in shown if one.victim == victim and one.subject == "clean"]
         lost = sum(one.misread for one in clean)
         if clean and lost > 0.2 * len(clean):
             yield f"{victim} misreads {lost} of {len(clean)} photographs of the clean sign"
-    missing = sorted({one.patch or one.subject for one in shown if one.simulated is None})
+    missing = sorted({one.title for one in shown if one.simulated is None and one.subject not in ("unknown", "clean")})
     if missing:
         yield f"not simulated, for the bundle was not given: {', '.join(missing)}"
     counts: dict[tuple[str, str, str], int] = {}

@@ -8,7 +8,7 @@ from physadv.core.config import validate
 from physadv.core.files import read_json, write_json
 from physadv.evaluation.flags import above
 from physadv.evaluation.junit import Case, rate_words, write_cases
-from physadv.evaluation.photograph_figures import Group, PhotographSummary
+from physadv.evaluation.photograph_figures import PAINTED, Group, PhotographSummary
 
 SUMMARY_NAME = "photographs.json"
 SUITE = "photographs"
@@ -21,7 +21,7 @@ def judged(group: Group, *, max_asr: float | None = None, max_targeted_asr: floa
         ("untargeted success (any wrong class) in photographs", whole.misread, max_asr, "max_asr"),
         (f"targeted success (read as {group.target}) in photographs", whole.hit, max_targeted_asr, "max_targeted_asr"),
     ]
-    if group.subject != "patch":
+    if group.subject not in PAINTED:
         return group
     failures = tuple(
         above(what, found.value, limit, name)
@@ -41,6 +41,9 @@ def write_photograph_summary(folder: Path, summary: PhotographSummary, *, second
 def _lines(group: Group, summary: PhotographSummary) -> tuple[str, ...]:
     whole = group.parts[0]
     lines = [f"misread: {rate_words(whole.misread)}"]
+    if group.beyond_clean is not None:
+        more = group.beyond_clean
+        lines.append(f"misread more than the clean sign: {more.value:+.4f} ({more.low:+.4f} to {more.high:+.4f})")
     if whole.simulated is not None:
         lines.append(f"misread in simulated frames: {whole.simulated:.4f}")
     if whole.hit is not None:

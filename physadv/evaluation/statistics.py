@@ -134,6 +134,16 @@ def difference(first: Flags, second: Flags, groups: Groups | None = None) -> Dif
     )
 
 
+def unpaired(first: Rate, second: Rate) -> tuple[float, float, float] | None:
+    """Share of ``first`` minus share of ``second``, of other frames, with its interval; None where one has no frames.
+
+    Source: Newcombe 1998, Statistics in Medicine 17:873-890, method 10.
+    """
+    if first.value is None or second.value is None:
+        return None
+    return (first.value - second.value, *_square_and_add(first, second, 0.0))
+
+
 def sign_test(wins: int, losses: int) -> float:
     """Two-sided exact binomial test of ``wins`` against ``losses`` at one half, ties left out."""
     return float(stats.binomtest(wins, wins + losses, 0.5).pvalue) if wins + losses else 1.0

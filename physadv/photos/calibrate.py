@@ -29,7 +29,7 @@ def camera_from_photographs(
     sizes: dict[tuple[int, int], str] = {}
     files = list_files(folder)
     for number, path in enumerate(files):
-        for photo in read_file(path, folder):
+        for photo in read_file(path, path.relative_to(folder).as_posix()):
             if isinstance(photo, Refusal):
                 notes.append(f"{photo.name}: {photo.why}")
                 continue

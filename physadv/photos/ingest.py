@@ -45,6 +45,7 @@ Listener: TypeAlias = Callable[[str, int, int], None]
 _ROOM = 0.5
 """Around the sign's box in a crop, as a share of it."""
 _CROP_PX = 1024
+_CONTROLS: dict[str, Subject] = {"clean": "clean", "grey": "grey", "gray": "grey", "random": "random"}
 _UNREAD = "the points given for it are not used; of a video the frames #0, #{0}, #{1} ... are read"
 
 
@@ -57,12 +58,14 @@ class Outcome:
         given_up: name and reason of the others.
         flagged: of those found, how many finds are doubtful.
         rough: why distance or angles are rough where the find is sure, and in how many photographs.
+        shown: how many of those found show what (:data:`~physadv.photos.session.Subject`), as their folders say.
     """
 
     found: int
     given_up: tuple[tuple[str, str], ...]
     flagged: int
     rough: tuple[tuple[str, int], ...]
+    shown: tuple[tuple[Subject, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,8 @@ class _Reader:
     points: dict[str, Matrix]
     detector: Detector | None
     out: Path
+    around: str
+    """Name of the folder of photographs, which may say what they show."""
 
     def read(self, photo: Photo) -> Row:
         """Its row, with crop and overlay written.
@@ -90,7 +95,7 @@ class _Reader:
         found, seen = find_sign(
             photo.pixels, self.sign, camera, rig=self.rig, points=self.points.get(photo.name), detector=self.detector
         )
-        subject, patch = subject_of(photo.name, self.session.patch)
+        subject, patch = subject_of(photo.name, self.session.patch, around=self.around)
         stem = stem_of(photo.name)
         crop, box = self._crop(photo, found)
         row = self._row(photo, camera, found, seen, subject, patch, f"{CROPS}/{stem}.png", box)
@@ -177,19 +182,21 @@ class _Reader:
         )
 
 
-def subject_of(name: str, patch: str | None) -> tuple[Subject, str]:
-    """What a photograph shows, by the folder that it lies in: ``clean``, ``grey``, ``random``, or a patch.
+def subject_of(name: str, patch: str | None, *, around: str = "") -> tuple[Subject, str]:
+    """What a photograph shows, by the folders that it lies in, and the name of the paint.
 
-    Photographs in no folder of these names show the patch of ``--patch``; without one, the clean sign.
+    In a folder ``clean``, ``grey`` or ``random``, however deep, it is the clean sign or a control. Any other photograph
+    shows the patch of ``--patch``; without one its paint is not known, and is called as its folder is.
+
+    Args:
+        name: of the photograph, with its folders.
+        patch: name of the patch that was given.
+        around: name of the folder that they all lie in, which counts if it is one of those three.
     """
     folders = PurePosixPath(name).parts[:-1]
-    controls = {"clean", "grey", "gray", "random"}
-    control = next((part.lower() for part in reversed(folders) if part.lower() in controls), None)
-    others = [part for part in folders if part.lower() not in controls]
-    named = patch or (others[-1] if others else "")
-    subject = {"gray": "grey"}.get(control or "", control) or ("patch" if named else "clean")
-    found: Subject = next(kind for kind in get_args(Subject) if kind == subject)
-    return found, named
+    named = patch or next((part for part in reversed(folders) if part.lower() not in _CONTROLS), "")
+    control = next((part.lower() for part in (*reversed(folders), around) if part.lower() in _CONTROLS), "")
+    return _CONTROLS.get(control, "patch" if patch else "unknown"), named
 
 
 def ingest(
@@ -198,6 +205,7 @@ def ingest(
     *,
     sign: str = "us/stop",
     patch: str | Path | None = None,
+    clean: Path | None = None,
     rig: Path | None = None,
     camera: Path | None = None,
     corners: Path | None = None,
@@ -209,10 +217,11 @@ def ingest(
     """Reads photographs into a session; a stopped run, started again with the same options, goes on.
 
     Args:
-        photographs: folder; what lies in subfolders ``clean``, ``grey`` and ``random`` shows the controls.
+        photographs: folder; what lies in folders ``clean``, ``grey`` and ``random`` shows the controls.
         out: folder of the session: ``photos.parquet``, ``given_up.csv``, ``overlays/``, ``crops/``, ``session.json``.
         sign: that they show.
-        patch: on it; a bundle.
+        patch: on it; a bundle. Without one the paint is not known, and is compared with no simulation.
+        clean: folder of photographs of the clean sign, as a control; named ``clean/...`` in the session.
         rig: file of the markers about it.
         camera: file of its calibration; EXIF's focal length otherwise.
         corners: sidecar with points that a person has clicked.
@@ -239,12 +248,13 @@ def ingest(
     if layout and bar_mm is not None:
         layout = printed_rig(layout, bar_mm)
     points = read_sidecar(corners) if corners else {}
-    files = list_files(photographs)
+    files = _files(photographs, clean)
     _check_names(corners, points, files, photographs)
     session = Session(
         sign=shown.name,
         patch=named,
         photographs=str(photographs.resolve()),
+        clean=str(clean.resolve()) if clean else None,
         rig=layout,
         bar_mm=bar_mm,
         every=every,
@@ -257,10 +267,10 @@ def ingest(
     seeker = load_detector(detector) if detector else None
     place = open_session(out, session)
     keep_sign(shown, out)
-    reader = _Reader(session, shown, layout, lens, points, seeker, out)
+    reader = _Reader(session, shown, layout, lens, points, seeker, out, photographs.resolve().name)
     done: list[tuple[Row | None, str, str]] = []
-    for number, path in enumerate(files):
-        done += _file(reader, path, photographs, place, every)
+    for number, file in enumerate(files):
+        done += _file(reader, file, place, every)
         if listener:
             listener("photographs", number + 1, len(files))
     done += [(None, name, _UNREAD.format(every, 2 * every)) for name in points.keys() - {name for _, name, _ in done}]
@@ -271,23 +281,59 @@ def ingest(
     write_table(out, rows)
     shutil.rmtree(place, ignore_errors=True)
     rough = Counter(why for row in rows for why in row.rough)
-    return Outcome(len(rows), tuple(refused), sum(bool(row.flags) for row in rows), tuple(rough.most_common()))
+    shows = Counter(row.subject for row in rows)
+    return Outcome(
+        found=len(rows),
+        given_up=tuple(refused),
+        flagged=sum(bool(row.flags) for row in rows),
+        rough=tuple(rough.most_common()),
+        shown=tuple((subject, shows[subject]) for subject in get_args(Subject) if shows[subject]),
+    )
 
 
-def _check_names(corners: Path | None, points: dict[str, Matrix], files: list[Path], folder: Path) -> None:
-    names = {path.relative_to(folder).as_posix() for path in files}
+@dataclass(frozen=True)
+class _File:
+    """A photograph or a video on disk, and what the session calls it."""
+
+    path: Path
+    name: str
+
+
+def _files(photographs: Path, clean: Path | None) -> list[_File]:
+    """Those of both folders, each once; those of ``clean`` are called ``clean/...``.
+
+    Raises:
+        PhysadvError: a folder has none, or two files have one name.
+    """
+    controls = []
+    if clean:
+        controls = [_File(path, f"clean/{path.relative_to(clean).as_posix()}") for path in list_files(clean)]
+    own = {file.path.resolve() for file in controls}
+    others = [
+        _File(path, path.relative_to(photographs).as_posix())
+        for path in list_files(photographs)
+        if path.resolve() not in own
+    ]
+    twice = sorted({file.name for file in others} & {file.name for file in controls})
+    if twice:
+        raise PhysadvError(f"--clean {clean}: {twice[0]} is in {photographs} too; rename one of them")
+    return [*others, *controls]
+
+
+def _check_names(corners: Path | None, points: dict[str, Matrix], files: list[_File], folder: Path) -> None:
+    names = {file.name for file in files}
     unknown = sorted(name for name in points if name.split("#")[0] not in names)
     if unknown:
         raise PhysadvError(f"{corners}: names {unknown[0]!r}, which is no file in {folder}")
 
 
-def _file(reader: _Reader, path: Path, folder: Path, place: Path, every: int) -> list[tuple[Row | None, str, str]]:
+def _file(reader: _Reader, file: _File, place: Path, every: int) -> list[tuple[Row | None, str, str]]:
     """Rows and refusals of a file, kept on disk once they are known."""
-    stat = path.stat()
-    key = hashlib.sha256(f"{path.relative_to(folder)}/{stat.st_size}/{stat.st_mtime_ns}".encode()).hexdigest()[:24]
+    stat = file.path.stat()
+    key = hashlib.sha256(f"{file.name}/{stat.st_size}/{stat.st_mtime_ns}".encode()).hexdigest()[:24]
     kept = place / f"{key}.json"
     if not kept.exists():
-        write_json(kept, [_echo(*found) for found in _read(reader, path, folder, every)])
+        write_json(kept, [_echo(*found) for found in _read(reader, file, every)])
     return [
         (None if entry["row"] is None else Row.model_validate(entry["row"]), entry["name"], entry["why"])
         for entry in read_json(kept)
@@ -298,8 +344,8 @@ def _echo(row: Row | None, name: str, why: str) -> dict[str, object]:
     return {"row": None if row is None else row_json(row), "name": name, "why": why}
 
 
-def _read(reader: _Reader, path: Path, folder: Path, every: int) -> Iterator[tuple[Row | None, str, str]]:
-    for found in read_file(path, folder, every=every):
+def _read(reader: _Reader, file: _File, every: int) -> Iterator[tuple[Row | None, str, str]]:
+    for found in read_file(file.path, file.name, every=every):
         if isinstance(found, Refusal):
             yield None, found.name, found.why
             continue

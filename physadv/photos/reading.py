@@ -79,9 +79,14 @@ def list_files(folder: Path) -> list[Path]:
     return found
 
 
-def read_file(path: Path, folder: Path, *, every: int = 15) -> Iterator[Photo | Refusal]:
-    """The photograph in a file, or every n-th frame of a video; what cannot be read is a refusal, not an error."""
-    name = path.relative_to(folder).as_posix()
+def read_file(path: Path, name: str, *, every: int = 15) -> Iterator[Photo | Refusal]:
+    """The photograph in a file, or every n-th frame of a video; what cannot be read is a refusal, not an error.
+
+    Args:
+        path: of the file.
+        name: that its photographs get; of a video's frame with ``#`` and the frame's number behind it.
+        every: which frames of a video.
+    """
     try:
         if path.suffix.lower() in VIDEOS:
             yield from _frames(path, name, every)

@@ -26,7 +26,8 @@ GIVEN_UP = "given_up.csv"
 RECORD = "session.json"
 CROPS = "crops"
 OVERLAYS = "overlays"
-Subject = Literal["patch", "clean", "grey", "random"]
+Subject = Literal["patch", "clean", "grey", "random", "unknown"]
+"""What a photograph shows: a patch whose bundle is known, a control of one, the clean sign, or paint of others."""
 
 Measure = Annotated[
     float,
@@ -95,6 +96,8 @@ class Session(Config):
     patch: str | None = None
     photographs: str
     """The folder that they were read from."""
+    clean: str | None = None
+    """The folder that photographs of the clean sign were read from, if that was another one."""
     rig: Rig | None = None
     bar_mm: float | None = None
     every: int = Field(default=15, ge=1)

@@ -236,12 +236,16 @@ def survey_photographs(
     notes: list[str] = []
     files = list_files(folder)
     for number, path in enumerate(files):
-        for photo in read_file(path, folder, every=every):
+        for photo in read_file(path, path.relative_to(folder).as_posix(), every=every):
             if isinstance(photo, Refusal):
                 notes.append(f"{photo.name}: {photo.why}")
                 continue
             height, width = photo.pixels.shape[:2]
-            sized = lens.sized(width, height) if lens else camera_from_focal(width, height, photo.equivalent_mm)
+            try:
+                sized = lens.sized(width, height) if lens else camera_from_focal(width, height, photo.equivalent_mm)
+            except PhysadvError as error:
+                notes.append(f"{photo.name}: {error}")
+                continue
             views.append(View(photo.name, find_markers(photo.pixels), sized))
         if listener:
             listener("photographs", number + 1, len(files))

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from physadv.core.files import write_text
 from physadv.evaluation.agreement import Estimate
-from physadv.evaluation.photograph_figures import PhotographSummary, Shown
+from physadv.evaluation.photograph_figures import PAINTED, Beyond, PhotographSummary, Shown
 from physadv.reports import words
 from physadv.reports.page import FILE_NAME, environment, template_text
 from physadv.reports.pictures import data_url
@@ -35,6 +35,8 @@ def write_photograph_report(summary: PhotographSummary, folder: Path) -> Path:
             estimate=estimate,
             pictures=[(one, data_url(session, one.crop, side_px=PICTURE_PX)) for one in shown],
             total=len(summary.shown),
+            simulated=any(one.simulated is not None for one in summary.shown),
+            beyond=beyond,
             details={"shown", "groups", "agreement", "agreement_hit", "agreement_as_sent", "agreement_hit_as_sent"},
         )
     )
@@ -64,13 +66,25 @@ def estimate(value: Estimate) -> str:
     return f"{value.value:.2f}{spread}"
 
 
+def beyond(more: Beyond | None) -> str:
+    """``+83 (79 to 86)``: percentage points more than the clean sign, with the interval."""
+    if more is None:
+        return words.NONE
+    low, high = (words.signed(limit * 100, 0) for limit in (more.low, more.high))
+    return f"{words.signed(more.value * 100, 0, plus=True)} ({low} to {high})"
+
+
 def headline(summary: PhotographSummary) -> str:
     """The one sentence: of the patch that is worst at what it was made for."""
-    patched = [group for group in summary.groups if group.subject == "patch"] or list(summary.groups)
+    patched = [group for group in summary.groups if group.subject in PAINTED] or list(summary.groups)
     worst = max(patched, key=lambda group: (group.parts[0].hit or group.parts[0].misread).value or 0.0)
     whole = worst.parts[0]
     verb, happened, foretold = "misreads", whole.misread, whole.simulated
     if whole.hit is not None:
         verb, happened, foretold = f"reads {worst.target} in", whole.hit, whole.simulated_hit
     tail = "" if foretold is None else f"; the simulation foretold {words.percent(foretold)}"
+    clean = next((one for one in summary.groups if (one.victim, one.subject) == (worst.victim, "clean")), None)
+    if worst.subject == "unknown" and clean is not None:
+        bare = clean.parts[0].misread
+        tail = f", and {bare.hits} of {bare.n} of the clean sign"
     return f"{worst.victim} {verb} {happened.hits} of {happened.n} photographs of {worst.title}{tail}"
