@@ -8,15 +8,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import typer
 import yaml
 from cli_kit import Command, refused, unwritable
 from PIL import Image
 from safetensors.torch import save_file
 
+from physadv.cli.app import app
 from physadv.victims.architectures import LisaCnn
 
 CLASSES = ["stop", "yield", "speedLimit45"]
@@ -400,3 +403,82 @@ def test_a_changed_limit_judges_the_same_experiment_anew(physadv: Command, card:
         made.append((out / "evaluation" / "outcomes.parquet").read_bytes())
         assert yaml.safe_load((out / "experiment.json").read_text())["max_asr"] == limit
     assert made[0] == made[1] == made[2]
+
+
+OUTPUTS = {
+    "run": ([], "folder"),
+    "design": ([], "folder"),
+    "evaluate": (["no", "--victim", "no"], "folder"),
+    "attack": (["fgsm", "--victim", "no"], "folder"),
+    "train": (["pgd"], "folder"),
+    "train-advgan": ([], "folder"),
+    "print": (["no"], "file.pdf"),
+    "print-rig": ([], "folder"),
+    "calibrate": (["no"], "file.json"),
+    "preview": ([], "file.png"),
+    "signs": ([], "file.png"),
+    "photos ingest": (["no"], "folder"),
+    "photos calibrate-camera": (["no"], "file.json"),
+    "photos measure-rig": (["no", "--rig", "no"], "file.json"),
+}
+
+
+def test_all_commands_that_write_are_tried() -> None:
+    def with_out(group: Any, above: str = "") -> set[str]:
+        found: set[str] = set()
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                found |= with_out(command, f"{above}{name} ")
+            elif any("--out" in parameter.opts for parameter in command.params):
+                found.add(f"{above}{name}")
+        return found
+
+    assert with_out(typer.main.get_command(app)) == set(OUTPUTS)
+
+
+@pytest.mark.parametrize("command", OUTPUTS)
+def test_an_out_that_cannot_be_written_is_refused_first(physadv: Command, tmp_path: Path, command: str) -> None:
+    """The inputs are not there: a refusal of the output is what comes before any work."""
+    words, kind = OUTPUTS[command]
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    (tmp_path / "taken.pdf").mkdir()
+    unwritable(physadv(*command.split(), *words, "--out", notes / "a" / kind), str(notes), "is a file")
+    unwritable(physadv(*command.split(), *words, "--out", tmp_path / ("x" * 300)), "cannot be written")
+    if kind == "folder":
+        unwritable(physadv(*command.split(), *words, "--out", notes), str(notes), "is a file")
+    else:
+        unwritable(physadv(*command.split(), *words, "--out", tmp_path / "taken.pdf"), "is a folder")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "taken.pdf"]
+
+
+@pytest.mark.parametrize("command", ["", "photos", *OUTPUTS, "report", "list"])
+def test_help_is_plain_and_fits_a_terminal(physadv: Command, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, text, error = physadv(*command.split(), "--help")
+    assert (code, error) == (0, "")
+    assert text.isascii(), "any terminal can show it"
+    assert max(map(len, text.splitlines())) <= 80
+    assert not [line for line in text.splitlines() if line.endswith("...") and "Usage: " not in line], "nothing is cut"
+
+
+HOSTILE = ["stop", "yield[/b]", "[red]Z\u00fcrich", "speedLimit45"]
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(physadv: Command, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = LisaCnn(len(HOSTILE))
+    with torch.no_grad():
+        network.fc1.weight.zero_()
+        network.fc1.bias.copy_(torch.tensor([3.0, 0.0, 0.0, 0.0]))
+    save_file(network.state_dict(), str(tmp_path / "weights.safetensors"))
+    card, patch, out = write_card(tmp_path / "card.yaml", classes=HOSTILE, name="toy[b]"), tmp_path / "pa[b]t", tmp_path
+    code, said, error = physadv(*quick(card, patch, goal="targeted:yield[/b]"))
+    assert code == 0, error
+    assert "yield[/b]" in said
+    words = ["evaluate", patch, "--victim", card, "--battery", "stationary-15", "--frames", 15, "--out", out / "[r]"]
+    code, said, error = physadv(*words)
+    assert code == 0, error
+    assert "yield[/b]" in said
+    assert "toy[b]" in said
+    refused(physadv(*quick(card, out / "other", goal="targeted:[/x]")), "[/x]", "[red]Z\u00fcrich")

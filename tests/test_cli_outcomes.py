@@ -73,6 +73,7 @@ def test_every_code_is_documented_once(code: Code) -> None:
         ("raise PhysadvError('x.yaml:\\nwrong')", Code.WRONG_INPUT, "error: x.yaml: wrong\n"),
         ("raise CannotWrite('x: cannot be written')", Code.CANNOT_WRITE, "error: x: cannot be written\n"),
         ("raise OSError(errno.ENOSPC, 'No space left on device', 'a/b')", Code.CANNOT_WRITE, "error: a/b: cannot"),
+        ("open('x' * 300)", Code.WRONG_INPUT, "error: xxx"),
         ("raise MemoryError", Code.OUT_OF_MEMORY, "error: there is not enough memory"),
         ('raise RuntimeError("DefaultCPUAllocator: can\'t allocate memory")', Code.OUT_OF_MEMORY, "error: there is"),
         ("raise KeyError('foo')", Code.DEFECT, "error: this is a defect of physadv, not of your input (KeyError"),

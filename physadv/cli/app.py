@@ -27,19 +27,26 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(design.run)
-app.command()(design.design)
-app.command()(evaluate.evaluate)
-app.command()(attack.attack)
-app.command()(train.train)
-app.command("train-advgan")(train.train_generator)
-app.command("print")(printing.print_sheets)
-app.command("print-rig")(printing.print_rig)
-app.command()(photos.calibrate)
-app.command()(evaluate.report)
-app.command()(show.preview)
-app.command()(show.signs)
-app.command("list")(show.list_parts)
+
+
+def _example(words: str) -> str:
+    """The end of a command's help; the first character keeps the line as it is."""
+    return f"\b\nExample: physadv {words}"
+
+
+app.command(epilog=_example("run"))(design.run)
+app.command(epilog=_example("design --mask discover --seconds 60 --out patches/mine"))(design.design)
+app.command(epilog=_example("evaluate patches/mine --victim gtsrb-cnn --out report"))(evaluate.evaluate)
+app.command(epilog=_example("attack pgd --victim gtsrb-cnn --data FOLDER --out digital"))(attack.attack)
+app.command(epilog=_example("train roadside --data FOLDER --out hardened"))(train.train)
+app.command("train-advgan", epilog=_example("train-advgan --data FOLDER --out generator"))(train.train_generator)
+app.command("print", epilog=_example("print patches/mine --controls --out sheets.pdf"))(printing.print_sheets)
+app.command("print-rig", epilog=_example("print-rig --sign us/stop --out rig"))(printing.print_rig)
+app.command(epilog=_example("calibrate session --out printer_camera.json"))(photos.calibrate)
+app.command(epilog=_example("report report"))(evaluate.report)
+app.command(epilog=_example("preview --scene drive-by --out frames.png"))(show.preview)
+app.command(epilog=_example("signs --out signs.png"))(show.signs)
+app.command("list", epilog=_example("list attacks"))(show.list_parts)
 app.add_typer(photos.app, name="photos")
 
 RESUMES = frozenset({"run", "design", "evaluate", "attack", "train", "train-advgan"})

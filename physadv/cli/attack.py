@@ -7,39 +7,54 @@ from typing import Annotated, Any
 
 import typer
 
-from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, behind
+from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, behind, out_folder
 from physadv.cli.streams import say
 from physadv.core.errors import PhysadvError
 
 
 def attack(
-    attacks: Annotated[list[str], typer.Argument(help="Attacks by name; see physadv list.")],
-    out: Annotated[Path, typer.Option(help="Folder of the results; with --scene, of the patch.")],
-    victim: Annotated[list[str], typer.Option(help="A victim's name or card; may be repeated.")],
+    attacks: Annotated[
+        list[str], typer.Argument(metavar="ATTACK", help="Names of attacks; see physadv list attacks.")
+    ],
+    out: Annotated[Path, out_folder("Folder of the results, or of the patch.")],
+    victim: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME|CARD", help="A shipped victim's name, or the path of a victim card; may be repeated."
+        ),
+    ],
     defense: DefenseOption = None,
     goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
     option: Annotated[
         list[str] | None,
-        typer.Option("--set", help="An attack's option: eps=0.03 for all that have it, or pgd.eps=0.03 for one."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="An attack's option: eps=0.03 for all that have it, or pgd.eps=0.03 for one.",
+        ),
     ] = None,
     dataset: Annotated[str, typer.Option(help="Data set of the pictures: gtsrb, lisa or image-folder.")] = "gtsrb",
-    split: Annotated[str | None, typer.Option(help="Its split.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Pictures, drawn by the seed.")] = 1000,
+    split: Annotated[str | None, typer.Option(help="Split of the data set. [default: that for testing]")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many pictures; --seed draws them.")] = 1000,
     data: DataOption = None,
     scene: Annotated[
         list[str] | None,
-        typer.Option(help="Attack a sign's artwork as seen through this scene instead; may be repeated."),
+        typer.Option(metavar="SCENE", help="Attack a sign's artwork through this scene; may be repeated."),
     ] = None,
-    sign: Annotated[str, typer.Option(help="With --scene: the sign; see physadv signs.")] = "us/stop",
-    views: Annotated[int, typer.Option(min=1, help="With --scene: frames of every look.")] = 32,
+    sign: Annotated[str, typer.Option(help="With --scene: the sign (see physadv list signs).")] = "us/stop",
+    views: Annotated[int, typer.Option(min=1, help="With --scene: frames in each step.")] = 32,
     true_class: Annotated[
-        str | None, typer.Option(help="With --scene: the sign's class in the victim's words.")
+        str | None, typer.Option(help="With --scene: the victim's name for the sign's class, if no name matches.")
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Pictures attacked at once.")] = 128,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures attacked at once; less needs less memory.")] = 128,
     seed: SeedOption = 0,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Attack victims digitally and write the matrix of attacks and victims; or a sign, through scenes."""
+    """Attack pictures of a data set, or a sign through scenes.
+
+    On pictures, the result is a matrix of attacks and victims; with --scene, it is a patch. If it was stopped, the same
+    command resumes.
+    """
     from physadv.attacks.attack import options_for
     from physadv.core.config import validate
 

@@ -8,54 +8,81 @@ from typing import Annotated, Any
 import typer
 
 from physadv.cli.evaluate import finish
-from physadv.cli.options import CalibrationOption, DefenseOption, DeviceOption, SeedOption, VictimOption, behind
+from physadv.cli.options import (
+    CalibrationOption,
+    DefenseOption,
+    DeviceOption,
+    SeedOption,
+    VictimOption,
+    behind,
+    out_folder,
+)
 from physadv.cli.streams import say
+from physadv.core.files import check_writable
 
 
 def run(
     experiment: Annotated[
-        Path | None, typer.Argument(help="Experiment file; the shipped stop-sign experiment if not given.")
+        Path | None,
+        typer.Argument(metavar="EXPERIMENT", help="Experiment file. [default: the shipped stop-sign experiment]"),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the results; runs/NAME if not given.")] = None,
+    out: Annotated[Path | None, out_folder("Folder of the results. [default: runs/NAME]")] = None,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Design a patch, evaluate it, write the report. The same command resumes what was stopped."""
+    """Design a patch, evaluate it and write the report.
+
+    If it was stopped, the same command resumes.
+    """
     from physadv.evaluation.experiment import EVALUATION, load_experiment, run_experiment
     from physadv.progress import design_progress
 
     plan = load_experiment(experiment)
     folder = out or Path("runs") / plan.name
+    check_writable(folder)
     with design_progress() as listener:
         summary = run_experiment(plan, folder, listener=listener, device=device)
     finish(summary, folder / EVALUATION)
 
 
 def design(
-    out: Annotated[Path, typer.Option(help="Folder of the patch to write.")],
+    out: Annotated[Path, out_folder("Folder of the patch to write.")],
     victim: VictimOption = "gtsrb-cnn",
     defense: DefenseOption = None,
-    sign: Annotated[str, typer.Option(help="The sign to paint on; see physadv signs.")] = "us/stop",
+    sign: Annotated[
+        str, typer.Option(help="The sign to paint on: a name (see physadv list signs) or a YAML file.")
+    ] = "us/stop",
     goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
-    mask: Annotated[str, typer.Option(help="Kind of mask, or a mask's YAML file; see physadv list.")] = "bars",
+    mask: Annotated[
+        str, typer.Option(help="Where paint may go: a kind of mask (see physadv list masks) or a YAML file.")
+    ] = "bars",
     paint: Annotated[
-        str, typer.Option(help="Which colours: a kind of paint, or a paint's YAML file; see physadv list.")
+        str, typer.Option(help="Which colours: a kind of paint (see physadv list paints) or a YAML file.")
     ] = "free",
     scene: Annotated[
         list[str] | None,
-        typer.Option(help="Scene to design through, name or YAML file; may be repeated. [default: wide]"),
+        typer.Option(
+            metavar="SCENE", help="Scene to design through: a name or a YAML file; may be repeated. [default: wide]"
+        ),
     ] = None,
-    search: Annotated[str, typer.Option(help="adam or sign.")] = "adam",
-    seconds: Annotated[float | None, typer.Option(help="Budget of time. [default: 60]")] = None,
-    steps: Annotated[int | None, typer.Option(help="Budget of steps: repeatable, where --seconds is not.")] = None,
-    restarts: Annotated[int, typer.Option(help="Runs that share the budget; the best is kept.")] = 1,
+    search: Annotated[str, typer.Option(help="Search: adam or sign.")] = "adam",
+    seconds: Annotated[float | None, typer.Option(help="Time budget. [default: 60, without --steps]")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Step budget: gives the same patch every time, which --seconds does not.")
+    ] = None,
+    restarts: Annotated[int, typer.Option(help="Starts that share the budget; the best is kept.")] = 1,
     seed: SeedOption = 0,
-    views: Annotated[int, typer.Option(help="Frames a step.")] = 64,
-    true_class: Annotated[str | None, typer.Option(help="The sign's class in the victim's words.")] = None,
+    views: Annotated[int, typer.Option(help="Frames in each step.")] = 64,
+    true_class: Annotated[
+        str | None, typer.Option(help="The victim's name for the sign's class, if no name matches.")
+    ] = None,
     calibration: CalibrationOption = None,
     device: DeviceOption = "cpu",
-    replace: Annotated[bool, typer.Option("--replace", help="Overwrite the patch that is there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the patch that is there.")] = False,
 ) -> None:
-    """Design a patch that fools a victim, through differentiable scenes."""
+    """Design a patch that makes a victim misread a sign.
+
+    Paint is searched through differentiable scenes. If it was stopped, the same command resumes.
+    """
     from physadv.attacks import DesignConfig, design
     from physadv.core.config import validate
     from physadv.defenses import load

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from physadv.cli.options import CalibrationOption, DataOption, DefenseOption, DeviceOption, behind
+from physadv.cli.options import CalibrationOption, DataOption, DefenseOption, DeviceOption, behind, out_folder
 from physadv.cli.outcomes import judged
 from physadv.cli.streams import say, tell
 from physadv.core.errors import PhysadvError
@@ -17,16 +17,28 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    patches: Annotated[list[Path] | None, typer.Argument(help="Folders of patches.")] = None,
+    patches: Annotated[
+        list[Path] | None, typer.Argument(metavar="PATCH", help="Folders of patches, or names of shipped ones.")
+    ] = None,
     *,
-    out: Annotated[Path, typer.Option(help="Folder of the results.")],
-    victim: Annotated[list[str], typer.Option(help="A victim's name or card; may be repeated.")],
+    out: Annotated[Path, out_folder("Folder of the results.")],
+    victim: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME|CARD", help="A shipped victim's name, or the path of a victim card; may be repeated."
+        ),
+    ],
     defense: DefenseOption = None,
     battery: Annotated[
         list[str] | None,
-        typer.Option(help="A battery's name or file; may be repeated. [default: stationary-15, drive-by]"),
+        typer.Option(
+            metavar="BATTERY",
+            help="A battery: a name or a YAML file; may be repeated. [default: stationary-15, drive-by]",
+        ),
     ] = None,
-    frames: Annotated[int | None, typer.Option(help="Frames an entry, in place of the battery's own number.")] = None,
+    frames: Annotated[
+        int | None, typer.Option(help="Frames of each entry, in place of the battery's own number.")
+    ] = None,
     max_asr: Annotated[
         float | None,
         typer.Option(
@@ -38,21 +50,31 @@ def evaluate(
         float | None,
         typer.Option(help="The same for the share that is read as the patch's target (targeted success)."),
     ] = None,
-    true_class: Annotated[str | None, typer.Option(help="The sign's class in the victim's words.")] = None,
+    true_class: Annotated[
+        str | None, typer.Option(help="The victim's name for the sign's class, if no name matches.")
+    ] = None,
     calibration: CalibrationOption = None,
     dataset: Annotated[
         list[str] | None,
-        typer.Option(help="Tell how much of a data set the victims read, too: gtsrb, lisa or image-folder."),
+        typer.Option(
+            metavar="DATASET", help="Report the victims' accuracy on a data set too: gtsrb, lisa or image-folder."
+        ),
     ] = None,
     data: DataOption = None,
     photos: Annotated[
         Path | None,
-        typer.Option(help="Score photographs instead: a session of physadv photos ingest, beside their simulation."),
+        typer.Option(help="Score photographs, beside their simulation: a session of physadv photos ingest."),
     ] = None,
     device: DeviceOption = "cpu",
-    batch: Annotated[int | None, typer.Option(help="Frames rendered at once. [default: 64]")] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Frames rendered at once; less needs less memory. [default: 64]")
+    ] = None,
 ) -> None:
-    """Score patches and their controls on the same frames, and write the report."""
+    """Score patches beside their controls and write the report.
+
+    Patch and controls are shown in the same frames. If it was stopped, the same command resumes. With a limit, the
+    exit code is 1 if the limit is exceeded.
+    """
     if photos is not None:
         given = {"--battery": battery, "--frames": frames, "--batch": batch, "--dataset": dataset}
         unused = [name for name, value in given.items() if value is not None]
@@ -132,7 +154,11 @@ def _evaluate_photos(
         say(f"report: {page}")
 
 
-def report(folder: Annotated[Path, typer.Argument(help="Folder that physadv evaluate or run has written.")]) -> None:
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder that physadv evaluate or run has written.")
+    ],
+) -> None:
     """Write report.html again from the results in a folder."""
     from physadv.reports import report_from
 

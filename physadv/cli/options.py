@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-VictimOption = Annotated[str, typer.Option("--victim", help="A shipped victim's name, or the path of a victim card.")]
+from physadv.core.files import check_file, check_writable
+
+VictimOption = Annotated[
+    str, typer.Option("--victim", metavar="NAME|CARD", help="A shipped victim's name, or the path of a victim card.")
+]
 DefenseOption = Annotated[
     list[str] | None,
-    typer.Option("--defense", help="A defence around every victim, such as jpeg:quality=75; may be repeated."),
+    typer.Option(
+        "--defense", metavar="DEFENSE", help="A defence around every victim, such as jpeg:quality=75; may be repeated."
+    ),
 ]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 SeedOption = Annotated[
-    int, typer.Option(min=0, max=2**31 - 1, help="Seed of everything that is drawn at random.", show_choices=False)
+    int, typer.Option(min=0, max=2**31 - 1, help="Seed of all that is drawn at random.", show_choices=False)
 ]
 
 CalibrationOption = Annotated[
-    Path | None, typer.Option(help="File of a printer's and a camera's colours, as physadv calibrate writes it.")
+    Path | None, typer.Option(help="Colours of a printer and a camera: a file of physadv calibrate.")
 ]
-DataOption = Annotated[Path | None, typer.Option(help="Data folder; in place of PHYSADV_DATA.")]
+DataOption = Annotated[Path | None, typer.Option(help="Folder of the data sets. [default: PHYSADV_DATA]")]
+
+
+def out_folder(text: str) -> Any:
+    """``--out`` of a command that writes a folder; one that cannot be written is refused before any work."""
+    return typer.Option("--out", help=text, callback=lambda out: _checked(out, check_writable))
+
+
+def out_file(text: str) -> Any:
+    """``--out`` of a command that writes a file; one that cannot be written is refused before any work."""
+    return typer.Option("--out", help=text, callback=lambda out: _checked(out, check_file))
+
+
+def _checked(out: Path | None, check: Callable[[Path], None]) -> Path | None:
+    if out is not None:
+        check(out)
+    return out
 
 
 def behind(victims: list[str], defenses: list[str] | None) -> list[str]:

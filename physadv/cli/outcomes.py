@@ -61,6 +61,9 @@ def outcome_of(error: BaseException) -> int:
     if isinstance(error, OSError) and error.errno in _REFUSALS_TO_WRITE:
         tell(f"error: {error.filename or tempfile.gettempdir()}: cannot be written ({error.strerror})")
         return Code.CANNOT_WRITE
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        tell(f"error: {error.filename}: cannot be used ({error.strerror})")
+        return Code.WRONG_INPUT
     _tell_defect(error)
     return Code.DEFECT
 

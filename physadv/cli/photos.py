@@ -7,15 +7,9 @@ from typing import Annotated
 
 import typer
 
+from physadv.cli.options import out_file, out_folder
 from physadv.cli.streams import say
 from physadv.core.errors import PhysadvError
-from physadv.core.files import check_file
-
-
-def _file(out: Path) -> Path:
-    check_file(out)
-    return out
-
 
 _SHOWN = {
     "patch": "show the patch",
@@ -24,9 +18,7 @@ _SHOWN = {
     "random": "the random control",
     "unknown": "show paint that is not known",
 }
-app = typer.Typer(
-    help="Photographs of printed signs: find the sign, calibrate the camera.", invoke_without_command=True
-)
+app = typer.Typer(help="Find signs in photographs, calibrate cameras.", invoke_without_command=True)
 
 
 @app.callback()
@@ -37,29 +29,37 @@ def _begin(context: typer.Context) -> None:
 
 @app.command()
 def ingest(
-    photographs: Annotated[Path, typer.Argument(help="Folder of photographs and videos; controls in clean/, grey/.")],
-    out: Annotated[Path, typer.Option(help="Folder of the session to write.")],
-    sign: Annotated[str, typer.Option(help="The sign they show; see physadv signs.")] = "us/stop",
+    photographs: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="Photographs and videos; those of controls in its folders clean/, grey/ and random/."
+        ),
+    ],
+    out: Annotated[Path, out_folder("Folder of the session to write.")],
+    sign: Annotated[str, typer.Option(help="The sign that they show (see physadv list signs).")] = "us/stop",
     patch: Annotated[
-        Path | None, typer.Option(help="The patch on it: a bundle. [default: paint that is not known]")
+        Path | None, typer.Option(help="Folder of the patch on the sign. [default: paint that is not known]")
     ] = None,
     clean: Annotated[
         Path | None, typer.Option(help="Folder of photographs of the clean sign, as a control. [default: clean/]")
     ] = None,
     rig: Annotated[
-        Path | None, typer.Option(help="File of the markers about the sign: rig.json. [default: by its outline]")
+        Path | None, typer.Option(help="Markers around the sign: rig.json. [default: find the sign by its outline]")
     ] = None,
     camera: Annotated[
-        Path | None, typer.Option(help="File of physadv photos calibrate-camera. [default: EXIF's focal length]")
+        Path | None, typer.Option(help="A file of physadv photos calibrate-camera. [default: focal length in EXIF]")
     ] = None,
-    corners: Annotated[Path | None, typer.Option(help="CSV of points that you have clicked.")] = None,
+    corners: Annotated[Path | None, typer.Option(help="CSV of the sign's corners, clicked by you.")] = None,
     detector: Annotated[
-        Path | None, typer.Option(help="Card of an ONNX detector, for where the outline alone is not found.")
+        Path | None, typer.Option(help="Card of an ONNX detector, for photographs whose outline is not found.")
     ] = None,
-    bar_mm: Annotated[float | None, typer.Option(help="What the sheet's 100 mm bar measures.")] = None,
-    every: Annotated[int, typer.Option(min=1, help="Of a video, every n-th frame.")] = 15,
+    bar_mm: Annotated[float | None, typer.Option(help="Measured length of the sheet's 100 mm bar.")] = None,
+    every: Annotated[int, typer.Option(min=1, help="Take every n-th frame of a video.")] = 15,
 ) -> None:
-    """Find the sign in photographs: pose, light and a crop of each, and overlays to look through."""
+    """Find the sign in photographs, with its pose and light.
+
+    The session has a row for each photograph, a crop, and an overlay to check by eye.
+    """
     from physadv.photos.ingest import ingest
     from physadv.progress import counted_progress
 
@@ -95,14 +95,17 @@ def ingest(
 
 @app.command("calibrate-camera")
 def calibrate_the_camera(
-    photographs: Annotated[Path, typer.Argument(help="Folder of photographs of the Charuco board.")],
-    out: Annotated[Path, typer.Option(help="JSON file to write.", callback=_file)],
-    columns: Annotated[int, typer.Option(help="Squares of the board across.")] = 8,
-    rows: Annotated[int, typer.Option(help="Squares of the board down.")] = 11,
+    photographs: Annotated[Path, typer.Argument(metavar="FOLDER", help="Photographs of the Charuco board.")],
+    out: Annotated[Path, out_file("JSON file to write.")],
+    columns: Annotated[int, typer.Option(help="Squares across the board.")] = 8,
+    rows: Annotated[int, typer.Option(help="Squares down the board.")] = 11,
     square_mm: Annotated[float, typer.Option(help="Side of a square.")] = 20.0,
     marker_mm: Annotated[float, typer.Option(help="Side of a marker.")] = 15.0,
 ) -> None:
-    """Focal length and lens distortion from photographs of a printed board."""
+    """Measure a camera's focal length and lens distortion.
+
+    The photographs show the Charuco board that physadv print-rig has made.
+    """
     from physadv.core.config import validate
     from physadv.photos.calibrate import camera_from_photographs
     from physadv.photos.camera import Board, save_camera
@@ -123,15 +126,20 @@ def calibrate_the_camera(
 
 @app.command("measure-rig")
 def measure_the_rig(
-    photographs: Annotated[Path, typer.Argument(help="Folder of photographs of the rig, hung once and not moved.")],
-    rig: Annotated[Path, typer.Option(help="rig.json of physadv print-rig.")],
-    out: Annotated[Path, typer.Option(help="JSON file to write, for --rig of physadv photos ingest.", callback=_file)],
+    photographs: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Photographs of the rig; it must not be moved between them.")
+    ],
+    rig: Annotated[Path, typer.Option(help="The rig.json of physadv print-rig.")],
+    out: Annotated[Path, out_file("JSON file to write: the --rig for physadv photos ingest.")],
     camera: Annotated[
-        Path | None, typer.Option(help="File of physadv photos calibrate-camera. [default: EXIF's focal length]")
+        Path | None, typer.Option(help="A file of physadv photos calibrate-camera. [default: focal length in EXIF]")
     ] = None,
-    every: Annotated[int, typer.Option(min=1, help="Of a video, every n-th frame.")] = 15,
+    every: Annotated[int, typer.Option(min=1, help="Take every n-th frame of a video.")] = 15,
 ) -> None:
-    """Where the rig's markers really hang, from all photographs together: hands place them to a millimetre or two."""
+    """Measure where the rig's markers really are.
+
+    All photographs are adjusted together; hands place markers to a millimetre or two.
+    """
     from physadv.photos.rig import load_rig, save_rig
     from physadv.photos.survey import survey_photographs
     from physadv.progress import counted_progress
@@ -155,14 +163,20 @@ def measure_the_rig(
 
 
 def calibrate(
-    session: Annotated[Path, typer.Argument(help="Session of photographs that show the colour chart.")],
-    out: Annotated[Path, typer.Option(help="JSON file to write.", callback=_file)],
-    name: Annotated[str, typer.Option(help="Of printer, paper and camera, in your words.")] = "",
+    session: Annotated[
+        Path,
+        typer.Argument(metavar="SESSION", help="Session of physadv photos ingest whose photographs show the chart."),
+    ],
+    out: Annotated[Path, out_file("JSON file to write.")],
+    name: Annotated[str, typer.Option(help="A name for printer, paper and camera.")] = "",
     paper: Annotated[float, typer.Option(min=0.3, max=1.0, help="Reflectance of the unprinted paper.")] = 0.87,
-    nodes: Annotated[int, typer.Option(min=2, max=17, help="Of the table of colours along an axis.")] = 5,
-    seed: Annotated[int, typer.Option(help="Of the half of the patches that is kept aside.")] = 0,
+    nodes: Annotated[int, typer.Option(min=2, max=17, help="Nodes along each axis of the colour table.")] = 5,
+    seed: Annotated[int, typer.Option(help="Seed that draws the held-out half of the colours.")] = 0,
 ) -> None:
-    """Learn how a printer's colours come out, as a camera sees them, from photographs of the colour chart."""
+    """Learn a printer's and a camera's colours from a chart.
+
+    The chart is one that physadv print-rig has made, in the photographs of a session.
+    """
     from physadv.patches import save_calibration
     from physadv.photos.calibrate import calibrate
 

@@ -8,15 +8,17 @@ from typing import Annotated
 
 import typer
 
-from physadv.cli.options import SeedOption
+from physadv.cli.options import SeedOption, out_file
 from physadv.cli.streams import say
 
 
 def list_parts(
-    section: Annotated[str | None, typer.Argument(help="One kind alone, such as attacks or scenes.")] = None,
+    section: Annotated[
+        str | None, typer.Argument(metavar="SECTION", help="One section, such as attacks or scenes.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, for other programs.")] = False,
 ) -> None:
-    """List victims, attacks, masks, scenes, signs ..., all or one kind."""
+    """List victims, attacks, masks, scenes, signs and all else."""
     from physadv.catalogue import catalogue
 
     parts = catalogue(section)
@@ -30,10 +32,10 @@ def list_parts(
 
 
 def signs(
-    out: Annotated[Path | None, typer.Option(help="PNG to draw them on.")] = None,
-    px: Annotated[int, typer.Option(min=32, max=2048, help="Side of a drawn sign.")] = 192,
+    out: Annotated[Path | None, out_file("PNG file to draw them in.")] = None,
+    px: Annotated[int, typer.Option(min=32, max=2048, help="Side of a drawn sign, in pixels.")] = 192,
 ) -> None:
-    """List the signs, and draw them."""
+    """List the signs, or draw them."""
     from physadv.core.files import atomic_path
     from physadv.core.images import check_png, write_png
     from physadv.signs import draw_sheet, list_rows, load_sign, sign_names
@@ -48,17 +50,18 @@ def signs(
 
 
 def preview(
-    scene: Annotated[str, typer.Option(help="Scene, name or YAML file.")] = "wide",
-    out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("preview.png"),
-    sign: Annotated[
-        str | None, typer.Option(help="The sign to show, where no patch is given. [default: us/stop]")
-    ] = None,
+    scene: Annotated[str, typer.Option(help="A scene: a name (see physadv list scenes) or a YAML file.")] = "wide",
+    out: Annotated[Path, out_file("PNG file to write.")] = Path("preview.png"),
+    sign: Annotated[str | None, typer.Option(help="The sign to show, without --patch. [default: us/stop]")] = None,
     patch: Annotated[Path | None, typer.Option(help="Folder of a patch to show.")] = None,
-    frames: Annotated[int, typer.Option(min=1, max=400, help="How many frames.")] = 24,
-    px: Annotated[int, typer.Option(min=16, max=1024, help="Side of a frame.")] = 128,
+    frames: Annotated[int, typer.Option(min=1, max=400, help="Number of frames.")] = 24,
+    px: Annotated[int, typer.Option(min=16, max=1024, help="Side of a frame, in pixels.")] = 128,
     seed: SeedOption = 0,
 ) -> None:
-    """Write a contact sheet of a scene's frames, each with its conditions."""
+    """Draw a contact sheet of a scene's frames.
+
+    Each frame has its conditions below it.
+    """
     from physadv.scenes.contact_sheet import write_contact_sheet
 
     write_contact_sheet(out, scene=scene, sign=sign, patch=patch, frames=frames, px=px, seed=seed)

@@ -7,32 +7,43 @@ from typing import Annotated, Any
 
 import typer
 
-from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, VictimOption, behind
+from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, VictimOption, behind, out_folder
 from physadv.cli.streams import say
 
 
 def train(
-    method: Annotated[str, typer.Argument(help="How: pgd, doa, roadside, ...; see physadv list.")],
-    out: Annotated[Path, typer.Option(help="Folder of the victim card, weights, model card and curves.")],
+    method: Annotated[
+        str, typer.Argument(metavar="METHOD", help="How: pgd, doa, roadside and others; see physadv list trainings.")
+    ],
+    out: Annotated[Path, out_folder("Folder of the new victim.")],
     victim: VictimOption = "gtsrb-cnn",
-    name: Annotated[str, typer.Option(help="Name of what is made. [default: VICTIM-METHOD]")] = "",
-    attack: Annotated[str | None, typer.Option(help="Attack on the photographs, in place of the method's own.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the new victim. [default: VICTIM-METHOD]")] = "",
+    attack: Annotated[str | None, typer.Option(help="Attack on the pictures, in place of the method's own.")] = None,
     option: Annotated[
         list[str] | None,
-        typer.Option("--set", help="An option: learning_rate=0.001, attack.eps=0.03 or stickers.frames=64."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="An option: learning_rate=0.001, attack.eps=0.03 or stickers.frames=64."
+        ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the weights.")] = 2000,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 2000,
     scene: Annotated[
-        list[str] | None, typer.Option(help="Scene of the frames of signs; may be repeated. [default: wide]")
+        list[str] | None,
+        typer.Option(metavar="SCENE", help="Scene that signs are shown in; may be repeated. [default: wide]"),
     ] = None,
-    dataset: Annotated[str, typer.Option(help="Data set of the photographs: gtsrb, lisa or image-folder.")] = "gtsrb",
-    split: Annotated[str | None, typer.Option(help="Its split. [default: that for training]")] = None,
+    dataset: Annotated[str, typer.Option(help="Data set of the pictures: gtsrb, lisa or image-folder.")] = "gtsrb",
+    split: Annotated[str | None, typer.Option(help="Split of the data set. [default: that for training]")] = None,
     data: DataOption = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the curves for TensorBoard too.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write the learning curves for TensorBoard too.")
+    ] = False,
     seed: SeedOption = 0,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Harden a victim: go on from its weights, on what attacks make of its pictures. The same command resumes."""
+    """Harden a victim by adversarial training.
+
+    Training begins with the victim's weights. What is written is a victim: card, weights and model card. If it was
+    stopped, the same command resumes.
+    """
     from physadv.core.config import settings
     from physadv.defenses.training import train as trained
     from physadv.defenses.training import training_config
@@ -60,24 +71,29 @@ def train(
 
 
 def train_generator(
-    out: Annotated[Path, typer.Option(help="Folder of the generator.")],
+    out: Annotated[Path, out_folder("Folder of the generator.")],
     victim: VictimOption = "gtsrb-cnn",
     defense: DefenseOption = None,
     goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
     distilled: Annotated[
-        bool, typer.Option("--distilled", help="Black box: gradients of a student of the victim's scores alone.")
+        bool,
+        typer.Option("--distilled", help="Black box: take gradients from a student that learns the victim's scores."),
     ] = False,
     option: Annotated[
-        list[str] | None, typer.Option("--set", help="An option: eps=0.03, steps=2000 or student.every=100.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="An option: eps=0.03, steps=2000 or student.every=100."),
     ] = None,
     dataset: Annotated[str, typer.Option(help="Data set of the pictures: gtsrb, lisa or image-folder.")] = "gtsrb",
-    split: Annotated[str | None, typer.Option(help="Its split. [default: that for training]")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Pictures, drawn by the seed.")] = 4000,
+    split: Annotated[str | None, typer.Option(help="Split of the data set. [default: that for training]")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many pictures; --seed draws them.")] = 4000,
     data: DataOption = None,
     seed: SeedOption = 0,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Train AdvGAN's generator against a victim; physadv attack advgan --set generator=FOLDER applies it."""
+    """Train AdvGAN's generator against a victim.
+
+    physadv attack advgan --set generator=FOLDER applies it. If it was stopped, the same command resumes.
+    """
     from physadv.attacks.advgan import AdvGanConfig
     from physadv.core.config import settings, validate
     from physadv.evaluation.generators import Progress, train_generator

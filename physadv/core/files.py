@@ -17,6 +17,9 @@ from typing import Any, cast
 from physadv.core.errors import CannotWrite, PhysadvError
 from physadv.core.yaml_text import parse_yaml
 
+LONGEST_NAME = 200
+"""Bytes; file systems take 255, and a temporary name is longer than the final one."""
+
 
 def bundled(folder: str) -> Path:
     """The folder ``sign_data`` or ``patches``: inside the installed package, or beside it in a checkout."""
@@ -121,11 +124,18 @@ def check_writable(folder: Path) -> None:
     Raises:
         CannotWrite: it or a folder on the way is a file, or may not be written to.
     """
-    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    with clear_os_errors(folder):
+        there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     if not there.is_dir():
         raise CannotWrite(f"{folder}: cannot be written ({there} is a file; it should be a folder)")
-    if not os.access(there, os.W_OK):
+    if not os.access(there, os.W_OK | os.X_OK):
         raise CannotWrite(f"{folder}: cannot be written (no permission to write to {there})")
+    _check_name(folder)
+
+
+def _check_name(path: Path) -> None:
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise CannotWrite(f"{path}: cannot be written (its name is longer than {LONGEST_NAME} bytes)")
 
 
 def check_file(path: Path) -> None:
@@ -134,9 +144,12 @@ def check_file(path: Path) -> None:
     Raises:
         CannotWrite: it is a folder, or the folder that it goes into may not be written to.
     """
-    if path.is_dir():
+    with clear_os_errors(path):
+        there = path.is_dir()
+    if there:
         raise CannotWrite(f"{path}: cannot be written (it is a folder; it should be a file)")
     check_writable(path.parent)
+    _check_name(path)
 
 
 def foreign_entries(folder: Path, own: Collection[str]) -> list[str]:

@@ -52,7 +52,7 @@ def table(summary: Summary) -> Table:
     goals = {record.goal for record in summary.records}
     success = "success" if len(goals) > 1 else f"{summary.records[0].goal}\nsuccess"
     for name in ("n", success, "best control", "gain", "clean", *(["run"] if drives else []), ""):
-        made.add_column(name, justify="right" if name else "left", no_wrap=True)
+        made.add_column(Text(name), justify="right" if name else "left", no_wrap=True)
     patch, victim = "", ""
     for record in summary.records:
         if several and record.patch != patch:
