@@ -13,9 +13,7 @@ from physadv.core.errors import PhysadvError
 
 
 def attack(
-    attacks: Annotated[
-        list[str], typer.Argument(metavar="ATTACK", help="Names of attacks; see physadv list attacks.")
-    ],
+    attacks: Annotated[list[str], typer.Argument(metavar="ATTACK", help="Names of attacks; see physadv list attacks.")],
     out: Annotated[Path, out_folder("Folder of the results, or of the patch.")],
     victim: Annotated[
         list[str],
