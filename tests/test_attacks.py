@@ -159,7 +159,7 @@ def test_every_kind_of_place_can_be_designed(victim: Victim, mask: str, tmp_path
 
 @pytest.mark.parametrize(("kind", "key"), [("discover", "min_side_mm"), ("strokes", "width_mm")])
 def test_nothing_is_searched_that_is_thinner_than_a_millimetre(kind: str, key: str) -> None:
-    with pytest.raises(PhysadvError, match=f"{key} = 0.01: .* greater than or equal to 1"):
+    with pytest.raises(PhysadvError, match=f"{key} = 0.01: .* at least 1"):
         parse_mask({"kind": kind, key: 0.01})
 
 

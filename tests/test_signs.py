@@ -252,8 +252,11 @@ def test_class_lists_have_their_data_sets_order() -> None:
         "endNoPassingTrucks",
     )
     assert len(class_names("lisa")) == 47
-    with pytest.raises(PhysadvError, match="unknown class list 'coco'"):
-        class_names("coco")
+    coco = class_names("coco")
+    assert len(coco) == len(set(coco)) == 80
+    assert (coco[0], coco[9], coco[11], coco[79]) == ("person", "traffic light", "stop sign", "toothbrush")
+    with pytest.raises(PhysadvError, match="unknown class list 'imagenet'"):
+        class_names("imagenet")
 
 
 def test_every_class_of_lisa_cnn_has_a_sign() -> None:
@@ -338,7 +341,7 @@ def test_outline_shapes(tmp_path: Path, outline: str) -> None:
     [
         (("title", "tilte"), "unknown key 'tilte'|'title' is missing"),
         (("octagon", "hexagon"), "hexagon"),
-        (("600", "-600"), "greater than 0"),
+        (("600", "-600"), "more than 0"),
         (("600", ".nan"), "across_flats_mm"),
         (("my/stop", "../stop"), "name"),
         (("{shape: octagon, across_flats_mm: 600}", "{shape: circle}"), "diameter_mm' is missing"),

@@ -538,10 +538,10 @@ def test_a_saved_state_dict_gives_the_same_logits_however_it_is_wrapped(tmp_path
         assert torch.equal(load_victim(write_card(tmp_path, weights=f"{number}.pt"))(images), expected)
 
 
-def test_classes_may_be_numbers_but_not_yes_or_no(tmp_path: Path) -> None:
+def test_classes_may_be_numbers_but_python_s_true_is_no_text(tmp_path: Path) -> None:
     assert load_victim(write_card(tmp_path, classes=[0, 1, 2])).classes == ("0", "1", "2")
-    with pytest.raises(PhysadvError, match=r"classes.1 = True: is read as True, .* put it in quotes"):
-        load_victim(write_card(tmp_path, classes=["stop", True, "yield"]))
+    with pytest.raises(PhysadvError, match=r"classes.1 = True: should be text"):
+        wrap_module(Mean(), name="m", classes=["stop", True, "yield"], size=4)  # type: ignore[list-item]
 
 
 class Trap:
@@ -637,16 +637,16 @@ BAD_CARDS: dict[str, tuple[dict[str, Any], str]] = {
     "one class": ({"classes": ["stop"]}, "classes"),
     "no size": ({"input": {}}, "key 'input.size' is missing"),
     "size of zero": ({"input": {"size": 0}}, "input.size"),
-    "true for a size": ({"input": {"size": True}}, "input.size = True: should be a number, not true or false"),
+    "true for a size": ({"input": {"size": True}}, "input.size = true: should be a whole number"),
     "true for a side": ({"input": {"size": [32, True]}}, "input.size"),
     "true for a mean": ({"input": {"size": 32, "mean": True}}, "input.mean"),
-    "true for white": ({"input": {"size": 32, "scale": True}}, "input.scale = True"),
+    "true for white": ({"input": {"size": 32, "scale": True}}, "input.scale = true"),
     "absurd size": ({"input": {"size": 100_000}}, "input.size"),
     "too small for the network": ({"input": {"size": 8}}, "cannot take an input of 8 x 8 pixels"),
     "too large for the network": ({"input": {"size": 40}}, "cannot take an input of 40 x 40 pixels"),
     "grey for a colour network": ({"input": {"size": 32, "grayscale": True}}, "cannot take an input"),
     "two means": ({"input": {"size": 32, "mean": [0.1, 0.2]}}, "mean has 2 values; expected 1 or 3"),
-    "spread of zero": ({"input": {"size": 32, "std": 0}}, "greater than 0"),
+    "spread of zero": ({"input": {"size": 32, "std": 0}}, "more than 0"),
     "unknown box": ({"input": {"size": 32, "box": "letter"}}, "'squash', 'square' or 'either'"),
     "unknown interpolation": ({"input": {"size": 32, "interpolation": "cubic"}}, "'bilinear', 'bicubic'"),
 }

@@ -136,7 +136,10 @@ def true_class_of(sign: Sign, victim: Victim, name: str | None = None) -> int:
     """
     if name is not None:
         return victim.class_index(name)
-    index = victim.find_class(*sign.labels)
+    try:
+        index = victim.find_class(*sign.labels)
+    except PhysadvError as error:
+        raise PhysadvError(f"sign {sign.name}: {error}, with --true-class") from error
     numbered = index is not None and victim.classes[index].isdecimal()
     if index is None or (numbered and len(victim.classes) != len(class_names("gtsrb"))):  # only GTSRB's are known
         raise PhysadvError(

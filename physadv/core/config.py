@@ -3,37 +3,105 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
+from typing_extensions import Self
 
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.registry import Registry
-from physadv.core.yaml_text import parse_yaml
+from physadv.core.settling import settled
+from physadv.core.yaml_text import parse_yaml, written
 
 
 class Config(BaseModel):
-    """Base of every configuration: frozen; an unknown key is an error, and so is a number that is none."""
+    """Base of every configuration: frozen; an unknown key is an error, and so is a number that is none.
+
+    A scalar without quotes in a YAML file is text for a field of text, as it stands there, and true is no number
+    (:mod:`physadv.core.settling`).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _settle(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(data, dict):
+            fields = cls.__pydantic_fields__
+            data = {
+                key: settled(value, fields[key].annotation) if key in fields else value for key, value in data.items()
+            }
+        return handler(data)
+
 
 def _text(value: object) -> str:
-    """YAML reads a word such as 30 or off as something else than text."""
+    """JSON's plain numbers are text too."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise ValueError(f"is read as {value!r}, not as text; put it in quotes")
+        raise ValueError("should be text")
     return str(value)
 
 
-Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
-"""Text in a file, which may be a plain number."""
+def _filled(value: str) -> str:
+    if not value.strip():
+        raise ValueError("should not be empty")
+    if wrong := next((letter for letter in value if unicodedata.category(letter) == "Cc"), None):
+        raise ValueError(f"should be one line of text; it has the control character {wrong!r}")
+    return value
+
+
+Text: TypeAlias = Annotated[str, BeforeValidator(_text), AfterValidator(_filled)]
+"""A line of text in a file that is not empty; it may be a plain number."""
 
 C = TypeVar("C", bound=BaseModel)
+
+
+_SHOULD = "should be "
+_SHOWN = 120
+"""Letters of a value that a message shows."""
+_PLAIN = {
+    "too_short": "needs at least {min_length}, not {actual_length}",
+    "too_long": "has {actual_length}; at most {max_length} are possible",
+    "string_too_long": "should have at most {max_length} characters",
+    "string_type": "should be text",
+    "string_unicode": "should be text that can be written as UTF-8",
+    "int_type": "should be a whole number",
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_type": "should be a number",
+    "float_parsing": "should be a number",
+    "finite_number": "should be a finite number",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
+    "none_required": "should be null",
+    "greater_than": "should be more than {gt}",
+    "greater_than_equal": "should be at least {ge}",
+    "less_than": "should be less than {lt}",
+    "less_than_equal": "should be at most {le}",
+    "literal_error": "should be {expected}",
+    "union_tag_invalid": "{discriminator} is {tag!r}; it should be one of {expected_tags}",
+    "union_tag_not_found": "key {discriminator} is missing",
+    "dict_type": "should be a mapping of keys to values",
+    "model_type": "should be a mapping of keys to values",
+    "model_attributes_type": "should be a mapping of keys to values",
+    "list_type": "should be a list",
+    "tuple_type": "should be a list",
+}
+"""What Pydantic says by the type of a complaint, in words that need no knowledge of Python."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -53,45 +121,113 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" at line {where.line + 1}" if where else ""
-        problem = getattr(error, "problem", None) or "syntax error"
-        raise PhysadvError(f"{path}: not valid YAML{line} ({problem})") from error
+        raise PhysadvError(f"{path}: not valid YAML{line} ({_yaml_problem(error)})") from error
     if not isinstance(data, dict):
-        raise PhysadvError(f"{path}: expected a mapping of keys to values, found {type(data).__name__}")
+        kind = "a list" if isinstance(data, list) else "nothing" if data == "" else f"{_shown(data)}"
+        raise PhysadvError(f"{path}: expected a mapping of keys to values, found {kind}")
     return data
 
 
-def validate(model: type[C], data: Any, source: str | Path) -> C:
+def validate(model: type[C], data: Any, source: str | Path, *, folder: Path | None = None) -> C:
     """``data`` as ``model``.
 
+    Args:
+        model: a configuration.
+        data: as read from a file, or given in Python.
+        source: for messages.
+        folder: where paths in it start, for models that read files (``info.context`` of their validators).
+
     Raises:
-        PhysadvError: naming ``source``, the key, its value and what would be right.
+        PhysadvError: naming ``source`` and every fault: the key, its value and what would be right.
     """
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context={"folder": folder} if folder is not None else None)
     except ValidationError as error:
-        raise PhysadvError(f"{source}: {explain(error, model)}") from error
+        raise PhysadvError(f"{source}: {explain(error, model, data)}") from error
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first complaint of a Pydantic error, in one sentence; unknown keys first, for a key missed may be one."""
-    first = min(error.errors(include_url=False), key=lambda complaint: complaint["type"] != "extra_forbidden")
-    parts = [str(part) for part in first["loc"] if not str(part).startswith(("constrained-", "function-", "tuple["))]
-    key = ".".join(parts)
-    more = error.error_count() - 1
-    tail = f" (and {more} more)" if more else ""
+def collected(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """``parse`` for a validator: what it finds wrong is told together with the other faults of a configuration."""
+
+    @wraps(parse)
+    def call(value: Any) -> Any:
+        try:
+            return parse(value)
+        except PhysadvError as error:
+            raise ValueError(str(error)) from error
+
+    return call
+
+
+def explain(error: ValidationError, model: type[BaseModel], data: Any = None) -> str:
+    """Every fault that Pydantic has found, a clause each; unknown keys first, for a key missed may be one."""
+    found: dict[tuple[str, ...], list[ErrorDetails]] = {}
+    for complaint in error.errors(include_url=False):
+        found.setdefault(_place(complaint, data), []).append(complaint)
+    clauses = []
+    for place, complaints in found.items():
+        inside = any(other[: len(place)] == place for other in found if other != place)
+        apt = [one for one in complaints if not _mismatch(one)]
+        if apt or not inside:  # else the value fits another of the types that it may have, but for a fault within
+            clauses.append((complaints[0]["type"] != "extra_forbidden", _clause(place, apt or complaints, model)))
+    faults = [clause for _, clause in sorted(clauses, key=lambda one: one[0])]
+    if len(faults) == 1:
+        return faults[0]
+    return f"{len(faults)} faults: " + "; ".join(f"({number}) {fault}" for number, fault in enumerate(faults, 1))
+
+
+def _place(complaint: ErrorDetails, data: Any) -> tuple[str, ...]:
+    """Keys and places in lists down to what is wrong, without the steps of the validation's own."""
+    *above, last = complaint["loc"] or ("",)
+    parts = []
+    for part in (*above, last):
+        named = isinstance(data, dict) and part in data
+        listed = isinstance(data, (list, tuple)) and isinstance(part, int) and part < len(data)
+        if named or listed:
+            data = data[part]
+        elif complaint["type"] != "missing" or part is not last:
+            continue
+        parts.append(str(part))
+    return tuple(parts)
+
+
+def _mismatch(complaint: ErrorDetails) -> bool:
+    return complaint["type"].endswith(("_type", "_parsing", "_from_float", "_required")) or (
+        complaint["type"] in {"literal_error", "enum"}
+    )
+
+
+def _clause(place: tuple[str, ...], complaints: Sequence[ErrorDetails], model: type[BaseModel]) -> str:
+    """What is wrong in one place."""
+    first, key = complaints[0], ".".join(place)
     if first["type"] == "extra_forbidden":
         known = sorted(_keys_beside(first["loc"], model))
-        near = difflib.get_close_matches(parts[-1], known, n=1)
+        near = difflib.get_close_matches(place[-1], known, n=1)
         meant = f" (did you mean {near[0]!r}?)" if near else ""
         listed = f"; known keys: {', '.join(known)}" if known else ""
-        return f"unknown key {key!r}{meant}{listed}{tail}"
+        return f"unknown key {key!r}{meant}{listed}"
     if first["type"] == "missing":
-        return f"key {key!r} is missing{tail}"
-    message = _plainly(first)
-    message = message[:1].lower() + message[1:]
+        return f"key {key!r} is missing"
+    messages = list(dict.fromkeys(_plainly(one) for one in complaints))
+    if all(one.startswith(_SHOULD) for one in messages):
+        message = _SHOULD + " or ".join(one.removeprefix(_SHOULD) for one in messages)
+    else:
+        message = "; ".join(messages)
+    if not key:
+        return message
     value = first.get("input")
-    shown = "" if isinstance(value, dict) else f" = {value!r}"
-    return f"{key}{shown}: {message}{tail}" if key else f"{message}{tail}"
+    return f"{key}: {message}" if isinstance(value, dict) else f"{key} = {_shown(value)}: {message}"
+
+
+def _number(value: Any) -> Any:
+    """A whole number without its ``.0``."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _shown(value: Any) -> str:
+    """A value as its file has it, shortened."""
+    text = written(value) or repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."
 
 
 def _keys_beside(loc: Sequence[int | str], model: type[BaseModel]) -> set[str]:
@@ -115,16 +251,14 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 def _plainly(complaint: ErrorDetails) -> str:
     """What Pydantic says, in words that need no knowledge of Python."""
-    about = complaint.get("ctx", {})
-    plain = {
-        "too_short": "needs at least {min_length}, not {actual_length}",
-        "union_tag_invalid": "{discriminator} is {tag!r}; it should be one of {expected_tags}",
-        "union_tag_not_found": "key {discriminator} is missing",
-        "dict_type": "should be a mapping of keys to values",
-        "list_type": "should be a list",
-        "tuple_type": "should be a list",
-    }.get(complaint["type"])
-    return plain.format(**about) if plain else complaint["msg"].removeprefix("Value error, ")
+    kind, about = complaint["type"], complaint.get("ctx", {})
+    if kind in {"string_too_short", "too_short"} and about.get("min_length") == 1:
+        return "should not be empty" if kind == "string_too_short" else "needs at least 1, not 0"
+    plain = _PLAIN.get(kind)
+    if plain:
+        return plain.format(**{key: _number(value) for key, value in about.items()})
+    message = complaint["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+    return message if message[:2].isupper() else message[:1].lower() + message[1:]
 
 
 def parse_kind(spec: str | Path | Mapping[str, Any], kinds: Registry[type[C]]) -> C:
@@ -151,7 +285,7 @@ def parse_kind(spec: str | Path | Mapping[str, Any], kinds: Registry[type[C]]) -
 
 def load_config(model: type[C], path: Path) -> C:
     """The configuration in a YAML file (see :func:`read_yaml`, :func:`validate` for the errors)."""
-    return validate(model, read_yaml(path), path)
+    return validate(model, read_yaml(path), path, folder=path.parent)
 
 
 def settings(words: Sequence[str], option: str) -> dict[str, Any]:
@@ -162,20 +296,25 @@ def settings(words: Sequence[str], option: str) -> dict[str, Any]:
         option: of the command line, for messages.
 
     Raises:
-        PhysadvError: a word without a value, or one that is not YAML; a key that has a value and keys below it.
+        PhysadvError: a word without a value, or one that is not YAML; a key that is given twice, or that has a value of
+            its own and keys below it.
     """
     found: dict[str, Any] = {}
+    given: set[tuple[str, ...]] = set()
     for word in words:
-        keys, equals, text = word.partition("=")
-        *above, key = keys.split(".")
-        if not equals or not all([*above, key]):
+        name, equals, text = word.partition("=")
+        keys = tuple(name.split("."))
+        if not equals or not all(keys):
             raise PhysadvError(f"{option} {word!r}: should be a key, then = and a value, such as seed=1")
-        place = found
-        for one in above:
-            place = place.setdefault(one, {})
-        if not isinstance(place, dict) or isinstance(place.get(key), dict):
+        if keys in given:
+            raise PhysadvError(f"{option} {word!r}: {name} is given twice")
+        if any(one[: len(keys)] == keys or keys[: len(one)] == one for one in given):
             raise PhysadvError(f"{option} {word!r}: the key has a value of its own and keys below it; give one of both")
-        place[key] = read_value(text, f"{option} {word!r}")
+        given.add(keys)
+        place = found
+        for one in keys[:-1]:
+            place = place.setdefault(one, {})
+        place[keys[-1]] = read_value(text, f"{option} {word!r}")
     return found
 
 
@@ -188,4 +327,8 @@ def read_value(text: str, source: str) -> Any:
     try:
         return parse_yaml(text)
     except yaml.YAMLError as error:
-        raise PhysadvError(f"{source}: {text!r} is not a value") from error
+        raise PhysadvError(f"{source}: {text!r} is not a value ({_yaml_problem(error)})") from error
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    return getattr(error, "problem", None) or getattr(error, "reason", None) or "syntax error"

@@ -148,6 +148,19 @@ def read_table(path: Path, needs: Sequence[str], *, also: Sequence[str] = ()) ->
     return Table(path, tuple(place), tuple(lines), tuple(damaged), bool(text) and not text.endswith(("\r", "\n")))
 
 
+def read_rows(path: Path, names: Sequence[str]) -> list[tuple[int, list[str]]]:
+    """The rows of a table that may lack a header, empty ones left out, each with the number of its line.
+
+    Args:
+        path: of the file.
+        names: of columns that a header would have, by which its delimiter is known.
+
+    Raises:
+        PhysadvError: it is missing, is not a text file, or has a quotation mark that does not close.
+    """
+    return [(number, [plain(cell.strip()) for cell in row]) for number, row in _rows(path, decode(path), names)[0]]
+
+
 def _misfit(count: int, header: Sequence[str], delimiter: str) -> str:
     named = {"\t": "tabs"}.get(delimiter, f"{delimiter!r}")
     what = "is cut: it has" if count < len(header) else "has"

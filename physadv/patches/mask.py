@@ -15,7 +15,7 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 from torch import Tensor
 
-from physadv.core.config import Config, parse_kind
+from physadv.core.config import Config, collected, parse_kind
 from physadv.core.errors import PhysadvError
 from physadv.core.registry import Registry
 from physadv.patches.geometry import Ring, farthest_outside_mm, rasterise, to_rings
@@ -148,7 +148,7 @@ def parse_mask(spec: str | Path | Mapping[str, Any] | MaskConfig) -> MaskConfig:
     return parse_kind(spec, MASKS)
 
 
-MaskField: TypeAlias = Annotated[SerializeAsAny[MaskConfig], BeforeValidator(parse_mask)]
+MaskField: TypeAlias = Annotated[SerializeAsAny[MaskConfig], BeforeValidator(collected(parse_mask))]
 """A mask inside another configuration: a kind's name, a YAML file's path, or the mask's own keys."""
 
 

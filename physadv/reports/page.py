@@ -10,11 +10,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from physadv.core.files import write_text
+from physadv.core.yaml_text import dump_yaml
 from physadv.evaluation.summary import PatchInfo, Rate, Record, Slice, Summary
 from physadv.reports import charts, words
 from physadv.reports.charts import Bar, Curve
@@ -177,7 +177,7 @@ def environment() -> Environment:
 
 def as_yaml(value: Mapping[str, Any]) -> str:
     """A configuration as YAML, cut where it is very long."""
-    text: str = yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True, width=96)
+    text = dump_yaml(dict(value), width=96)
     if len(text) <= CONFIG_CHARACTERS:
         return text
     return f"{text[:CONFIG_CHARACTERS]}\n# cut here; the whole of it is in summary.json\n"

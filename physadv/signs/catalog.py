@@ -6,17 +6,16 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import Field, field_validator
 
-from physadv.core.config import Config, load_config, read_yaml
+from physadv.core.class_lists import known_classes
+from physadv.core.config import Config, load_config
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import bundled, write_text
+from physadv.core.yaml_text import dump_yaml
 from physadv.signs.outline import Outline, expand
 from physadv.signs.sign import Sign
 
-CLASS_LISTS = ("gtsrb", "lisa")
-"""Data sets whose class names are listed in ``sign_data/<kind>_classes.yaml``."""
 MAX_SVG_BYTES = 4_000_000
 _TRIED_PX = 128
 KEPT = "sign.yaml"
@@ -126,7 +125,7 @@ def keep_sign(sign: Sign, folder: Path) -> None:
         "aliases": list(sign.aliases),
     }
     write_text((folder / KEPT).with_suffix(".svg"), sign.svg)
-    write_text(folder / KEPT, yaml.safe_dump(spec, sort_keys=False, allow_unicode=True, width=110))
+    write_text(folder / KEPT, dump_yaml(spec))
 
 
 def kept_sign(folder: Path, name: str) -> Sign:
@@ -158,17 +157,13 @@ def _read_svg(path: Path) -> str:
         raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-@cache
 def class_names(kind: str) -> tuple[str, ...]:
-    """Readable class names of a data set (``gtsrb``: in order of its ids; ``lisa``: sorted).
+    """Readable class names of a data set (``gtsrb``, ``coco``: in order of its ids; ``lisa``: sorted).
 
     Raises:
         PhysadvError: no list for that data set.
     """
-    if kind not in CLASS_LISTS:
-        raise unknown_name("class list", kind, CLASS_LISTS)
-    names = read_yaml(bundled("sign_data") / f"{kind}_classes.yaml")["classes"]
-    return tuple(str(name) for name in names)
+    return known_classes(kind)
 
 
 def list_rows() -> list[dict[str, str]]:

@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 from physadv.core.color import from_uint8
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.images import read_image
+from physadv.core.names import match_names
 from physadv.core.registry import Registry
 from physadv.core.tables import Line, read_table
 from physadv.signs import listing
@@ -109,14 +110,13 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
         return SignDataset(kind=self.kind, split=self.split, classes=named, items=items, notes=notes)
 
     def select(self, classes: Sequence[str]) -> SignDataset:
-        """The pictures whose class is one of ``classes`` (case and punctuation aside), labelled in their order.
+        """The pictures whose class is one of ``classes`` (:mod:`physadv.core.names`), labelled in their order.
 
         Raises:
-            PhysadvError: none of the classes is in the data set.
+            PhysadvError: none of the classes is in the data set, or two of one side are spelt like one of the other.
         """
-        wanted = {_plain(name): label for label, name in reversed(list(enumerate(classes)))}
-        label_of = {label: wanted.get(_plain(name)) for label, name in enumerate(self.classes)}
-        items = [replace(item, label=new) for item in self.items if (new := label_of[item.label]) is not None]
+        label_of = match_names(self.classes, classes, of=f"data set {self.kind!r}", to="the victim")
+        items = [replace(item, label=label_of[item.label]) for item in self.items if item.label in label_of]
         if not items:
             raise PhysadvError(
                 f"data set {self.kind!r} has pictures of none of the classes {', '.join(classes)}; "
@@ -393,7 +393,3 @@ def _not_read(folder: Path, classes: Sequence[str]) -> Iterator[str]:
 def _check_split(kind: str, split: str, known: Sequence[str]) -> None:
     if split not in known:
         raise unknown_name("split", split, known, of=f"data set {kind!r}")
-
-
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isalnum())

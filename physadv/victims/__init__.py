@@ -5,7 +5,7 @@ from physadv.victims.architectures import ARCHITECTURES
 from physadv.victims.card import VictimCard
 from physadv.victims.library import load_victim, victim_names, wrap_module
 from physadv.victims.preprocess import Box, InputConfig
-from physadv.victims.victim import Victim, check_logits, plain, under_attack
+from physadv.victims.victim import Victim, check_logits, under_attack
 
 __all__ = [
     "ADAPTERS",
@@ -16,7 +16,6 @@ __all__ = [
     "VictimCard",
     "check_logits",
     "load_victim",
-    "plain",
     "under_attack",
     "victim_names",
     "wrap_module",

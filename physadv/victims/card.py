@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
+from physadv.core.class_lists import MAX_CLASSES, named_classes
 from physadv.core.config import Config, Text
+from physadv.core.errors import PhysadvError
+from physadv.core.names import composed
 from physadv.victims.preprocess import InputConfig
 
 
@@ -35,21 +38,31 @@ class VictimCard(Config):
     """The network's name, where the adapter needs one."""
     weights: Annotated[str, Field(min_length=1)]
     """Path of the weights, relative to the card."""
-    classes: Annotated[tuple[Text, ...], Field(min_length=2)]
-    """Class names in the order of the outputs."""
+    classes: Annotated[tuple[Text, ...], Field(min_length=2, max_length=MAX_CLASSES)]
+    """Class names in the order of the outputs; in a file, also the path of a list of them, relative to the card, or
+    the name of a known one (:mod:`physadv.core.class_lists`)."""
     input: InputConfig
     """What the network takes."""
     output: Literal["logits", "probabilities"] = "logits"
     """What the network gives; probabilities are turned into logits by their logarithm."""
 
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _listed(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return named_classes(value, (info.context or {}).get("folder", Path()))
+        except PhysadvError as error:
+            raise ValueError(str(error)) from error
+
     @field_validator("classes")
     @classmethod
     def _unique(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        twice = [label for label, count in Counter(value).items() if count > 1]
+        twice = [label for label, count in Counter(map(composed, value)).items() if count > 1]
         if twice:
-            raise ValueError(
-                f"class {twice[0]!r} is listed {value.count(twice[0])} times; every class needs its own name"
-            )
+            times = sum(composed(label) == twice[0] for label in value)
+            raise ValueError(f"class {twice[0]!r} is listed {times} times; every class needs its own name")
         return value
 
     def weights_path(self, folder: Path) -> Path:

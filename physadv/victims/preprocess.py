@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -43,14 +43,6 @@ class InputConfig(Config):
     std: tuple[Annotated[float, Field(gt=0)], ...] = ()
     """Divided by, likewise."""
     layout: Literal["nchw", "nhwc"] = "nchw"
-
-    @field_validator("size", "scale", "mean", "std", mode="before")
-    @classmethod
-    def _numbers(cls, value: object) -> object:
-        """Python takes true for 1."""
-        if any(isinstance(one, bool) for one in (value if isinstance(value, (list, tuple)) else [value])):
-            raise ValueError("should be a number, not true or false")
-        return value
 
     @model_validator(mode="before")
     @classmethod

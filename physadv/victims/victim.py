@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -10,13 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.names import find_name
 from physadv.victims.preprocess import Box
 from physadv.victims.quickened import quickened
-
-
-def plain(name: str) -> str:
-    """A class name without case, spaces and punctuation: ``Speed limit 45`` and ``speedLimit45`` are the same."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 class Victim(nn.Module):
@@ -64,18 +59,24 @@ class Victim(nn.Module):
         return self.sha256
 
     def find_class(self, *names: str) -> int | None:
-        """Index of the first of ``names`` that is one of ``classes`` (case and punctuation aside), or None."""
+        """Index of the first of ``names`` that is one of ``classes``, or None.
+
+        One that is there exactly comes before all others; for the rest see :mod:`physadv.core.names`.
+
+        Raises:
+            PhysadvError: several classes are spelt like it, and none exactly so.
+        """
         for name in names:
             if name in self.classes:
                 return self.classes.index(name)
-        known = [plain(label) for label in self.classes]
-        return next((known.index(plain(name)) for name in names if plain(name) in known), None)
+        found = (find_name(name, self.classes, of=f"victim {self.name!r}") for name in names)
+        return next((index for index in found if index is not None), None)
 
     def class_index(self, name: str) -> int:
         """Index of the class of that name.
 
         Raises:
-            PhysadvError: there is none.
+            PhysadvError: there is none, or there are several that are spelt like it.
         """
         index = self.find_class(name)
         if index is None:

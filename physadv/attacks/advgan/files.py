@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from physadv.core.config import Config, load_config
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, sha256, write_text
 from physadv.core.images import write_png
+from physadv.core.yaml_text import dump_yaml
 from physadv.victims import Victim
 from physadv.victims.parameters import fill, read_parameters
 
@@ -95,7 +95,7 @@ def save_generator(network: Generator, folder: Path) -> str:
 
 def save_record(record: GeneratorRecord, folder: Path) -> None:
     """Writes the record, last of all: where it is, the training is done."""
-    write_text(folder / RECORD, yaml.safe_dump(record.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+    write_text(folder / RECORD, dump_yaml(record.model_dump(mode="json")))
 
 
 def load_generator(folder: str | Path, *, device: str | torch.device = "cpu") -> TrainedGenerator:

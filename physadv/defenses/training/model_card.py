@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from torch import Tensor
 
 from physadv.attacks import build_attack
 from physadv.core.errors import PhysadvError
+from physadv.core.yaml_text import dump_yaml
 from physadv.defenses.training.config import METHODS, TrainingConfig
 from physadv.defenses.training.data import Photographs
 from physadv.evaluation.statistics import rate
@@ -72,7 +72,7 @@ def model_card(
         where=f"{photographs.dataset.kind} {photographs.dataset.split}",
         rows=rows,
         classes=classes,
-        recipe=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip(),
+        recipe=dump_yaml(config.model_dump(mode="json")).rstrip(),
     )
 
 

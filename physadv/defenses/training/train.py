@@ -6,13 +6,13 @@ import hashlib
 import json
 from pathlib import Path
 
-import yaml
 from safetensors.torch import save_file
 
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, write_json, write_text
 from physadv.core.memory import keep_freed_memory
+from physadv.core.yaml_text import dump_yaml
 from physadv.defenses.training.config import TrainingConfig
 from physadv.defenses.training.data import training_photographs
 from physadv.defenses.training.loop import Listener, Training
@@ -95,4 +95,4 @@ def _write(training: Training, start: NetworkVictim, card: Path) -> None:
     described = f"{start.card.name} after {config.steps} steps of {config.method} training"
     made = start.card.model_copy(update={"name": config.made, "description": described, "weights": weights.name})
     values = made.model_dump(mode="json", exclude_defaults=True)
-    write_text(card, yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110))
+    write_text(card, dump_yaml(values))

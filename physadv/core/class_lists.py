@@ -1,0 +1,207 @@
+"""Lists of class names in files: of known data sets, and as users have them beside a model."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.files import bundled
+from physadv.core.tables import decode, read_rows
+from physadv.core.yaml_text import parse_yaml, written
+
+MAX_CLASSES = 100_000
+_ID_COLUMNS = ("id", "class id", "class_id", "classid", "class number", "index", "idx", "label id", "number", "no")
+_NAME_COLUMNS = ("name", "class name", "class_name", "classname", "sign name", "sign_name", "signname", "display name")
+_EITHER = ("class", "classes", "label", "labels", "category", "sign")
+"""Columns that hold numbers in one file and names in another."""
+_SUFFIXES = "a text file (.txt, a line a class), a .csv, .json or .yaml file"
+
+
+@cache
+def known_lists() -> tuple[str, ...]:
+    """Data sets whose class names are known, sorted: those of ``sign_data/<name>_classes.yaml``."""
+    return tuple(
+        sorted(path.name.removesuffix("_classes.yaml") for path in bundled("sign_data").glob("*_classes.yaml"))
+    )
+
+
+@cache
+def known_classes(name: str) -> tuple[str, ...]:
+    """Class names of a data set (``gtsrb``, ``coco``: in order of the ids; ``lisa``: sorted).
+
+    Raises:
+        PhysadvError: no list for that data set.
+    """
+    if name not in known_lists():
+        raise unknown_name("class list", name, known_lists())
+    return read_classes(bundled("sign_data") / f"{name}_classes.yaml")
+
+
+def named_classes(words: str, folder: Path) -> tuple[str, ...]:
+    """Class names from the name of a known list, or the path of a file that starts at ``folder``.
+
+    Raises:
+        PhysadvError: it is neither, or the file is wrong.
+    """
+    if words in known_lists():
+        return known_classes(words)
+    path = folder / Path(words).expanduser()
+    if path.suffix.lower() not in _READERS:
+        raise PhysadvError(
+            f"{words!r} should be a list of names, the path of {_SUFFIXES}, or one of {', '.join(known_lists())}"
+        )
+    return read_classes(path)
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """Class names in the order of a network's outputs, from a file.
+
+    Args:
+        path: a text file with a line a class; CSV, with or without a header, with a column of names and perhaps one
+            of whole numbers, which then give the order; JSON or YAML with a list of names, or a mapping of numbers to
+            names or of names to numbers, alone or as ``classes`` or ``names``.
+
+    Raises:
+        PhysadvError: it cannot be read, or does not say names and order in one of these ways.
+    """
+    names = _READERS[path.suffix.lower()](path)
+    if not names:
+        raise PhysadvError(f"{path}: has no class names")
+    if len(names) > MAX_CLASSES:
+        raise PhysadvError(f"{path}: has {len(names):,} class names; at most {MAX_CLASSES:,} are possible")
+    return tuple(names)
+
+
+def _of_text(path: Path) -> list[str]:
+    lines = decode(path).splitlines()
+    while lines and not lines[-1].strip():
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            raise PhysadvError(f"{path}: line {number} is empty; every line should be the name of a class")
+    return [line.strip() for line in lines]
+
+
+def _of_table(path: Path) -> list[str]:
+    rows = read_rows(path, [*_ID_COLUMNS, *_NAME_COLUMNS, *_EITHER])
+    if not rows:
+        return []
+    header = [" ".join(cell.split()).casefold() for cell in rows[0][1]]
+    headed = any(cell in (*_ID_COLUMNS, *_NAME_COLUMNS, *_EITHER) for cell in header)
+    body = rows[1:] if headed else rows
+    for line, row in body:
+        if len(row) != len(header):
+            raise PhysadvError(f"{path}: line {line}: has {len(row)} values; the first line has {len(header)}")
+    columns = list(zip(*(row for _, row in body), strict=True))
+    counted = [place for place, column in enumerate(columns) if all(_whole(cell) for cell in column)]
+    ids, names = _chosen(path, header if headed else [], counted, len(header))
+    if not columns:
+        return []
+    if ids is None:
+        return [cell.strip() for cell in columns[names]]
+    return _ordered(path, list(zip(map(int, columns[ids]), (cell.strip() for cell in columns[names]), strict=True)))
+
+
+def _chosen(path: Path, header: Sequence[str], counted: Sequence[int], width: int) -> tuple[int | None, int]:
+    """The columns of ids (or None) and of names."""
+    called = [place for place, cell in enumerate(header) if cell in _NAME_COLUMNS]
+    called += [place for place, cell in enumerate(header) if cell in _EITHER and place not in counted]
+    numbered = [place for place, cell in enumerate(header) if cell in (*_ID_COLUMNS, *_EITHER) and place in counted]
+    if not header:
+        numbered = list(counted[:1]) if width == 2 else []
+    if width == 1:
+        return None, 0
+    rest = [place for place in range(width) if place not in numbered[:1]]
+    names = called[0] if called else rest[0] if len(rest) == 1 else None
+    ids = next((place for place in numbered if place != names), None)
+    if names is None or (ids is None and not called):
+        raise PhysadvError(
+            f"{path}: which column has the names cannot be told; it should have a header with the columns id and name"
+        )
+    return ids, names
+
+
+def _of_json(path: Path) -> list[str]:
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise PhysadvError(f"{path}: {twice!r} comes twice in one mapping")
+        return made
+
+    try:
+        data = json.loads(decode(path), object_pairs_hook=mapping)
+    except (ValueError, RecursionError) as error:
+        raise PhysadvError(f"{path}: not valid JSON ({error})") from error
+    return _of_data(path, data)
+
+
+def _of_yaml(path: Path) -> list[str]:
+    try:
+        return _of_data(path, parse_yaml(decode(path)))
+    except yaml.YAMLError as error:
+        raise PhysadvError(f"{path}: not valid YAML ({getattr(error, 'problem', None) or 'syntax error'})") from error
+
+
+def _of_data(path: Path, data: Any) -> list[str]:
+    """Of a list of names, or a mapping of ids to names or names to ids, alone or under a key."""
+    if isinstance(data, dict):
+        inside = [data[key] for key in ("classes", "names") if isinstance(data.get(key), (list, dict))]
+        data = inside[0] if len(inside) == 1 else data
+    if isinstance(data, list):
+        return [_name(path, value) for value in data]
+    if isinstance(data, dict) and data:
+        if all(isinstance(value, int) and not isinstance(value, bool) for value in data.values()):
+            return _ordered(path, [(int(value), key) for key, value in data.items()], both=all(map(_whole, data)))
+        if all(map(_whole, data)):
+            return _ordered(path, [(int(key), _name(path, value)) for key, value in data.items()])
+    raise PhysadvError(
+        f"{path}: should be a list of class names, or a mapping of whole numbers to names or of names to whole numbers"
+    )
+
+
+def _name(path: Path, value: Any) -> str:
+    text = written(value)
+    if text is None and (isinstance(value, bool) or not isinstance(value, (str, int))):
+        raise PhysadvError(f"{path}: {value!r} is not the name of a class")
+    return str(value) if text is None else text
+
+
+def _ordered(path: Path, pairs: Sequence[tuple[int, str]], *, both: bool = False) -> list[str]:
+    """Names in the order of their ids.
+
+    Args:
+        path: for messages.
+        pairs: ids and names.
+        both: the names are whole numbers too, so that it has to be told which is which.
+    """
+    ids = [number for number, _ in pairs]
+    twice = [number for number, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise PhysadvError(f"{path}: id {twice[0]} is given to {ids.count(twice[0])} classes")
+    if both:
+        raise PhysadvError(f"{path}: which numbers are names cannot be told; write names in quotes, after their ids")
+    return [name for _, name in sorted(pairs)]
+
+
+def _whole(cell: str) -> bool:
+    return cell.strip().isdecimal() and cell.isascii() and len(cell) < 10
+
+
+_READERS: Mapping[str, Any] = {
+    ".txt": _of_text,
+    ".names": _of_text,
+    ".csv": _of_table,
+    ".tsv": _of_table,
+    ".json": _of_json,
+    ".yaml": _of_yaml,
+    ".yml": _of_yaml,
+}

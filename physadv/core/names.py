@@ -1,0 +1,101 @@
+"""Names of classes: what one list calls a class, another may spell otherwise, and no two classes may become one.
+
+A name is looked for as it stands; then as Unicode has it, whose letters may be composed in several ways (NFC); then
+loosely: compatibility forms, case, spaces and punctuation aside, letters and digits of any script kept. Each is
+asked only where those before have found nothing, and counts only if it finds one class alone.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from physadv.core.errors import PhysadvError
+
+
+def composed(name: str) -> str:
+    """A name in Unicode's normal form C, in which letters that look alike and mean the same are equal."""
+    return unicodedata.normalize("NFC", name)
+
+
+@lru_cache(maxsize=100_000)
+def loose(name: str) -> str:
+    """A name without case, spaces and punctuation: ``Speed limit 45`` and ``speedLimit45`` are the same.
+
+    Letters, digits and the marks on letters are kept in any script, in Unicode's normal form KC, case folded. A name
+    without any of them is itself.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(letter for letter in folded if unicodedata.category(letter)[0] in "LNM") or composed(name)
+
+
+_FORMS: tuple[Callable[[str], str], ...] = (str, composed, loose)
+
+
+def find_name(name: str, known: Sequence[str], *, of: str = "the known names") -> int | None:
+    """Place of the class that ``name`` means in ``known``, or None if there is none.
+
+    Args:
+        name: as a user, a sign or a data set has it.
+        known: names of classes, all different.
+        of: whose these are, for messages.
+
+    Raises:
+        PhysadvError: several are spelt alike but for case, spaces and punctuation, and none is exactly ``name``.
+    """
+    for form in _FORMS:
+        found = [place for place, one in enumerate(known) if form(one) == form(name)]
+        if len(found) > 1 and form is not str:
+            raise PhysadvError(
+                f"class {name!r} may be any of {_listed([known[place] for place in found])} of {of}; "
+                "write one of them exactly"
+            )
+        if found:
+            return found[0]
+    return None
+
+
+def match_names(names: Sequence[str], known: Sequence[str], *, of: str, to: str) -> dict[int, int]:
+    """Places of ``names`` to places in ``known``, for the names that are classes there; no two have the same one.
+
+    Exact matches are made first, and what they have taken is no longer there for a loose one.
+
+    Args:
+        names: names of classes, all different.
+        known: likewise.
+        of: whose the ``names`` are, for messages.
+        to: whose the ``known`` are, for messages.
+
+    Raises:
+        PhysadvError: a name may be any of several of ``known``, or several names may be the same one.
+    """
+    matched: dict[int, int] = {}
+    for form in _FORMS:
+        taken = set(matched.values())
+        open_: dict[str, list[int]] = {}
+        for place, one in enumerate(known):
+            if place not in taken:
+                open_.setdefault(form(one), []).append(place)
+        wanted: dict[str, list[int]] = {}
+        for place, one in enumerate(names):
+            if place not in matched and form(one) in open_:
+                wanted.setdefault(form(one), []).append(place)
+        for spelt, ours in wanted.items():
+            theirs = open_[spelt]
+            if len(ours) > 1 or len(theirs) > 1:
+                raise PhysadvError(
+                    f"{_classes([names[place] for place in ours])} of {of} may be "
+                    f"{_classes([known[place] for place in theirs])} of {to}: they differ in case, spaces or "
+                    "punctuation alone; give each the same name in both"
+                )
+            matched[ours[0]] = theirs[0]
+    return matched
+
+
+def _classes(names: Sequence[str]) -> str:
+    return f"class{'es' if len(names) > 1 else ''} {_listed(names)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))
