@@ -124,7 +124,7 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
             )
         note = ""
         if len(items) < len(self):
-            others = [name for label, name in enumerate(self.classes) if label_of[label] is None]
+            others = [name for label, name in enumerate(self.classes) if label not in label_of]
             note = (
                 f"{self.kind}, {self.split}: {len(self) - len(items):,} of {listing.counted(len(self), 'picture')} not "
                 f"used, of classes that are not asked for: {listing.some(others)}"
