@@ -14,6 +14,7 @@ from torch import Tensor
 from physadv.attacks.balls import changed_pixels, lengths
 from physadv.attacks.changes import Change, PixelBall
 from physadv.attacks.goals import Goal, goal_for
+from physadv.attacks.gradients import check_differentiable
 from physadv.attacks.losses import LOSSES
 from physadv.attacks.problem import Problem
 from physadv.attacks.views import Direct, View
@@ -117,11 +118,8 @@ class Attack(Config, ABC):
                 knowledge the attack lacks.
         """
         pictures, labels = checked(victim, pictures, labels)
-        if self.asks_gradients and not victim.differentiable:
-            raise PhysadvError(
-                f"attack {self.kind!r} needs gradients and victim {victim.name!r} has none; "
-                f"those that need none: {', '.join(n for n, part in ATTACKS.items() if part.knowledge != 'gradients')}"
-            )
+        if self.asks_gradients:
+            check_differentiable(victim, f"attack {self.kind!r}")
         parts = []
         with under_attack(victim):
             for start in range(0, len(pictures), batch):
@@ -144,11 +142,11 @@ class Attack(Config, ABC):
         adversarial, logits = pictures.clone(), clean_logits.clone()
         queries = torch.zeros_like(labels)
         gradients = torch.zeros_like(labels)
-        flags: tuple[str, ...] = ()
+        flags = victim.doubts
         if len(rows):
             problem = self.problem(victim, Direct(pictures[rows], (pictures, labels)), goal.of(rows))
             theta = self.search(problem, generator).detach()
-            flags = self.flags(problem)
+            flags = (*victim.doubts, *self.flags(problem))
             queries[rows], gradients[rows] = problem.queries, problem.gradients
             with torch.no_grad():
                 adversarial[rows] = problem.changed(theta).clamp(0.0, 1.0)

@@ -16,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from physadv.attacks.goals import Goal
+from physadv.attacks.gradients import check_reached
 from physadv.attacks.perturbations import Perturbation
 from physadv.attacks.searches import Search, State
 from physadv.core.errors import CannotWrite, PhysadvError
@@ -177,7 +178,9 @@ class Run:
         leaf = theta.detach().requires_grad_(True)
         perturbation = self.perturbation.at(progress)
         frames = self.train.render(perturbation.painted(leaf), batch)
-        loss = self.goal.loss(self.victim(frames)).mean() + perturbation.penalty(leaf)
+        logits = self.victim(frames)
+        check_reached(logits, self.victim, "a design")
+        loss = self.goal.loss(logits).mean() + perturbation.penalty(leaf)
         (gradient,) = torch.autograd.grad(loss, leaf)
         if not bool(torch.isfinite(gradient).all()):
             raise PhysadvError(f"victim {self.victim.name!r}: its gradient is not finite; are the weights intact?")

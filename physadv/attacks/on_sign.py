@@ -11,8 +11,10 @@ from pydantic import Field
 from torch import Tensor
 
 from physadv.attacks.attack import Attack, build_attack
+from physadv.attacks.clean import unread, warn_unread
 from physadv.attacks.engine import FrameStream, design_seed, pictures_of, shared_pictures
 from physadv.attacks.goals import Goal, build_goal
+from physadv.attacks.gradients import check_differentiable
 from physadv.attacks.rp2 import true_class_of
 from physadv.attacks.views import Seen
 from physadv.core.config import Config
@@ -87,8 +89,8 @@ def search_sign(config: SignAttackConfig, *, victim: Victim | None = None) -> Si
     attack = build_attack(config.attack, config.options)
     sign = load_sign(config.sign)
     victim = (victim or load_victim(config.victim)).to(device)
-    if attack.asks_gradients and not victim.differentiable:
-        raise PhysadvError(f"attack {attack.kind!r} needs gradients and victim {victim.name!r} has none")
+    if attack.asks_gradients:
+        check_differentiable(victim, f"attack {attack.kind!r}")
     scenes = [load_scene(spec) for spec in config.scenes]
 
     def view(part: Part, views: int) -> Seen:
@@ -102,6 +104,8 @@ def search_sign(config: SignAttackConfig, *, victim: Victim | None = None) -> Si
             clean = held_out.look(victim, held_out.pictures, step=0)[0]
         check_logits(victim, torch.zeros(1, 3, *victim.input_size, device=device))
         true_class = true_class_of(sign, victim, config.true_class)
+        warn_unread(victim, sign, true_class, clean)
+        doubts = (*filter(None, [unread(victim, sign, true_class, clean)]), *victim.doubts)
         goal = build_goal(config.goal, victim=victim, true_class=true_class, clean_logits=clean)
         problem = attack.problem(victim, seen, goal)
         theta = attack.search(problem, torch.Generator().manual_seed(design_seed(config.seed, attack.kind))).detach()
@@ -116,7 +120,7 @@ def search_sign(config: SignAttackConfig, *, victim: Victim | None = None) -> Si
         won=won,
         queries=int(problem.queries[0]),
         gradients=int(problem.gradients[0]),
-        flags=(*attack.flags(problem), *shared_pictures(scenes)),
+        flags=(*doubts, *attack.flags(problem), *shared_pictures(scenes)),
         pictures=pictures_of(scenes),
     )
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from physadv.attacks.changes import Change
 from physadv.attacks.goals import Goal
+from physadv.attacks.gradients import check_differentiable, check_reached
 from physadv.attacks.losses import Loss
 from physadv.attacks.views import Some, View
 from physadv.core.errors import PhysadvError
@@ -120,12 +121,10 @@ class Problem:
         Raises:
             PhysadvError: the victim has no gradient, or one that is not finite.
         """
-        if not self.victim.differentiable:
-            raise PhysadvError(
-                f"victim {self.victim.name!r}: has no gradient; attack it by scores or decisions, such as with square"
-            )
+        check_differentiable(self.victim, "this attack")
         leaf = theta.detach().requires_grad_(True)
         logits = self.look(leaf, rows, step=step)
+        check_reached(logits, self.victim, "this attack")
         total = self._over_frames(logits, rows, loss or self._loss) + self.change.penalty(leaf)
         (gradient,) = torch.autograd.grad(total.sum(), leaf)
         if not bool(torch.isfinite(gradient.sum())):

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
+from physadv.attacks.clean import unread, warn_unread
 from physadv.attacks.discover import DiscoverRectangles, Found, attribution
 from physadv.attacks.engine import (
     Budget,
@@ -30,6 +31,7 @@ from physadv.attacks.engine import (
 )
 from physadv.attacks.freeform import FreeformStickers
 from physadv.attacks.goals import Goal, build_goal
+from physadv.attacks.gradients import check_differentiable
 from physadv.attacks.graffiti import Graffiti, Strokes
 from physadv.attacks.moving import MovingStickers
 from physadv.attacks.perturbations import FullFace, Perturbation, Sticker
@@ -62,8 +64,6 @@ from physadv.scenes import PaintedSign, Part, Scene, load_scene, read_scene
 from physadv.signs import Sign, class_names, load_sign
 from physadv.victims import Victim, check_logits, load_victim, under_attack
 
-_READ = 0.5
-"""Share of frames in which a clean sign should be read, for a design on them to mean something."""
 _MOVING = 0.7
 """Share of the time to discover that goes to moving the stickers."""
 
@@ -123,8 +123,8 @@ class _Parts:
     device: torch.device
     train: FrameStream
     held_out: FrameStream
-    clean_read: float
-    """Share of held-out frames in which the unpainted sign is read."""
+    doubts: tuple[str, ...]
+    """What makes the victim doubtful before anything is painted."""
     ink: Ink
 
 
@@ -159,8 +159,7 @@ def _prepare(config: DesignConfig, victim: Victim | None) -> _Parts:
         if not scene.differentiable:
             raise PhysadvError(f"scene {scene.name!r}: has no gradient, so it can score a patch but not design one")
     victim = victim or load_victim(config.victim)
-    if not victim.differentiable:
-        raise PhysadvError(f"victim {victim.name!r}: has no gradient; design on a differentiable one and transfer")
+    check_differentiable(victim, "a design")
     victim = victim.to(device)
     px = config.texture_px or max(128, min(512, 1 << (4 * max(victim.input_size) - 1).bit_length()))
 
@@ -173,9 +172,10 @@ def _prepare(config: DesignConfig, victim: Victim | None) -> _Parts:
     with under_attack(victim, quicken=False):
         clean_logits = check_logits(victim, held_out.render(bare, 0))
     true_class = true_class_of(sign, victim, config.true_class)
-    clean_read = float((clean_logits.argmax(1) == true_class).float().mean())
+    warn_unread(victim, sign, true_class, clean_logits)
+    doubts = (*filter(None, [unread(victim, sign, true_class, clean_logits)]), *victim.doubts)
     goal = build_goal(config.goal, victim=victim, true_class=true_class, clean_logits=clean_logits)
-    return _Parts(sign, victim, scenes, goal, px, device, stream("train"), held_out, clean_read, ink)
+    return _Parts(sign, victim, scenes, goal, px, device, stream("train"), held_out, doubts, ink)
 
 
 def _whole(config: DesignConfig) -> DesignConfig:
@@ -385,13 +385,9 @@ def _carry(start: Snapshot, best: Snapshot | None) -> Snapshot:
     )
 
 
-def _flags(snapshot: Snapshot, clean_read: float) -> list[str]:
-    """What makes the design itself doubtful."""
+def _flags(snapshot: Snapshot) -> list[str]:
+    """What makes the search itself doubtful."""
     flags = []
-    if clean_read < _READ:
-        flags.append(
-            f"the victim reads the unpainted sign in {clean_read:.0%} of frames, so success says little of the paint"
-        )
     if snapshot.zero_gradients:
         flags.append(f"gradient was zero in {snapshot.zero_gradients} of {snapshot.step} steps")
     losses = snapshot.losses
@@ -418,7 +414,7 @@ def _bundle(config: DesignConfig, parts: _Parts, best: Snapshot, run: Run, *, na
         "seconds": round(best.elapsed_s, 1),
         "held_out_history": [round(success, 4) for success in best.successes],
         "loss_history": [round(loss, 4) for loss in best.losses],
-        "flags": [*_flags(best, parts.clean_read), *shared_pictures(parts.scenes)],
+        "flags": [*parts.doubts, *_flags(best), *shared_pictures(parts.scenes)],
         **pictures_of(parts.scenes),
     }
     with torch.no_grad():

@@ -74,9 +74,9 @@ def seeded(generator: torch.Generator, device: torch.device) -> Iterator[None]:
 def new_student(victim: Victim, architecture: str, device: torch.device) -> Victim:
     """An untrained network of a registered architecture, with the victim's classes and its picture size outside."""
     network = ARCHITECTURES[architecture](len(victim.classes))
-    return wrap_module(network, name=f"{architecture} for {victim.name}", classes=victim.classes, size=_SIDE_PX).to(
-        device
-    )
+    return wrap_module(
+        network, name=f"{architecture} for {victim.name}", classes=victim.classes, size=_SIDE_PX, trial=False
+    ).to(device)
 
 
 def learn(

@@ -96,6 +96,7 @@ class Defended(Victim):
         if isinstance(victim, Defended):
             self.adaptive = max(self.adaptive, victim.adaptive, key=_ORDER.index)
             self.gradient_words += f"; {victim.gradient_words}"
+        self.why_not, self.doubts = victim.why_not, victim.doubts
         self.training = victim.training
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from physadv.attacks.gradients import gradient_free
 from physadv.evaluation.battery import Battery, Thresholds
 from physadv.evaluation.made import Making
 from physadv.evaluation.summary import SEEN_FRAMES, SEEN_PHOTOGRAPHS, Flag, Rate, Record, VictimInfo
@@ -131,8 +132,14 @@ def _victim(record: Record, victim: VictimInfo, making: Making) -> Iterator[Flag
         same = making.victim == victim.name
     if same is False:
         yield _info("transfer", f"The patch was designed against {making.victim}, not against this victim.")
+    for doubt in victim.doubts:
+        yield _warning("victim-doubtful", f"Victim {victim.name}: {doubt}.")
     if not victim.differentiable:
-        yield _info("no-gradient", "This victim gives no gradient: a low success here is no proof of robustness.")
+        yield _info(
+            "no-gradient",
+            "No gradient reaches the picture through this victim: a low success here is no proof of robustness; these "
+            f"attacks need none: {', '.join(gradient_free())}.",
+        )
     if making.target is not None and record.target_class is None:
         yield _info("no-target", f"This victim has no class {making.target}; only untargeted success can be scored.")
 

@@ -152,7 +152,7 @@ def evaluate_photographs(
         agreement_as_sent=sent_misread,
         agreement_hit_as_sent=sent_hit,
         shown=tuple(shown),
-        flags=tuple(flags(rows, shown)),
+        flags=(*(f"{model.name}: {doubt}" for model in models for doubt in model.doubts), *flags(rows, shown)),
         versions=versions(),
     )
     write_photograph_summary(out, summary, seconds=time.monotonic() - began)

@@ -140,6 +140,7 @@ def victim_info(victim: Victim, datasets: Sequence[SignDataset] = ()) -> VictimI
         input_size=victim.input_size,
         box=victim.box,
         differentiable=victim.differentiable,
+        doubts=victim.doubts,
         datasets=tuple(
             DatasetAccuracy(
                 kind=dataset.kind,

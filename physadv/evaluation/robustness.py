@@ -20,6 +20,7 @@ from torch import Tensor
 
 from physadv.attacks.attack import Result, build_attack
 from physadv.attacks.goals import check_goal
+from physadv.attacks.gradients import check_differentiable
 from physadv.attacks.rp2 import true_class_of
 from physadv.core.config import Config, validate
 from physadv.core.devices import pick_device
@@ -194,8 +195,8 @@ def read_robustness(folder: Path) -> RobustnessSummary:
 
 
 def _check_victim(spec: AttackSpec, victim: Victim) -> None:
-    if not victim.differentiable and asks_gradients(spec.attack, spec.options):
-        raise PhysadvError(f"attack {spec.attack!r} needs gradients and victim {victim.name!r} has none")
+    if asks_gradients(spec.attack, spec.options):
+        check_differentiable(victim, f"attack {spec.attack!r}")
     check_goal(spec.goal, victim)
     for name in spec.on_signs.signs if spec.on_signs else ():
         true_class_of(load_sign(name), victim)
@@ -308,7 +309,7 @@ def _measured(
         median_norms=norms,
         median_queries=float(asked.median()) if len(asked) else None,
         seconds=round(seconds, 2),
-        flags=result.flags,
+        flags=tuple(dict.fromkeys((*victim.doubts, *result.flags))),
         on_signs=spec.on_signs,
         control_accuracy=None if control is None else rate(control.cpu().numpy()),
         examples=examples,

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from physadv.attacks.clean import warn_unread
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
@@ -39,7 +40,10 @@ from physadv.patches import Patch, ink_of
 from physadv.signs.datasets import SignDataset
 from physadv.victims import Victim, check_logits
 
+FIRST_FRAMES = 16
+"""That each victim is shown of each clean sign before the work starts."""
 TABLE = "outcomes.parquet"
+PARTS = "parts"
 
 
 def evaluate(
@@ -109,6 +113,8 @@ def evaluate(
         with Console(stderr=True).status("reading data sets") if datasets and progress else nullcontext():
             infos = tuple(victim_info(victim, datasets) for victim in models)
         open_run(out, identity, command=_command(), resume=resume)
+        if not (out / TABLE).exists() and not any((out / PARTS).glob("*.parquet")):
+            _look_at_clean(scorer, courses)
         with counted_progress(shown=progress) as listener:
             _score(scorer, courses, out, listener)
             records = Results(out, out / TABLE, scorer, courses, limits).records(listener)
@@ -179,9 +185,24 @@ def _command() -> str:
     return shlex.join(["physadv" if Path(sys.argv[0]).stem == "physadv" else sys.argv[0], *sys.argv[1:]])
 
 
+@torch.no_grad()
+def _look_at_clean(scorer: Scorer, courses: Sequence[Course]) -> None:
+    """Warns of a victim that does not read a clean sign in a few frames of the first battery."""
+    scene, entry = courses[0].scenes[0], courses[0].battery.entries[0]
+    length = scene.frames_per_approach if scene.frames_per_approach > 1 else FIRST_FRAMES
+    near = torch.linspace(0, length - 1, min(length, FIRST_FRAMES)).round().long()
+    conditions = scene.sample(length, seed=entry.seed)[near].to(scorer.device)
+    clean = {candidate.sign.name: candidate for candidate in scorer.candidates}
+    for candidate in clean.values():
+        for victim in scorer.victims:
+            frames = scene.render(candidate.painted["clean"], conditions.boxed(victim.box), size=victim.input_size)
+            true = scorer.true[candidate.sign.name, victim.name]
+            warn_unread(victim, candidate.sign, true, victim(frames))
+
+
 def _score(scorer: Scorer, courses: Sequence[Course], out: Path, listener: Counted) -> None:
     """Fills in the parts that are missing, and merges them."""
-    table, parts = out / TABLE, Parts(out / "parts")
+    table, parts = out / TABLE, Parts(out / PARTS)
     if table.exists():
         check_version(table)
         return

@@ -314,6 +314,8 @@ class VictimInfo(Config):
     input_size: tuple[int, int]
     box: Box = "either"
     differentiable: bool
+    doubts: tuple[str, ...] = ()
+    """What its trial has found that makes its answers doubtful, a sentence each."""
     datasets: tuple[DatasetAccuracy, ...] = ()
     """Of each data set that was asked for, by the pictures of its classes."""
 

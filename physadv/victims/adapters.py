@@ -67,7 +67,16 @@ def onnx_network(card: VictimCard, weights: Path) -> nn.Module:
         raise PhysadvError(
             f"victim {card.name!r}: architecture = {card.architecture!r}: an ONNX file brings its own; leave it out"
         )
-    return OnnxNetwork(weights, card.input)
+    return OnnxNetwork(weights, card.input, classes=len(card.classes), output_name=card.output_name)
+
+
+def files_of(card: VictimCard, weights: Path) -> list[Path]:
+    """Every file that a card's model consists of: the weights, and what an ONNX graph keeps beside itself."""
+    if card.adapter != "onnx":
+        return [weights]
+    from physadv.core.onnx import external_files
+
+    return [weights, *external_files(weights)]
 
 
 def _architecture(card: VictimCard) -> str:
@@ -78,5 +87,5 @@ def _architecture(card: VictimCard) -> str:
 
 def _filled(network: nn.Module, card: VictimCard, weights: Path) -> nn.Module:
     what = f"architecture {card.architecture!r} with {len(card.classes)} classes"
-    fill(network, read_parameters(weights), source=weights, what=what)
+    fill(network, read_parameters(weights), source=weights, what=what, place=card.weights_key)
     return network

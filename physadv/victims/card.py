@@ -45,6 +45,11 @@ class VictimCard(Config):
     """What the network takes."""
     output: Literal["logits", "probabilities"] = "logits"
     """What the network gives; probabilities are turned into logits by their logarithm."""
+    output_name: Text | None = None
+    """Which of several outputs; found out where one alone fits, or is called ``logits``. In a tuple its number."""
+    weights_key: Text | None = None
+    """Under which key of the weights' file the network's parameters are, such as ``state_dict`` or ``model.ema``; found
+    out where one alone fits."""
 
     @field_validator("classes", mode="before")
     @classmethod

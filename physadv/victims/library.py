@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from physadv.core.config import load_config, validate
-from physadv.core.errors import PhysadvError, unknown_name
-from physadv.core.files import sha256
-from physadv.victims.adapters import ADAPTERS
+from physadv.core.errors import PhysadvError, PhysadvWarning, unknown_name
+from physadv.victims.adapters import ADAPTERS, files_of
 from physadv.victims.card import VictimCard
-from physadv.victims.parameters import digest
+from physadv.victims.outputs import logits_of
+from physadv.victims.parameters import digest, digest_of_files
 from physadv.victims.preprocess import InputConfig, Preprocess
-from physadv.victims.victim import Victim, check_logits, under_attack
+from physadv.victims.victim import Victim
 
 SHIPPED = Path(__file__).parent / "weights"
 """Cards and weights that travel with the package; a card put there is a victim by its file's name."""
@@ -43,21 +44,45 @@ class NetworkVictim(Victim):
             sha256=digest,
             source=source,
         )
+        self.why_not = str(getattr(network, "why_not", self.why_not))
         self.card = card
         self.preprocess = Preprocess(card.input)
         self.network = network
         self.probabilities = card.output == "probabilities"
+        self.output_name = None if hasattr(network, "output_name") else card.output_name
+        """Which of the outputs; None for a network that has chosen itself."""
+        self.answered = ""
+        """Digest of what it answers, where that is known."""
 
     @property
     def fingerprint(self) -> str:
-        """Of the weights and of what the card says."""
+        """Of the weights, of what the card says, and where there is no file of what it answers."""
         said = self.card.model_dump_json(exclude={"weights", "description"})
-        return hashlib.sha256(f"{self.sha256} {said}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.sha256} {said} {self.answered}".encode()).hexdigest()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits ``[N, K]`` of ``images`` ``[N, 3, H, W]`` in [0,1]."""
-        outputs: Tensor = self.network(self.preprocess(images))
+        """Logits ``[N, K]`` of ``images`` ``[N, 3, H, W]`` in [0,1], of the same kind of numbers."""
+        outputs = self.given(self.preprocess(images)).to(images)
         return outputs.clamp(min=SMALLEST_PROBABILITY).log() if self.probabilities else outputs
+
+    def given(self, prepared: Tensor) -> Tensor:
+        """What the network itself gives for prepared pictures: logits or probabilities ``[N, K]``."""
+        outputs = self.network(_in_its_numbers(prepared, self.network))
+        if isinstance(outputs, Tensor) and outputs.ndim == 2 and self.output_name is None:
+            return outputs
+        return logits_of(
+            outputs,
+            pictures=len(prepared),
+            classes=len(self.classes),
+            named=self.output_name,
+            source=f"victim {self.name!r}",
+        )
+
+
+def _in_its_numbers(prepared: Tensor, network: nn.Module) -> Tensor:
+    """Pictures as the network's own weights are: a network in double or half precision takes such pictures."""
+    dtype = next((one.dtype for one in network.parameters() if one.is_floating_point()), prepared.dtype)
+    return prepared.to(dtype)
 
 
 def victim_names() -> list[str]:
@@ -66,7 +91,7 @@ def victim_names() -> list[str]:
 
 
 def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Victim:
-    """A victim, in ``eval`` mode, tried once on two pictures.
+    """A victim, in ``eval`` mode, after a trial on signs and noise (:mod:`physadv.victims.trial`).
 
     Args:
         spec: a shipped victim's name, or the path of a victim card (YAML).
@@ -74,8 +99,10 @@ def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Vict
 
     Raises:
         PhysadvError: no such victim; a wrong card; weights that are missing, unreadable or of another network; outputs
-            that are not one logit a class.
+            that are not one logit a class, not finite, or the same for every picture.
     """
+    from physadv.victims.trial import try_out
+
     shipped = isinstance(spec, str) and spec in victim_names()
     path = SHIPPED / f"{spec}.yaml" if shipped else Path(spec).expanduser()
     if path.suffix not in {".yaml", ".yml"}:
@@ -84,69 +111,119 @@ def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Vict
     weights = card.weights_path(path.parent)
     try:
         network = ADAPTERS[card.adapter](card, weights)
-        victim = NetworkVictim(network, card=card, digest=sha256(weights), source=str(spec)).eval().to(device)
-        _try_out(victim, torch.device(device))
+        digest = digest_of_files(files_of(card, weights))
+        victim = NetworkVictim(network, card=card, digest=digest, source=str(spec)).eval().to(device)
+        trial = try_out(victim, torch.device(device))
+        if trial.constant:
+            raise PhysadvError(f"victim {victim.name!r}: {trial.constant}")
     except PhysadvError as error:
         raise (error if str(weights) in str(error) else PhysadvError(f"{path}: {error}")) from error
+    _tell(victim)
     return victim
 
 
 def wrap_module(
-    module: nn.Module,
+    module: nn.Module | Callable[[Tensor], Any],
     *,
-    name: str,
     classes: Sequence[str],
-    size: int | tuple[int, int],
+    size: int | tuple[int, int] | None = None,
+    name: str | None = None,
     output: str = "logits",
+    output_name: str | int | None = None,
+    trial: bool = True,
     **input_options: Any,
 ) -> Victim:
-    """Any module as a victim; its mode and parameters are left as they are.
+    """Any module, or a plain function, as a victim; a module's mode and parameters are left as they are.
 
     Args:
-        module: from prepared pictures to ``[N, K]``.
-        name: how tables and reports call it.
+        module: from prepared pictures ``[N, C, H, W]`` to ``[N, K]``, or to a tuple, mapping or dataclass with that.
         classes: K class names in the order of the outputs.
-        size: native side, or height and width, in pixels.
+        size: native side, or height and width, in pixels; found out where the network takes one size alone.
+        name: how tables and reports call it; its class's or function's name if not given.
         output: ``logits`` or ``probabilities``.
+        output_name: which of several outputs, by name or number.
+        trial: show it some pictures and look for what makes its answers doubtful; False for a network that is still
+            to be trained.
         input_options: further keys of :class:`InputConfig`, such as ``mean`` and ``std``.
 
     Raises:
         PhysadvError: a wrong option, or outputs that are not one logit a class.
     """
-    source = f"victim {name!r}"
-    prepared = validate(InputConfig, {"size": size, **input_options}, f"{source}: input")
-    about = {"name": name, "weights": "-", "classes": tuple(classes), "input": prepared, "output": output}
-    victim = NetworkVictim(module, card=validate(VictimCard, about, source), digest=digest(module), source=name)
-    tensor = next(iter([*module.parameters(), *module.buffers()]), torch.zeros(1))
-    victim.preprocess.to(tensor.device)
-    victim.training = module.training
-    _try_out(victim, tensor.device)
+    from physadv.victims.trial import answers, one_size, try_out
+
+    network = module if isinstance(module, nn.Module) else Function(module)
+    called = name or str(getattr(module, "__name__", type(module).__name__))
+    source = f"victim {called!r}"
+    card = {
+        "name": called,
+        "weights": "-",
+        "classes": tuple(classes),
+        "output": output,
+        "output_name": None if output_name is None else str(output_name),
+    }
+
+    def victim_of(side: int | tuple[int, int]) -> NetworkVictim:
+        prepared = validate(InputConfig, {"size": side, **input_options}, f"{source}: input")
+        made = validate(VictimCard, {**card, "input": prepared}, source)
+        victim = NetworkVictim(network, card=made, digest=digest(network), source=called)
+        victim.preprocess.to(_device(network))
+        victim.training = network.training
+        return victim
+
+    victim = victim_of(size) if size is not None else one_size(victim_of, source)
+    if trial:
+        found = try_out(victim, _device(network))
+        victim.doubts = (*([found.constant] if found.constant else []), *victim.doubts)
+        victim.answered = answers(found)
+        _tell(victim)
     return victim
 
 
-def _try_out(victim: NetworkVictim, device: torch.device) -> None:
-    """Runs two pictures of noise through, for what a card gets wrong."""
-    images = torch.rand(2, 3, *victim.input_size, generator=torch.Generator().manual_seed(0)).to(device)
-    with under_attack(victim, quicken=False):
-        try:
-            logits = check_logits(victim, images)
-        except RuntimeError as error:
-            size = " x ".join(map(str, victim.input_size))
-            reason = str(error).strip().split("\n")[0]
-            raise PhysadvError(
-                f"victim {victim.name!r}: its network cannot take an input of {size} pixels ({reason})"
-            ) from error
-    shares = bool((logits >= 0).all()) and torch.allclose(logits.sum(1), torch.ones(2, device=device), atol=1e-4)
-    if victim.probabilities:
-        with torch.no_grad(), under_attack(victim, quicken=False):
-            given = victim.network(victim.preprocess(images))
-        if not bool((given >= 0).all()) or not torch.allclose(given.sum(1), torch.ones(2, device=device), atol=1e-2):
-            raise PhysadvError(
-                f"victim {victim.name!r}: its outputs are no probabilities (they are negative or do not add up to 1); "
-                "say output: logits"
-            )
-    elif shares:
+class Function(nn.Module):
+    """A plain function as a network: without parameters, and in its own hands what it does in ``eval``."""
+
+    def __init__(self, function: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, images: Tensor) -> Any:
+        """What the function gives."""
+        return self.function(images)
+
+
+def as_victim(model: Any, **options: Any) -> Victim:
+    """A victim as it is, or any module or function as one, with the options of :func:`wrap_module`.
+
+    Raises:
+        PhysadvError: ``model`` is none of these, class names are missing, or there are options for a victim that
+            brings its own.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    if isinstance(model, Victim):
+        if given:
+            raise PhysadvError(f"{next(iter(given))}: victim {model.name!r} brings its own; leave it out")
+        return model
+    if not callable(model):
         raise PhysadvError(
-            f"victim {victim.name!r}: its outputs are probabilities (they add up to 1), not logits; "
-            "say so with output: probabilities"
+            f"victim = {model!r}: expected a torch module, a function of pictures, or a victim that is loaded"
         )
+    if "classes" not in given:
+        raise PhysadvError(
+            f"victim {getattr(model, '__name__', type(model).__name__)!r}: say what its outputs stand for: "
+            "classes=[...], the class names in their order"
+        )
+    return wrap_module(model, **given)
+
+
+MODEL_OPTIONS = frozenset({"classes", "size", "name", "output", "output_name", *InputConfig.model_fields})
+"""Names of the options of :func:`wrap_module` that describe a model."""
+
+
+def _device(network: nn.Module) -> torch.device:
+    return next((tensor.device for tensor in (*network.parameters(), *network.buffers())), torch.device("cpu"))
+
+
+def _tell(victim: Victim) -> None:
+    """Says at once what every report will say."""
+    for doubt in victim.doubts:
+        warnings.warn(f"victim {victim.name!r}: {doubt}", PhysadvWarning, stacklevel=3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +14,48 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from physadv.core.errors import PhysadvError
+from physadv.core.files import sha256
 
-WRAPPERS = ("state_dict", "model_state_dict", "model")
-"""Keys under which training scripts file the parameters."""
 SAVED_BY_TORCH = (b"PK\x03\x04", b"\x80")
 """How files of ``torch.save`` begin: a zip archive, or in the old format a pickle."""
 DAMAGED = (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError)
 """What ``torch.load`` raises when a file breaks off or has been altered."""
-PARALLEL_PREFIX = "module."
-"""Put before every name by ``DataParallel``."""
+IN_THE_WAY = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
+"""What wrappers of PyTorch's own put into names, anywhere."""
+_DEEPEST = 4
+"""Mappings in mappings that are looked into."""
+NO_WEIGHT = "num_batches_tracked"
+"""End of a name that normalisation counts under; networks read without it."""
+
+Parameters = Mapping[str, Tensor]
 
 
-def read_parameters(path: Path) -> dict[str, Tensor]:
-    """Names to tensors, from safetensors or a state dict that ``torch.save`` wrote.
+def read_parameters(path: Path) -> dict[str, dict[str, Tensor]]:
+    """The sets of parameters in a file of safetensors, or that ``torch.save`` wrote, by their place in the file.
+
+    Places are the keys that lead there, joined by dots: ``state_dict``, ``model.ema``; empty for the file itself.
 
     Raises:
-        PhysadvError: the file is missing, truncated, of another kind, or would need code to be unpickled.
+        PhysadvError: the file is missing, truncated, of another kind, holds no tensors, or would need code to be
+            unpickled.
     """
     if not path.is_file():
         raise PhysadvError(f"{path}: no such file of weights")
     saved = _read_safetensors(path) if path.suffix == ".safetensors" else _read_state_dict(path)
-    for wrapper in WRAPPERS:
-        if isinstance(saved.get(wrapper), Mapping):
-            saved = saved[wrapper]
-            break
-    if not saved or not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in saved.items()):
+    sets = dict(_sets(saved))
+    if not sets:
         raise PhysadvError(f"{path}: holds no state dict; expected a mapping of parameter names to tensors")
-    if all(name.startswith(PARALLEL_PREFIX) for name in saved):
-        return {name.removeprefix(PARALLEL_PREFIX): value for name, value in saved.items()}
-    return dict(saved)
+    return sets
+
+
+def _sets(saved: Mapping[Any, Any], place: str = "", depth: int = 0) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Every mapping in ``saved``, itself first, that holds tensors by name."""
+    tensors = {key: value for key, value in saved.items() if isinstance(key, str) and isinstance(value, Tensor)}
+    if tensors:
+        yield place, tensors
+    for key, value in saved.items():
+        if isinstance(key, str) and isinstance(value, Mapping) and depth < _DEEPEST:
+            yield from _sets(value, f"{place}.{key}" if place else key, depth + 1)
 
 
 def _read_safetensors(path: Path) -> Mapping[str, Any]:
@@ -76,29 +89,97 @@ def _read_state_dict(path: Path) -> Mapping[str, Any]:
     return saved
 
 
-def fill(network: nn.Module, parameters: Mapping[str, Tensor], *, source: Path, what: str) -> None:
-    """Puts parameters into a network, each to its name.
+def fill(
+    network: nn.Module, sets: Mapping[str, Parameters], *, source: Path, what: str, place: str | None = None
+) -> None:
+    """Puts parameters into a network, each to its name, whatever a wrapper has put before all of the names.
 
     Args:
+        network: what is filled; in double precision afterwards where its weights are.
+        sets: of parameters, by their place in the file.
         source: the file that they are from, for the message.
         what: the network, for the message.
+        place: of the set that is meant, with what stands before its names; if not given, the only one that fits.
 
     Raises:
-        PhysadvError: a name is missing or in excess, or a shape is another.
+        PhysadvError: a name is missing or in excess, a shape is another, a tensor is of another kind, or several sets
+            fit that are not the same.
     """
     wanted = network.state_dict()
-    missing = [name for name in wanted if name not in parameters and not name.endswith("num_batches_tracked")]
+    tried = [
+        (".".join(part for part in (at, prefix.rstrip(".")) if part), named)
+        for at, parameters in sets.items()
+        for prefix, named in _named(parameters, wanted)
+    ]
+    if place is not None:
+        there = ", ".join(name or "(the file itself)" for name, _ in tried)
+        tried = [(name, named) for name, named in tried if place == name]
+        if not tried:
+            raise PhysadvError(f"{source}: holds nothing under weights_key = {place!r}; there is: {there}")
+    fitting = [(name, named) for name, named in tried if not _complaint(named, wanted, what)]
+    if not fitting:
+        _, nearest = max(tried, key=lambda one: len(set(one[1]) & set(wanted)))
+        raise PhysadvError(f"{source}: {_complaint(nearest, wanted, what)}")
+    name, chosen = fitting[0]
+    for other, named in fitting[1:]:
+        if not all(torch.equal(chosen[key], named[key]) for key in wanted if key in chosen and key in named):
+            raise PhysadvError(
+                f"{source}: holds several sets of weights that fit {what} and differ, {name!r} and {other!r}; "
+                "say which is meant with weights_key in the card"
+            )
+    floating = [tensor for tensor in chosen.values() if tensor.is_floating_point()]
+    if floating and all(tensor.dtype == torch.float64 for tensor in floating):
+        network.double()
+    network.load_state_dict(dict(chosen), strict=False)
+
+
+def _named(parameters: Parameters, wanted: Parameters) -> list[tuple[str, Parameters]]:
+    """The parameters without what stands before their names, for each thing that may: prefix, name to tensor."""
+    plain: dict[str, Tensor] = {}
+    for name, tensor in parameters.items():
+        for word in IN_THE_WAY:
+            name = name.replace(word, "")
+        plain[name] = tensor
+    if len(plain) < len(parameters):
+        plain = dict(parameters)
+    first = next((name for name in wanted if not name.endswith(NO_WEIGHT)), "")
+    prefixes = [name.removesuffix(first) for name in plain if name == first or name.endswith(f".{first}")]
+    return [
+        (one, {name.removeprefix(one): tensor for name, tensor in plain.items() if name.startswith(one)})
+        for one in prefixes or [""]
+    ]
+
+
+def _complaint(parameters: Parameters, wanted: Parameters, what: str) -> str:
+    """Why parameters are not those of a network; empty where they are."""
+    missing = [name for name in wanted if name not in parameters and not name.endswith(NO_WEIGHT)]
     if missing:
-        raise PhysadvError(f"{source}: lacks {_listed(missing)} of {what}; it holds {_listed(list(parameters))}")
+        return f"lacks {_listed(missing)} of {what}; it holds {_listed(list(parameters))}"
     excess = [name for name in parameters if name not in wanted]
     if excess:
-        raise PhysadvError(f"{source}: holds {_listed(excess)}, which {what} does not have")
+        return f"holds {_listed(excess)}, which {what} does not have"
     for name, tensor in parameters.items():
         if tensor.shape != wanted[name].shape:
-            raise PhysadvError(
-                f"{source}: {name} has shape {list(tensor.shape)}, but {what} needs {list(wanted[name].shape)}"
-            )
-    network.load_state_dict(dict(parameters), strict=False)
+            return f"{name} has shape {list(tensor.shape)}, but {what} needs {list(wanted[name].shape)}"
+        if strange := _strange(tensor, wanted[name]):
+            return f"{name} is {strange}, but {what} needs {_kind(wanted[name])}; save plain numbers of that kind"
+    return ""
+
+
+def _strange(tensor: Tensor, wanted: Tensor) -> str:
+    """What is unlike plain numbers of the wanted kind: copying it would fail or mean something else."""
+    if tensor.is_meta:
+        return "a meta tensor, which has no values"
+    if tensor.is_quantized:
+        return "quantised"
+    if tensor.layout != torch.strided:
+        return "sparse"
+    same = tensor.is_floating_point() == wanted.is_floating_point() and tensor.is_complex() == wanted.is_complex()
+    return "" if same and (tensor.dtype == torch.bool) == (wanted.dtype == torch.bool) else _kind(tensor)
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def digest(network: nn.Module) -> str:
@@ -108,6 +189,13 @@ def digest(network: nn.Module) -> str:
         total.update(f"{name}{list(tensor.shape)}{tensor.dtype}".encode())
         total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return total.hexdigest()
+
+
+def digest_of_files(files: Sequence[Path]) -> str:
+    """Hexadecimal SHA-256 of the bytes of all files that a model consists of: of one file its own."""
+    if len(files) == 1:
+        return sha256(files[0])
+    return hashlib.sha256(" ".join(sha256(file) for file in files).encode()).hexdigest()
 
 
 def _listed(names: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,8 @@ class Victim(nn.Module):
         input_size: native ``(height, width)`` in pixels; frames are rendered at this size.
         box: how a sign's box is cut out for it.
         differentiable: whether gradients reach the input.
+        why_not: why they do not, in words.
+        doubts: what its trial has found that makes its answers doubtful, a sentence each; every report shows them.
         sha256: of the weights' file, or of the parameters where there is no file.
         source: where the weights come from (a path or a registry name).
     """
@@ -46,8 +49,14 @@ class Victim(nn.Module):
         self.input_size = input_size
         self.box: Box = box
         self.differentiable = differentiable
+        self.why_not = "" if differentiable else "it is said to give none"
+        self.doubts: tuple[str, ...] = ()
         self.sha256 = sha256
         self.source = source
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Logits of a copy of the images: what a network writes into its input reaches nobody else."""
+        return super().__call__(*(one.clone() if isinstance(one, Tensor) else one for one in arguments), **named)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[N, K]`` of ``images`` ``[N, 3, H, W]``."""

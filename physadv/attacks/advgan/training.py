@@ -96,7 +96,10 @@ def train_advgan(
     """
     out, device = Path(out), pick_device(config.device)
     if not victim.differentiable and not config.distilled:
-        raise PhysadvError(f"victim {victim.name!r}: has no gradient; train the generator with distilled = true")
+        raise PhysadvError(
+            f"victim {victim.name!r}: no gradient reaches the picture ({victim.why_not}); train the generator with "
+            "distilled = true"
+        )
     check_goal(config.goal, victim)
     victim = victim.to(device)
     pictures, labels = checked(victim, pictures.to(device), labels)

@@ -1,0 +1,84 @@
+"""What a network gives, in whatever it is wrapped, as logits: a tensor, a tuple, a mapping, a dataclass, an array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from physadv.core.errors import PhysadvError
+
+LOGITS = "logits"
+"""The name that is taken for what it says, as in the outputs of Hugging Face's models."""
+
+
+def parts_of(given: Any) -> dict[str, Any] | None:
+    """The named parts of an output, numbered where they have no names; None: it is in one piece."""
+    if isinstance(given, Mapping):
+        return {str(name): value for name, value in given.items()}
+    if is_dataclass(given) and not isinstance(given, type):
+        return {field.name: getattr(given, field.name) for field in fields(given)}
+    if isinstance(given, (tuple, list)):
+        names = getattr(given, "_fields", range(len(given)))
+        return {str(name): value for name, value in zip(names, given, strict=True)}
+    return {LOGITS: getattr(given, LOGITS)} if hasattr(given, LOGITS) else None
+
+
+def logits_of(given: Any, *, pictures: int, classes: int, named: str | None = None, source: str) -> Tensor:
+    """The logits in a network's output, ``[N, K]`` as far as they are that.
+
+    The part called ``logits`` is taken, else the only part with one value a picture and class.
+
+    Args:
+        given: the output: a tensor or array, or a tuple, list, mapping, named tuple or dataclass of them.
+        pictures: N.
+        classes: K.
+        named: the part to take, by its name or, in a tuple, its number.
+        source: whose output it is, for messages.
+
+    Raises:
+        PhysadvError: no part is the logits, or it is not clear which.
+    """
+    if isinstance(given, Tensor) and named is None:
+        return _flat(given, pictures, classes)
+    parts = parts_of(given)
+    if parts is None:
+        if isinstance(given, (Tensor, np.ndarray)) and named is None:
+            return _flat(torch.as_tensor(given), pictures, classes)
+        told = f"; its card says output_name: {named}" if named is not None else ""
+        raise PhysadvError(f"{source}: its network gives {_shape(given)}, not the logits [N, {classes}]{told}")
+    arrays = {name: value for name, value in parts.items() if isinstance(value, (Tensor, np.ndarray))}
+    fitting = [name for name, value in arrays.items() if _fits(value, pictures, classes)]
+    if named is not None:
+        chosen = [named] if named in arrays else []
+    elif LOGITS in arrays:
+        chosen = [LOGITS]
+    else:
+        chosen = list(arrays) if len(arrays) == len(parts) == 1 else fitting
+    if len(chosen) == 1:
+        return _flat(torch.as_tensor(arrays[chosen[0]]), pictures, classes)
+    listed = ", ".join(f"{name}: {_shape(value)}" for name, value in list(parts.items())[:8])
+    if named is not None:
+        raise PhysadvError(f"{source}: output_name = {named!r}: its network gives {listed or 'nothing'}")
+    which = f"{' and '.join(fitting)} could each be the logits" if fitting else f"none is the logits [N, {classes}]"
+    raise PhysadvError(
+        f"{source}: its network gives several outputs ({listed}) and {which}; say which: output_name: NAME"
+    )
+
+
+def _fits(value: Any, pictures: int, classes: int) -> bool:
+    shape = tuple(value.shape)
+    return shape[:2] == (pictures, classes) and all(side == 1 for side in shape[2:])
+
+
+def _flat(value: Tensor, pictures: int, classes: int) -> Tensor:
+    """``[N, K]`` of ``[N, K, 1, 1]``, which fully convolutional networks give."""
+    return value.flatten(1) if value.ndim > 2 and _fits(value, pictures, classes) else value
+
+
+def _shape(value: Any) -> str:
+    return str(list(value.shape)) if isinstance(value, (Tensor, np.ndarray)) else f"a {type(value).__name__}"
