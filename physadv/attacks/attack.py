@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
+from pydantic import model_validator
 from torch import Tensor
+from typing_extensions import Self
 
 from physadv.attacks.balls import changed_pixels, lengths
 from physadv.attacks.changes import Change, PixelBall
@@ -17,6 +19,7 @@ from physadv.attacks.goals import Goal, goal_for
 from physadv.attacks.gradients import check_differentiable
 from physadv.attacks.losses import LOSSES
 from physadv.attacks.problem import Problem
+from physadv.attacks.sizes import Size, check_in_range
 from physadv.attacks.views import Direct, View
 from physadv.core.config import Config, read_value, validate
 from physadv.core.errors import PhysadvError, PhysadvWarning
@@ -168,8 +171,17 @@ class Attack(Config, ABC):
 class BallAttack(Attack):
     """Base of the attacks whose change is any within a ball."""
 
-    eps: float
+    eps: Size
     norm: Literal["linf", "l2", "l1"] = "linf"
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Self:
+        """In the other norms lengths have no such bound."""
+        for name in ("eps", "step_size"):
+            value = getattr(self, name, None)
+            if value is not None and self.norm == "linf":
+                check_in_range(value, f"{name} = {value:g}: ")
+        return self
 
     def change(self) -> Change:
         """Any change of the pixels within the ball."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -239,8 +240,13 @@ def _known(victim: Victim) -> list[tuple[int, int]]:
     """Of the signs that are shown, those that the victim has a class for: number of the picture, class."""
     from physadv.signs import load_sign
 
-    found = [(number, victim.find_class(*load_sign(name).labels)) for number, name in enumerate(SHOWN)]
-    return [(number, index) for number, index in found if index is not None and not victim.classes[index].isdecimal()]
+    found = []
+    for number, name in enumerate(SHOWN):
+        with suppress(PhysadvError):  # several classes are spelt like it
+            index = victim.find_class(*load_sign(name).labels)
+            if index is not None and not victim.classes[index].isdecimal():
+                found.append((number, index))
+    return found
 
 
 def _doubts(victim: NetworkVictim, pictures: Tensor, logits: Tensor) -> Iterator[str]:

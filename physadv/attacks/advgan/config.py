@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from physadv.attacks.losses import LOSSES
+from physadv.attacks.sizes import LargestChange
 from physadv.core.config import Config
 from physadv.core.devices import DeviceName
 from physadv.victims import ARCHITECTURES
@@ -62,7 +63,7 @@ class StudentConfig(Config):
 class AdvGanConfig(GameOptions):
     """A generator that is trained and kept."""
 
-    eps: float = Field(default=16 / 255, gt=0, le=1)
+    eps: LargestChange = 16 / 255
     """The largest change of a value, in units of pictures in [0,1]."""
     goal: str = "untargeted"
     """``untargeted``, ``targeted:CLASS`` or ``runner_up``."""

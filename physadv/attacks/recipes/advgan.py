@@ -15,6 +15,7 @@ from physadv.attacks.attack import ATTACKS, Attack
 from physadv.attacks.changes import Change, PixelBall
 from physadv.attacks.goals import Targeted
 from physadv.attacks.problem import Problem
+from physadv.attacks.sizes import LargestChange
 from physadv.attacks.substitute import seeded
 from physadv.core.errors import PhysadvError
 
@@ -31,7 +32,7 @@ class AdvGan(GameOptions, Attack):
     paper: ClassVar[str] = "Xiao et al. 2018, arXiv:1801.02610"
     generator: str | None = None
     """Folder of a trained one; all else that has an option is its own then."""
-    eps: float | None = Field(default=None, gt=0, le=1)
+    eps: LargestChange | None = None
     """The largest change of a value, in units of pictures in [0,1]: the trained generator's, else 16/255, if not
     given."""
     steps: int = Field(default=300, ge=1)

@@ -18,6 +18,7 @@ from physadv.attacks.goals import Classes, Goal, Untargeted
 from physadv.attacks.linear import rivals
 from physadv.attacks.problem import Problem
 from physadv.attacks.queries import conditions, settled
+from physadv.attacks.sizes import Size
 
 _MOMENTUM, _FALLS = 0.75, 0.75
 """alpha and rho of the paper, section 3."""
@@ -84,7 +85,7 @@ class _Descent:
 class AutoPgd(BallAttack):
     """Auto-PGD (algorithm 1)."""
 
-    eps: float = Field(default=8 / 255, ge=0)
+    eps: Size = 8 / 255
     norm: Literal["linf", "l2"] = "linf"
     steps: int = Field(default=100, ge=1)
     restarts: int = Field(default=1, ge=1)

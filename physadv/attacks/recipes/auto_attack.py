@@ -18,6 +18,7 @@ from physadv.attacks.queries import settled
 from physadv.attacks.recipes.apgd import ApgdCe, ApgdT
 from physadv.attacks.recipes.fab import Fab
 from physadv.attacks.recipes.square import Square
+from physadv.attacks.sizes import Size
 
 _DIFFERENT = 1e-3
 """Change of logits between two looks at one picture, as a share of their spread, that is no rounding."""
@@ -38,7 +39,7 @@ class AutoAttack(BallAttack):
 
     kind: Literal["auto-attack"] = "auto-attack"
     paper: ClassVar[str] = "Croce & Hein 2020, arXiv:2003.01690"
-    eps: float = Field(default=8 / 255, ge=0)
+    eps: Size = 8 / 255
     norm: Literal["linf", "l2"] = "linf"
     steps: int = Field(default=100, ge=1)
     """Of each gradient attack, and for each class that it aims at."""

@@ -14,6 +14,7 @@ from physadv.attacks.attack import ATTACKS, BallAttack
 from physadv.attacks.balls import Norm, steepest
 from physadv.attacks.descent import Best, Steepest, descend
 from physadv.attacks.problem import Problem
+from physadv.attacks.sizes import Size, Step
 
 
 @ATTACKS.register("fgsm")
@@ -22,7 +23,7 @@ class Fgsm(BallAttack):
 
     kind: Literal["fgsm"] = "fgsm"
     paper: ClassVar[str] = "Goodfellow et al. 2015, arXiv:1412.6572"
-    eps: float = Field(default=8 / 255, ge=0)
+    eps: Size = 8 / 255
 
     def search(self, problem: Problem, generator: torch.Generator) -> Tensor:
         """One step from the picture."""
@@ -33,9 +34,9 @@ class Fgsm(BallAttack):
 class Iterated(BallAttack):
     """Projected steps of fixed length."""
 
-    eps: float = Field(default=8 / 255, ge=0)
+    eps: Size = 8 / 255
     steps: int = Field(default=20, ge=1)
-    step_size: float | None = Field(default=None, gt=0)
+    step_size: Step | None = None
     """2.5 eps / steps if not given, so that every point of the ball can be reached (Madry et al. 2018, section 5)."""
     momentum: float = Field(default=0.0, ge=0)
     restarts: int = Field(default=1, ge=1)
@@ -83,7 +84,7 @@ class MiFgsm(Iterated):
     kind: Literal["mi-fgsm"] = "mi-fgsm"
     paper: ClassVar[str] = "Dong et al. 2018, arXiv:1710.06081"
     steps: int = Field(default=10, ge=1)
-    step_size: float | None = Field(default=None, gt=0)
+    step_size: Step | None = None
     """eps / steps if not given, as in the paper."""
     momentum: float = Field(default=1.0, ge=0)
     random_start: bool = False

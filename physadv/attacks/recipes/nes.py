@@ -12,6 +12,7 @@ from physadv.attacks.attack import ATTACKS, BallAttack, Knowledge
 from physadv.attacks.balls import steepest
 from physadv.attacks.problem import Problem
 from physadv.attacks.queries import at_once, looks_left, scores, settled
+from physadv.attacks.sizes import Size, Step
 
 
 @ATTACKS.register("nes")
@@ -26,13 +27,13 @@ class Nes(BallAttack):
     paper: ClassVar[str] = "Ilyas et al. 2018, arXiv:1804.08598"
     knowledge: ClassVar[Knowledge] = "scores"
     loss: ClassVar[str] = "margin"
-    eps: float = Field(default=8 / 255, ge=0)
+    eps: Size = 8 / 255
     max_queries: int = Field(default=5000, ge=1)
     samples: int = Field(default=50, ge=2, multiple_of=2)
     """Of an estimate, half of them the mirror images of the others."""
     sigma: float = Field(default=0.001, gt=0)
     """Standard deviation of the samples about the picture."""
-    step_size: float | None = Field(default=None, gt=0)
+    step_size: Step | None = None
     """eps / 5 if not given, about the paper's 0.01 for its 0.05."""
 
     def search(self, problem: Problem, generator: torch.Generator) -> Tensor:

@@ -14,6 +14,7 @@ from physadv.attacks.changes import GREY, Change, Covered
 from physadv.attacks.descent import Steepest, descend
 from physadv.attacks.problem import Problem
 from physadv.attacks.queries import scores
+from physadv.attacks.sizes import Step
 
 
 @ATTACKS.register("rectangle-occlusion")
@@ -38,7 +39,7 @@ class RectangleOcclusion(Attack):
     rectangles: int = Field(default=1, ge=1)
     steps: int = Field(default=20, ge=0)
     """Of painting; 0: they stay grey."""
-    step_size: float | None = Field(default=None, gt=0)
+    step_size: Step | None = None
     """Of a colour; 2.5 / 2 / steps if not given, so that every colour can be reached from grey."""
 
     def change(self) -> Change:

@@ -14,6 +14,7 @@ from physadv.attacks.attack import ATTACKS, BallAttack, Knowledge
 from physadv.attacks.balls import lengths, per_row
 from physadv.attacks.problem import Problem
 from physadv.attacks.queries import conditions, looks_left, scores, settled
+from physadv.attacks.sizes import Size
 
 _HALVINGS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 """Shares of the budget at which the squares' share of the picture is halved, those of the authors' programme."""
@@ -31,7 +32,7 @@ class Square(BallAttack):
     paper: ClassVar[str] = "Andriushchenko et al. 2020, arXiv:1912.00049"
     knowledge: ClassVar[Knowledge] = "scores"
     loss: ClassVar[str] = "margin"
-    eps: float = Field(default=8 / 255, ge=0)
+    eps: Size = 8 / 255
     norm: Literal["linf", "l2"] = "linf"
     max_queries: int = Field(default=5000, ge=1)
     p_init: float = Field(default=0.8, gt=0, le=1)

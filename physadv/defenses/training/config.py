@@ -27,7 +27,7 @@ class StickerPoolConfig(Config):
     """Stickers that a sign has at a time."""
     steps: int = Field(default=3, ge=1)
     """Sign steps of the paint before each use."""
-    step_size: float = Field(default=0.08, gt=0)
+    step_size: float = Field(default=0.08, gt=0, le=1)
     """Of a colour in [0,1]."""
     renewed: float = Field(default=0.15, ge=0, le=1)
     """Chance that a sticker starts anew, elsewhere, before its use."""
