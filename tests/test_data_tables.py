@@ -166,12 +166,12 @@ def test_lisas_index_with_windows_paths(root: Path) -> None:
 
 def test_pictures_that_an_image_folder_does_not_take_are_told(tmp_path: Path) -> None:
     picture(tmp_path / "stop" / "1.png")
-    picture(tmp_path / "stop" / "2.gif")
+    picture(tmp_path / "stop" / "2.avif")
     picture(tmp_path / "3.png")
     data, note = told(tmp_path, "image-folder")
     assert len(data) == 1
     assert "1 picture left out, for only" in note
-    assert "stop/2.gif" in note
+    assert "stop/2.avif" in note
     assert "1 picture left out, in no class folder: 3.png" in note
 
 

@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin, Unidentif
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import check_regular
+from physadv.core.folders import OTHER_PICTURES
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Samples: TypeAlias = npt.NDArray[np.uint16]
@@ -52,6 +53,8 @@ def opened(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
         PhysadvError: naming the file; also for whatever goes wrong inside of the ``with``.
     """
     check_regular(path, what="picture", most_bytes=MAX_FILE_BYTES)
+    if path.suffix.lower() in OTHER_PICTURES:
+        raise PhysadvError(f"{path}: pictures of this kind are not read; save it as PNG, TIFF or JPEG")
     try:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata and of large pictures; what matters of it is refused here.
@@ -110,6 +113,8 @@ def _check_size(image: ImageFile.ImageFile, max_pixels: int) -> None:
 
 def _check_single(image: ImageFile.ImageFile) -> None:
     """MPO and HEIC say which picture is the first; what else they hold (depth, a brighter copy) belongs to it."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and int(image.tag_v2.get(_SUBFILE, 0)) & _NOT_A_PAGE:
+        raise Unreadable("begins with a preview, as cameras' raw files do; save the picture itself as TIFF or JPEG")
     if image.format in {"MPO", _HEIF} or not getattr(image, "is_animated", False):
         return
     if isinstance(image, TiffImagePlugin.TiffImageFile):

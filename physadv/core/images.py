@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile
+from PIL import ExifTags, Image, ImageFile
 
 from physadv.core.decoding import CODING, STRIP_PX, Unreadable, exif_of, has_alpha, opened, upright
 from physadv.core.errors import PhysadvError
@@ -29,6 +29,8 @@ from physadv.core.icc import (
 MAX_PIXELS = 120_000_000
 _ADOBE_RGB = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 _ADOBE_GAMMA = 563 / 256
+_ASIDE = frozenset({5, 6, 7, 8})
+"""EXIF's orientations of pictures that lie on their side."""
 _INTEROPERABILITY = 0xA005
 _SLACK = 0.01
 """Share by which a PNG's gamma may differ from 1/2.2, and its chromaticities from sRGB's, and still be sRGB."""
@@ -56,6 +58,19 @@ def read_image(
         if with_alpha and not has_alpha(image):
             raise Unreadable("has no alpha channel; it should be RGBA, clear where nothing is shown")
         return _in_srgb(image, mode)
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels of what :func:`read_image` returns, from the file's head.
+
+    Raises:
+        PhysadvError: missing, not a picture, too large, or several pictures in one.
+    """
+    with opened(path, MAX_PIXELS) as image:
+        width, height = image.size
+        # Pillow tells the size of a TIFF, and pillow-heif that of a HEIC, as it is seen.
+        turned = image.format not in {"TIFF", "HEIF"} and image.getexif().get(ExifTags.Base.Orientation, 1) in _ASIDE
+        return (height, width) if turned else (width, height)
 
 
 def read_photograph(path: Path) -> tuple[npt.NDArray[np.uint8], dict[int, Any]]:

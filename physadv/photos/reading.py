@@ -16,11 +16,11 @@ from PIL import ExifTags
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import check_regular, sha256
+from physadv.core.folders import OTHER_PICTURES, PICTURES, picture_files
 from physadv.core.images import read_photograph
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".heic", ".heif"})
 VIDEOS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm"})
 _LEAST_PX = 32
 _QUIET = "-8"
@@ -59,20 +59,14 @@ class Refusal:
 
 
 def list_files(folder: Path) -> list[Path]:
-    """Photographs and videos below a folder, by name; files that begin with a dot are left out.
+    """Photographs and videos below a folder, by name; hidden files and operating systems' droppings are left out.
 
     Raises:
         PhysadvError: no such folder, or nothing in it.
     """
     if not folder.is_dir():
         raise PhysadvError(f"{folder}: no such folder of photographs")
-    found = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in PICTURES | VIDEOS
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+    found = picture_files(folder, deep=True, kinds=PICTURES | OTHER_PICTURES | VIDEOS)
     if not found:
         kinds = ", ".join(sorted(suffix[1:] for suffix in PICTURES | VIDEOS))
         raise PhysadvError(f"{folder}: holds no photograph or video ({kinds})")

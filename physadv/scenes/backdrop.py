@@ -14,6 +14,7 @@ from torch import Tensor
 
 from physadv.core.color import from_uint8, srgb_to_linear
 from physadv.core.errors import PhysadvError
+from physadv.core.folders import PICTURES, picture_files
 from physadv.core.images import read_image
 
 WIDTH, HEIGHT = 512, 384
@@ -132,9 +133,9 @@ def backdrop_paths(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise PhysadvError(f"backdrops {str(folder)!r}: no such folder; give one that holds JPEG or PNG photographs")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    paths = picture_files(folder)
     if not paths:
-        raise PhysadvError(f"backdrops {str(folder)!r}: holds no .jpg or .png picture")
+        raise PhysadvError(f"backdrops {str(folder)!r}: holds no picture ({', '.join(sorted(PICTURES))})")
     return paths[:_MOST]
 
 

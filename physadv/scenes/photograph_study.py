@@ -15,6 +15,7 @@ import numpy as np
 
 from physadv.core.color import from_uint8, srgb_to_linear
 from physadv.core.errors import PhysadvError
+from physadv.core.folders import PICTURES, picture_files
 from physadv.core.images import cut_out, read_image
 from physadv.scenes.appearance import Appearance, estimate
 from physadv.scenes.config import DEFAULTS
@@ -31,7 +32,7 @@ from physadv.scenes.outline import (
     template_of,
 )
 from physadv.signs import Sign, load_sign
-from physadv.signs.datasets import DATA_VARIABLE, PICTURES
+from physadv.signs.datasets import DATA_VARIABLE
 
 LARGEST_PX = 1024
 """Longer side to which larger pictures are shrunk."""
@@ -269,7 +270,7 @@ def pictures_in(folder: Path) -> tuple[Path, ...]:
     """
     if not folder.is_dir():
         raise PhysadvError(f"{folder}: is a file; 'folder' should be a folder of pictures")
-    files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURES]
+    files = picture_files(folder)
     if not files:
         raise PhysadvError(f"{folder}: holds no picture ({', '.join(sorted(PICTURES))})")
     return tuple(sorted(files, key=lambda file: (len(file.stem), file.stem)))

@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 
 from physadv.core.color import from_uint8
 from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.folders import OTHER_PICTURES, PICTURES, is_dropping, picture_files, subfolders
 from physadv.core.images import read_image
 from physadv.core.names import match_names
 from physadv.core.registry import Registry
@@ -27,8 +28,6 @@ from physadv.signs.catalog import class_names
 from physadv.signs.listing import Box, Files, Tally
 
 DATA_VARIABLE = "PHYSADV_DATA"
-PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp"})
-_OTHER_PICTURES = frozenset({".avif", ".gif", ".heic", ".heif", ".jp2", ".pgm", ".tif", ".tiff"}) - PICTURES
 
 Crop: TypeAlias = Literal["frame", "roi"]
 
@@ -265,10 +264,8 @@ def _training_parts(training: Path) -> list[tuple[Path, Path]]:
         PhysadvError: a folder has pictures and no table.
     """
     parts = []
-    for folder in sorted(training.iterdir()):
-        if not folder.is_dir() or folder.name.startswith((".", "__")):
-            continue
-        names = sorted(path.name for path in folder.iterdir())
+    for folder in subfolders(training):
+        names = sorted(path.name for path in folder.iterdir() if not is_dropping(path.name))
         tables = [name for name in names if name.lower().startswith("gt-") and name.lower().endswith(".csv")]
         if len(tables) > 1:
             raise PhysadvError(f"{folder}: has {len(tables)} tables, {', '.join(tables)}; it should have one")
@@ -357,7 +354,7 @@ def load_image_folder(root: Path, split: str) -> SignDataset:
     """Any folder with one subfolder of pictures a class; ``split`` names a folder in between, or is ``all``."""
     folder = root if split == "all" else root / split
     if not folder.is_dir():
-        parts = sorted(path.name for path in root.iterdir() if path.is_dir())
+        parts = [path.name for path in subfolders(root)]
         raise unknown_name("split", split, ["all", *parts], of=str(root))
     return _class_folders("image-folder", folder, split=split, tracks={})
 
@@ -365,12 +362,11 @@ def load_image_folder(root: Path, split: str) -> SignDataset:
 def _class_folders(
     kind: str, folder: Path, *, split: str, tracks: dict[Path, str], notes: Sequence[str] = ()
 ) -> SignDataset:
-    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    classes = [path.name for path in subfolders(folder)]
     items = [
         Item(path=path, label=label, track=tracks.get(path, ""))
         for label, name in enumerate(classes)
-        for path in sorted((folder / name).rglob("*"))
-        if path.suffix.lower() in PICTURES
+        for path in picture_files(folder / name, deep=True)
     ]
     if not items:
         raise PhysadvError(f"{folder}: no pictures; expected one subfolder a class, with PNG, JPEG or PPM files in it")
@@ -380,12 +376,12 @@ def _class_folders(
 
 def _not_read(folder: Path, classes: Sequence[str]) -> Iterator[str]:
     """Sentences on pictures of other kinds, and on pictures that lie in no class folder."""
-    inside = [path for name in classes for path in sorted((folder / name).rglob("*"))]
-    other = [path.relative_to(folder).as_posix() for path in inside if path.suffix.lower() in _OTHER_PICTURES]
+    inside = [path for name in classes for path in picture_files(folder / name, deep=True, kinds=OTHER_PICTURES)]
+    other = [path.relative_to(folder).as_posix() for path in inside]
     if other:
         count, kinds = listing.counted(len(other), "picture"), ", ".join(sorted(PICTURES))
         yield f"{folder}: {count} left out, for only {kinds} are read: {listing.some(other)}"
-    loose = sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix.lower() in PICTURES)
+    loose = [path.name for path in picture_files(folder)]
     if loose:
         yield f"{folder}: {listing.counted(len(loose), 'picture')} left out, in no class folder: {listing.some(loose)}"
 

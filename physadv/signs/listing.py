@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
-from PIL import Image
-
 from physadv.core.errors import PhysadvError, PhysadvWarning
+from physadv.core.folders import is_dropping
+from physadv.core.images import read_size
 from physadv.core.tables import Line, Table
 
 Box: TypeAlias = tuple[int, int, int, int]
@@ -90,7 +90,10 @@ class Files:
         paths: Iterable[Path] = self.folder.rglob("*") if self.deep else self.folder.iterdir()
         found: dict[str, list[str]] = {}
         for path in paths:
-            name = path.relative_to(self.folder).as_posix()
+            parts = path.relative_to(self.folder).parts
+            if any(is_dropping(part) for part in parts):
+                continue
+            name = "/".join(parts)
             found.setdefault(name.casefold(), []).append(name)
         return found
 
@@ -167,9 +170,8 @@ def picture_size(path: Path) -> tuple[int, int] | None:
             told = _PPM.match(file.read(_HEADER_BYTES))
         if told:
             return int(told[1]), int(told[2])
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return read_size(path)
+    except (OSError, PhysadvError):
         return None
 
 
