@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from physadv.core import tables as core_tables
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, read_json, write_json, write_text
+from physadv.core.files import atomic_path, read_json, write_json
 from physadv.core.images import read_image
 from physadv.photos.rig import Rig
 
@@ -29,12 +28,35 @@ OVERLAYS = "overlays"
 Subject = Literal["patch", "clean", "grey", "random", "unknown"]
 """What a photograph shows: a patch whose bundle is known, a control of one, the clean sign, or paint of others."""
 
+
+def _finite_or_unknown(value: float) -> float:
+    if math.isinf(value):
+        raise ValueError("should be a number, or nothing where it is not known")
+    return value
+
+
 Measure = Annotated[
     float,
     BeforeValidator(lambda value: math.nan if value is None else value),
+    AfterValidator(_finite_or_unknown),
     PlainSerializer(lambda value: None if math.isnan(value) else value, when_used="json"),
 ]
 """A number, or not a number where it is unknown, which JSON has no word for."""
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Deviation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+HalfTurn = Annotated[float, Field(ge=-180, le=180)]
+_FARTHEST_M = 10_000.0
+_MOST_CUT = 20.0
+"""A sign's size over its crop's: more of it cannot be cut off by the photograph's edge."""
+_LEAST_AREA_SCALE = 1e-12
+"""Square pixels a square millimetre: far below that of any sign that can be seen."""
+
+
+def _area_scale(homography: npt.NDArray[np.float64]) -> float:
+    """Of the sign's plane at its centre, square pixels a square millimetre; 0 where it has none."""
+    depth = homography[2, 2]
+    return float(np.linalg.det(homography) / depth**3) if depth else 0.0
 
 
 class Row(Config):
@@ -49,25 +71,25 @@ class Row(Config):
     subject: Subject
     patch: str
     how: str
-    confidence: float
-    width_px: int
-    height_px: int
-    sign_px: float
+    confidence: float = Field(ge=0, le=1)
+    width_px: int = Field(gt=0)
+    height_px: int = Field(gt=0)
+    sign_px: Positive
     """Longer side of the sign's box in the photograph."""
-    distance_m: float
-    distance_sd_m: float
-    yaw_deg: float
-    yaw_sd_deg: float
-    pitch_deg: float
-    pitch_sd_deg: float
-    roll_deg: float
-    roll_sd_deg: float
-    angle_deg: float
+    distance_m: float = Field(gt=0, le=_FARTHEST_M)
+    distance_sd_m: Deviation
+    yaw_deg: HalfTurn
+    yaw_sd_deg: Deviation
+    pitch_deg: float = Field(ge=-90, le=90)
+    pitch_sd_deg: Deviation
+    roll_deg: HalfTurn
+    roll_sd_deg: Deviation
+    angle_deg: float = Field(ge=0, le=180)
     """Between the sign's normal and the line to the camera."""
-    error_px: float
-    focal_px: float
+    error_px: Deviation
+    focal_px: Positive
     focal_source: str
-    homography: tuple[float, ...]
+    homography: tuple[float, ...] = Field(min_length=9, max_length=9)
     """Of the sign's plane in mm to pixels, row by row, lens distortion left out."""
     exposure_ev: Measure
     temperature_k: Measure
@@ -75,17 +97,27 @@ class Row(Config):
     ev100: Measure
     crop: str
     """Picture of the sign with room around it, relative to the session."""
-    box_left: float
-    box_top: float
-    box_width: float
-    box_height: float
-    """Of the sign in the crop, in pixels."""
+    box_left: Number
+    box_top: Number
+    box_width: Positive
+    box_height: Positive
+    """Of the sign in the crop, in pixels; beyond its edges where the photograph's edge cuts the sign."""
     chart: tuple[tuple[Measure, Measure, Measure], ...] | None = None
     """Colours of the chart's patches, sRGB-encoded, where it is seen."""
     flags: tuple[str, ...] = ()
     """What makes the find itself, and so the sign's box, doubtful."""
     rough: tuple[str, ...] = ()
     """What makes distance or angles rough while the box is sure."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Row:
+        matrix = np.array(self.homography).reshape(3, 3)
+        if not (np.isfinite(matrix).all() and abs(_area_scale(matrix)) > _LEAST_AREA_SCALE):
+            raise ValueError("homography: should be nine numbers of a matrix that has an inverse")
+        place = PurePosixPath(self.crop)
+        if place.is_absolute() or ".." in place.parts:
+            raise ValueError(f"crop = {self.crop!r}: should lie in the session")
+        return self
 
 
 class Session(Config):
@@ -99,7 +131,7 @@ class Session(Config):
     clean: str | None = None
     """The folder that photographs of the clean sign were read from, if that was another one."""
     rig: Rig | None = None
-    bar_mm: float | None = None
+    bar_mm: float | None = Field(default=None, gt=0)
     every: int = Field(default=15, ge=1)
     corners_sha256: str | None = None
     camera_sha256: str | None = None
@@ -135,12 +167,8 @@ def _schema() -> pa.Schema:
 
 
 def write_given_up(folder: Path, refusals: list[tuple[str, str]]) -> None:
-    """``given_up.csv``: what could not be used, and why."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "why"])
-    writer.writerows(sorted(refusals))
-    write_text(folder / GIVEN_UP, text.getvalue())
+    """``given_up.csv``: what could not be used, and why; which spreadsheets show and never run."""
+    core_tables.write_table(folder / GIVEN_UP, ("file", "why"), sorted(refusals))
 
 
 def load_session(folder: Path) -> tuple[Session, list[Row]]:
@@ -156,23 +184,43 @@ def load_session(folder: Path) -> tuple[Session, list[Row]]:
     session = validate(Session, read_json(folder / RECORD), folder / RECORD)
     try:
         columns = pq.read_table(folder / TABLE).to_pylist()
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise PhysadvError(f"{folder / TABLE}: not a readable table ({error})") from error
-    rows = []
+    rows: dict[str, Row] = {}
     for values in columns:
-        chart = values.get("chart")
-        values["chart"] = None if chart is None else np.array(chart, float).reshape(-1, 3).tolist()
-        rows.append(validate(Row, values, folder / TABLE))
-    return session, rows
+        row = validate(
+            Row, {**values, "chart": _triples(values.get("chart"))}, f"{folder / TABLE}: {values.get('file')}"
+        )
+        if row.file in rows:
+            raise PhysadvError(f"{folder / TABLE}: {row.file} is there twice; each photograph counts once")
+        rows[row.file] = row
+    return session, list(rows.values())
+
+
+def _triples(values: Any) -> Any:
+    """The chart's colours from the table's flat list; what is no such list is left to be refused."""
+    if not isinstance(values, list) or len(values) % 3:
+        return values
+    return [values[start : start + 3] for start in range(0, len(values), 3)]
 
 
 def read_crop(folder: Path, row: Row) -> npt.NDArray[np.uint8]:
     """The picture around the sign ``[H, W, 3]``.
 
     Raises:
-        PhysadvError: it is missing or damaged.
+        PhysadvError: it is missing or damaged, or the sign's box does not lie in it.
     """
-    return read_image(folder / row.crop)
+    pixels = read_image(folder / row.crop)
+    spans = (
+        (row.box_left, row.box_width, pixels.shape[1]),
+        (row.box_top, row.box_height, pixels.shape[0]),
+    )
+    if any(start + length <= 0 or start >= whole or length > _MOST_CUT * whole for start, length, whole in spans):
+        raise PhysadvError(
+            f"{folder / TABLE}: {row.file}: the sign's box ({row.box_left:g}, {row.box_top:g}, {row.box_width:g} x "
+            f"{row.box_height:g} px) does not lie in its crop of {pixels.shape[1]} x {pixels.shape[0]} px"
+        )
+    return pixels
 
 
 def row_json(row: Row) -> Any:
