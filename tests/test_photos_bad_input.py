@@ -234,7 +234,8 @@ def test_points_that_cannot_be_right_are_said_and_the_others_used(
         assert (rows[name].how, rows[name].flags) == ("corners", ())
         lies_as_taken(rows[name])
     assert "outside of the picture of 1200 x 900 px" in refusals["outside.png"]
-    assert "in its order, clockwise" in refusals["crossed.png"]
+    assert refusals["outside.png"].startswith(f"{tmp_path / 'points.csv'}: line 3: ")
+    assert "line 4: the lines between its points cross" in refusals["crossed.png"]
     assert "frames #0, #15, #30" in refusals["walk.avi#1"]
     assert "looks mirrored" in rows["flipped.png"].flags[0]
 
@@ -244,7 +245,9 @@ def test_points_that_cannot_be_right_are_said_and_the_others_used(
     [
         ("file,left,top\ngood.png,1,2\n", "its columns are file, left, top; they should be file,x1,y1"),
         (",".join(COLUMNS) + "\nother.png,1,2,3,4,5,6,7,8\n", "'other.png', which is no file in"),
-        (",".join(COLUMNS) + "\ngood.png,1,2,3,4,5,6,7,nan\n", "line 2: should be a file name and eight numbers"),
+        (",".join(COLUMNS) + "\ngood.png,1,2,3,4,5,6,7\n", "line 2: is cut: it has 8 values"),
+        (",".join(COLUMNS) + "\ngood.png,1,2,3,4,5,6,7\0,8\n", "line 2: holds a zero byte"),
+        (",".join(COLUMNS) + "\n,1,2,3,4,5,6,7,8\n", "line 2: has no file name"),
     ],
 )
 def test_a_wrong_sidecar_is_refused_before_anything_is_written(

@@ -299,7 +299,6 @@ def test_mirrored_photographs_and_two_signs_are_given_up(shoot: Path, tmp_path: 
     [
         ("file,x,y\n", "its columns are file, x, y; they should be file,x1"),
         (",".join(COLUMNS) + "\na.jpg,1,2,3\n", "line 2"),
-        (",".join(COLUMNS) + "\na.jpg,1,2,3,4,5,6,7,one\n", "line 2"),
         (",".join(COLUMNS) + "\na.jpg,1,2,3,4,5,6,7,8\na.jpg,1,2,3,4,5,6,7,8\n", "twice"),
         ("", "none"),
     ],

@@ -122,7 +122,7 @@ def _by_points(pixels: Pixels, points: Matrix, sign: Sign, camera: Camera) -> Fo
     size = float(np.ptp(points, axis=0).max())
     if pose.error_px > _WRONG_SHARE * size:
         raise PhysadvError(
-            f"the four points fit the sign only within {pose.error_px:.0f} px; are they in its order, clockwise?"
+            f"the four points fit the sign only within {pose.error_px:.0f} px; are they in its order around the sign?"
         )
     confidence = float(np.clip(1.0 - pose.error_px / (_WRONG_SHARE * size), 0.0, 1.0))
     outline = outline_px(sign, pose, camera)

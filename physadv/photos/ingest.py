@@ -6,14 +6,17 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
-from physadv.core.errors import PhysadvError
+from physadv.core.config import explain
+from physadv.core.errors import CannotWrite, PhysadvError
 from physadv.core.files import atomic_path, read_json, sha256, write_json
 from physadv.core.images import write_png
 from physadv.patches import find_bundle, load_patch, package_versions
@@ -36,7 +39,7 @@ from physadv.photos.session import (
     write_given_up,
     write_table,
 )
-from physadv.photos.sidecar import read_sidecar
+from physadv.photos.sidecar import Clicked, read_sidecar
 from physadv.signs import Sign, keep_sign, load_sign
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
@@ -76,7 +79,7 @@ class _Reader:
     sign: Sign
     rig: Rig | None
     camera: Camera | None
-    points: dict[str, Matrix]
+    points: dict[str, Clicked]
     detector: Detector | None
     out: Path
     around: str
@@ -92,9 +95,12 @@ class _Reader:
         camera = (
             self.camera.sized(width, height) if self.camera else camera_from_focal(width, height, photo.equivalent_mm)
         )
-        found, seen = find_sign(
-            photo.pixels, self.sign, camera, rig=self.rig, points=self.points.get(photo.name), detector=self.detector
-        )
+        clicked = self.points.get(photo.name)
+        with _said_of(clicked):
+            points = clicked.points if clicked else None
+            found, seen = find_sign(
+                photo.pixels, self.sign, camera, rig=self.rig, points=points, detector=self.detector
+            )
         subject, patch = subject_of(photo.name, self.session.patch, around=self.around)
         stem = stem_of(photo.name)
         crop, box = self._crop(photo, found)
@@ -180,6 +186,20 @@ class _Reader:
             flags=found.flags,
             rough=found.rough,
         )
+
+
+@contextmanager
+def _said_of(clicked: Clicked | None) -> Iterator[None]:
+    """Says where the points stand that a photograph is refused for; wrong ones refuse it."""
+    if clicked is None:
+        yield
+        return
+    if clicked.points is None:
+        raise PhysadvError(f"{clicked.where}: {clicked.why}")
+    try:
+        yield
+    except PhysadvError as error:
+        raise PhysadvError(f"{clicked.where}: {error}") from error
 
 
 def subject_of(name: str, patch: str | None, *, around: str = "") -> tuple[Subject, str]:
@@ -320,7 +340,7 @@ def _files(photographs: Path, clean: Path | None) -> list[_File]:
     return [*others, *controls]
 
 
-def _check_names(corners: Path | None, points: dict[str, Matrix], files: list[_File], folder: Path) -> None:
+def _check_names(corners: Path | None, points: dict[str, Clicked], files: list[_File], folder: Path) -> None:
     names = {file.name for file in files}
     unknown = sorted(name for name in points if name.split("#")[0] not in names)
     if unknown:
@@ -349,8 +369,23 @@ def _read(reader: _Reader, file: _File, every: int) -> Iterator[tuple[Row | None
         if isinstance(found, Refusal):
             yield None, found.name, found.why
             continue
-        try:
-            yield reader.read(found), found.name, ""
-        except PhysadvError as error:
+        row, why = _row_or_reason(reader, found)
+        if row is None:
             write_refused(reader.out / OVERLAYS / f"{stem_of(found.name)}.jpg", found.pixels)
-            yield None, found.name, str(error)
+        yield row, found.name, why
+
+
+def _row_or_reason(reader: _Reader, photo: Photo) -> tuple[Row | None, str]:
+    """The row of a photograph, or why it cannot be used: whatever is wrong with one, the others are still read."""
+    import cv2
+
+    try:
+        return reader.read(photo), ""
+    except CannotWrite:
+        raise
+    except PhysadvError as error:
+        return None, str(error)
+    except ValidationError as error:
+        return None, f"what is measured in it cannot be right ({explain(error, Row)})"
+    except (cv2.error, ArithmeticError, ValueError) as error:
+        return None, f"it cannot be measured ({type(error).__name__}: {' '.join(str(error).split())})"

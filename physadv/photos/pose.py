@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +18,10 @@ _FLIP = np.diag([1.0, -1.0, -1.0])
 """From OpenCV's axes (right, down, forward) to a scene's (right, up, out of the sign's face)."""
 _LEAST_SD_PX = 0.15
 """Of a corner, however well the points fit: what the picture's sampling leaves."""
+_FEWEST = 4
+"""Points that fix a pose."""
+_FLAT_SHARE = 0.05
+"""Area of three of four points over that of the largest three, below which they are as good as in a line."""
 _QUANTITIES = ("distance_m", "yaw_deg", "pitch_deg", "roll_deg")
 
 
@@ -66,16 +71,19 @@ def solve_pose(
     """
     import cv2
 
-    spread = np.linalg.svd(plane_mm - plane_mm.mean(0), compute_uv=False) if len(plane_mm) >= 4 else np.zeros(2)
+    spread = np.linalg.svd(plane_mm - plane_mm.mean(0), compute_uv=False) if len(plane_mm) >= _FEWEST else np.zeros(2)
     if spread[1] < 1e-3 * max(spread[0], 1e-9):
         raise PhysadvError(f"pose: {len(plane_mm)} points do not fix one; at least four are needed, not in a line")
     points = np.concatenate([plane_mm, np.zeros((len(plane_mm), 1))], axis=1).astype(np.float64)
     seen = np.ascontiguousarray(seen_px, np.float64)
     matrix, distortion = camera.matrix, camera.coefficients
-    _, turns, shifts, errors = cv2.solvePnPGeneric(points, seen, matrix, distortion, flags=cv2.SOLVEPNP_IPPE)
-    best = int(np.argmin(np.asarray(errors).reshape(-1)))
-    turn, shift = cv2.solvePnPRefineLM(points, seen, matrix, distortion, turns[best], shifts[best])
-    again, jacobian = cv2.projectPoints(points, turn, shift, matrix, distortion)
+    try:
+        turn, shift = _solved(points, seen, camera)
+        again, jacobian = cv2.projectPoints(points, turn, shift, matrix, distortion)
+    except cv2.error as error:
+        raise PhysadvError("pose: the points fix none; are they where the sign is?") from error
+    if not (np.isfinite(turn).all() and np.isfinite(shift).all() and float(shift[2, 0]) > 0.0):
+        raise PhysadvError("pose: the points fix none in front of the camera; are they where the sign is?")
     rest = again.reshape(-1, 2) - seen
     spare = max(rest.size - 6, 1)
     sd = max(float(np.sqrt((rest**2).sum() / spare)), point_sd_px)
@@ -97,6 +105,43 @@ def solve_pose(
         error_px=float(np.sqrt((rest**2).sum(1).mean())),
         extrinsic=pose,
     )
+
+
+def _solved(points: Matrix, seen: Matrix, camera: Camera) -> tuple[Matrix, Matrix]:
+    """Rotation vector and shift with the smallest reprojection error of the poses that the points leave open."""
+    import cv2
+
+    matrix, distortion = camera.matrix, camera.coefficients
+    corners = _corners(points) if len(points) == _FEWEST else None
+    if corners is None:
+        _, turns, shifts, _ = cv2.solvePnPGeneric(points, seen, matrix, distortion, flags=cv2.SOLVEPNP_IPPE)
+    else:
+        _, turns, shifts = cv2.solveP3P(points[corners], seen[corners], matrix, distortion, flags=cv2.SOLVEPNP_AP3P)
+    starts = list(zip(turns, shifts, strict=True))
+    if not starts:
+        raise PhysadvError("pose: the points fix none; are they where the sign is?")
+    found = []
+    for start in starts:
+        begin, away = (np.array(one, np.float64).reshape(3, 1) for one in start)
+        turn, shift = cv2.solvePnPRefineLM(points, seen, matrix, distortion, begin, away)
+        again = cv2.projectPoints(points, turn, shift, matrix, distortion)[0].reshape(-1, 2)
+        error = float(((again - seen) ** 2).sum())
+        found.append((error if float(shift[2, 0]) > 0.0 else np.inf, turn, shift))
+    _, turn, shift = min(found, key=lambda one: one[0])
+    return turn, shift
+
+
+def _corners(points: Matrix) -> list[int] | None:
+    """Of four points with three in a line, as a triangle's, the three that span most; None of any other four.
+
+    Such points fix no homography, so a pose comes from the three (Gao et al. 2003) and the fourth decides which.
+    """
+    triples = list(combinations(range(_FEWEST), 3))
+    areas = [
+        abs(float(np.linalg.det(np.stack([points[b, :2] - points[a, :2], points[c, :2] - points[a, :2]]))))
+        for a, b, c in triples
+    ]
+    return list(triples[int(np.argmax(areas))]) if min(areas) < _FLAT_SHARE * max(areas) else None
 
 
 def _by_focal_length(points: Matrix, seen: Matrix, camera: Camera, turn: Matrix, shift: Matrix) -> Matrix:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import csv
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,12 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from physadv.core.errors import PhysadvError
+from physadv.core.tables import Line, read_table
 from physadv.signs import Sign
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
 
 COLUMNS = ("file", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4")
 _ROUND = 0.02
+_SAME_SHARE, _SAME_PX = 0.02, 1.0
+"""Distance of two points over the size of all, and in pixels, below which they are one."""
+_LINE_SHARE = 0.02
+"""Spread of points across a line over that along it, below which they fix no pose."""
 
 
 def grip_points_mm(sign: Sign) -> Matrix:
@@ -45,33 +51,75 @@ def grip_points_mm(sign: Sign) -> Matrix:
     return grips
 
 
-def read_sidecar(path: Path) -> dict[str, Matrix]:
-    """Points ``[4, 2]`` in pixels of the upright photograph, by file name as in the folder of photographs.
+@dataclass(frozen=True, eq=False)
+class Clicked:
+    """What a person has clicked in a photograph.
+
+    Attributes:
+        points: ``[4, 2]`` in pixels of the upright photograph, clockwise; None if the row holds no such points.
+        where: file and line, for messages.
+        why: what is wrong with the row, or empty.
+    """
+
+    points: Matrix | None
+    where: str
+    why: str = ""
+
+
+def read_sidecar(path: Path) -> dict[str, Clicked]:
+    """Points by file name as in the folder of photographs; a row with wrong points says so, and ends nothing.
+
+    Points may go around the sign either way; they are put clockwise, beginning with the same one.
 
     Raises:
-        PhysadvError: the file is missing, its columns are others, or a row is not a name and eight numbers.
+        PhysadvError: the file is missing, no table, its columns are others, a line is damaged or has no name, or a
+            photograph is there twice.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PhysadvError(f"{path}: not a text file in UTF-8") from error
-    except OSError as error:
-        raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
-    rows = csv.DictReader(text.splitlines())
-    given = tuple(name.strip() for name in rows.fieldnames or ())
-    if given != COLUMNS:
-        raise PhysadvError(f"{path}: its columns are {', '.join(given) or 'none'}; they should be {','.join(COLUMNS)}")
-    found: dict[str, Matrix] = {}
-    for number, row in enumerate(rows, start=2):
-        values = {str(key).strip(): value for key, value in row.items()}
-        try:
-            points = np.array([float(values[name]) for name in COLUMNS[1:]]).reshape(4, 2)
-        except (TypeError, ValueError, KeyError) as error:
-            raise PhysadvError(f"{path}: line {number}: should be a file name and eight numbers") from error
-        name = (values.get("file") or "").strip()
-        if not name or not np.isfinite(points).all():
-            raise PhysadvError(f"{path}: line {number}: should be a file name and eight numbers")
+    found: dict[str, Clicked] = {}
+    for line in read_table(path, COLUMNS).whole():
+        name = line.text("file").replace("\\", "/").removeprefix("./")
+        if not name:
+            raise line.error("has no file name")
         if name in found:
-            raise PhysadvError(f"{path}: line {number}: {name} is there twice")
-        found[name] = points
+            raise line.error(f"{name} is there twice")
+        found[name] = _clicked(line)
     return found
+
+
+def _clicked(line: Line) -> Clicked:
+    where = f"{line.path}: line {line.number}"
+    try:
+        points = np.array([line.decimal(name) for name in COLUMNS[1:]]).reshape(4, 2)
+        return Clicked(clockwise(points), where)
+    except PhysadvError as error:
+        return Clicked(None, where, str(error).removeprefix(f"{where}: "))
+
+
+def clockwise(points: Matrix) -> Matrix:
+    """Four points around a sign ``[4, 2]`` (x right, y down), clockwise, the first one first.
+
+    Raises:
+        PhysadvError: two are in one place, all are in a line, or the lines between them cross.
+    """
+    size = float(np.ptp(points, axis=0).max())
+    least = max(_SAME_SHARE * size, _SAME_PX)
+    for first, second in combinations(range(4), 2):
+        if float(np.linalg.norm(points[first] - points[second])) < least:
+            raise PhysadvError(f"points {first + 1} and {second + 1} are in the same place")
+    spread = np.linalg.svd(points - points.mean(0), compute_uv=False)
+    if float(spread[1]) < _LINE_SHARE * float(spread[0]):
+        raise PhysadvError("its four points are in a line")
+    if any(_cross(*points[list(order)]) for order in ((0, 1, 2, 3), (1, 2, 3, 0))):
+        raise PhysadvError("the lines between its points cross; give the points in their order around the sign")
+    after = np.roll(points, -1, axis=0)
+    area = float((points[:, 0] * after[:, 1] - after[:, 0] * points[:, 1]).sum())
+    return points if area > 0 else points[[0, 3, 2, 1]]
+
+
+def _cross(a: Matrix, b: Matrix, c: Matrix, d: Matrix) -> bool:
+    """Whether the line from a to b crosses that from c to d, in the inside of both."""
+
+    def side(one: Matrix, two: Matrix, point: Matrix) -> float:
+        return float(np.linalg.det(np.stack([two - one, point - one])))
+
+    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
