@@ -18,6 +18,8 @@ from physadv.attacks.changes import Covered
 from physadv.core.config import settings
 from physadv.defenses.training import METHODS, Progress, StickerPoolConfig, Training, train, training_config
 from physadv.defenses.training.data import Photographs, training_photographs
+from physadv.defenses.training.model_card import SHOWN
+from physadv.defenses.training.plots import draw_curves
 from physadv.defenses.training.stickers import RoadsideSigns
 from physadv.signs import load_sign
 from physadv.signs.datasets import load_dataset
@@ -70,8 +72,18 @@ def training(folder: Path, method: str, **options: Any) -> Training:
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_every_method_learns_and_leaves_a_victim_with_its_cards(folder: Path, method: str) -> None:
     seen: list[Progress] = []
+    measured: dict[str, list[tuple[int, int]]] = {}
     asked = config(folder, method, steps=30, check_every=15)
-    made = train(asked, folder / "out", data=folder / "data", listener=seen.append)
+    made = train(
+        asked,
+        folder / "out",
+        data=folder / "data",
+        listener=seen.append,
+        measuring=lambda title, done, of: measured.setdefault(title, []).append((done, of)),
+    )
+    figures = [f"{what}, {name}" for what in ("clean", *SHOWN) for name in ("one", made.name)]
+    assert list(measured) == figures
+    assert all(stands[-1][0] == stands[-1][1] for stands in measured.values())
     assert made.name == f"one-{method}"
     assert [stands.step for stands in seen] == list(range(1, 31))
     points = json.loads((folder / "out" / "curves.json").read_text())
@@ -87,6 +99,31 @@ def test_every_method_learns_and_leaves_a_victim_with_its_cards(folder: Path, me
     assert "| pgd | 16 |" in card.replace(" | 17 |", " | 16 |").replace(" | 18 |", " | 16 |")
     assert not (folder / "out" / "checkpoint.pt").exists()
     assert Image.open(folder / "out" / "curves.png").size[0] > 400
+
+
+def test_a_missing_model_card_is_measured_again(folder: Path) -> None:
+    """A run that was killed between the victim's card and its model card."""
+    asked = config(folder, "clean", steps=2)
+    made = train(asked, folder / "out", data=folder / "data")
+    card = folder / "out" / f"{made.name}.md"
+    text = card.read_text()
+    card.unlink()
+    (folder / "out" / "checkpoint.pt").write_bytes(b"left behind")
+    assert train(asked, folder / "out", data=folder / "data").sha256 == made.sha256
+    assert card.read_text() == text
+    assert not (folder / "out" / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize("points", [1, 2, 30])
+def test_a_curve_of_few_points_is_a_picture(tmp_path: Path, points: int) -> None:
+    """Its dots are there to see: ink in the colours of the two curves."""
+    made = [{"step": 5.0 * n, "loss": 2.0 / n, "clean": 0.9, "attacked": 0.3} for n in range(1, points + 1)]
+    draw_curves(made, tmp_path / "curves.png", title="few")
+    pixels = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB")).astype(int)
+    left, right = pixels[:, : pixels.shape[1] // 2], pixels[40:-90, pixels.shape[1] // 2 :]
+    for area, colour in ((left, (0x8A, 0x8F, 0x98)), (right, (0x2F, 0x6F, 0xDE)), (right, (0xD1, 0x49, 0x5B))):
+        near = (np.abs(area - np.array(colour)).max(2) < 12).sum()
+        assert near > 30, (colour, near)
 
 
 def test_training_stopped_anywhere_ends_with_the_same_weights(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

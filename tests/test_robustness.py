@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,8 +17,11 @@ from test_cli import write_card
 
 from physadv.core.errors import PhysadvError
 from physadv.evaluation import robustness
-from physadv.evaluation.robustness import RobustnessPlan, read_robustness, run_robustness
+from physadv.evaluation.matrix_flags import cell_flags
+from physadv.evaluation.robustness import Cell, RobustnessPlan, read_robustness, run_robustness
+from physadv.evaluation.statistics import rate
 from physadv.reports import report_from
+from physadv.victims import load_victim
 from physadv.victims.architectures import LisaCnn
 
 CLASSES = ["stop", "yield", "speedLimit45"]
@@ -98,7 +103,93 @@ def test_the_page_says_every_figure_and_needs_no_network(folder: Path) -> None:
         assert cell.attack in text
         assert f"{cell.success.hits}/{cell.success.n}" in text
     assert "http" not in text.replace("http-equiv", "")
-    assert text.count("data:image/png") == sum(bool(cell.examples) for cell in summary.cells)
+    assert text.count("data:image/png") == sum(len(cell.shown) for cell in summary.cells) > 0
+    for cell in summary.cells:
+        for flag in cell.flags:
+            assert f"[{flag.code}]" in text
+
+
+def test_examples_say_what_was_read(folder: Path) -> None:
+    """Each picture with its class and what the victim read, clean and attacked, as the table has it."""
+    summary = run_robustness(plan(folder), folder / "out", data=folder / "data")
+    table = pq.read_table(folder / "out" / "outcomes.parquet").to_pylist()
+    text = report_from(folder / "out").read_text(encoding="utf-8")
+    names = sorted(CLASSES)
+    victims = {path.stem: load_victim(path).classes for path in (folder / "one.yaml", folder / "other.yaml")}
+    assert all(sorted(classes) == names for classes in victims.values())
+    rows = {(row["victim"], row["attack"], row["picture"]): row for row in table}
+    for cell in summary.cells:
+        classes = victims[cell.victim]
+        for shown in cell.shown:
+            row = rows[cell.victim, cell.attack, shown.picture]
+            read = (classes[row["label"]], classes[row["clean"]], classes[row["predicted"]])
+            assert (shown.true_class, shown.clean, shown.adversarial) == read
+            assert shown.clean != shown.adversarial
+            assert f"adversarial: <b>{shown.adversarial}</b>" in text
+
+
+def flags(folder: Path, **changes: object) -> dict[str, set[str]]:
+    summary = run_robustness(plan(folder, **changes), folder / "out", data=folder / "data")
+    return {f"{cell.victim} {cell.kind}": {flag.code for flag in cell.flags} for cell in summary.cells}
+
+
+def constant_card(folder: Path, name: str) -> str:
+    """The card of a victim that says yield, whatever it is shown, if more surely of some pictures than of others."""
+    state = LisaCnn(len(CLASSES)).state_dict()
+    save_file({**state, "fc1.bias": torch.tensor([0.0, 50.0, 0.0])}, str(folder / f"{name}.safetensors"))
+    write_card(folder / f"{name}.yaml", name=name, weights=f"{name}.safetensors")
+    return str(folder / f"{name}.yaml")
+
+
+def test_a_victim_that_reads_little_is_flagged(folder: Path, physadv: Command) -> None:
+    victims = [constant_card(folder, "constant")]
+    found = flags(folder, victims=victims, attacks=[{"attack": "fgsm"}])
+    assert {"constant-answer", "clean-accuracy-low", "too-few-frames"} <= found["constant fgsm"]
+    words = ["attack", "fgsm", "--victim", victims[0], "--dataset", "image-folder", "--data", folder / "data"]
+    code, out, err = physadv(*words, "--limit", 20, "--out", folder / "said")
+    assert code == 0, err
+    assert "warning: constant: " in out
+    assert "[clean-accuracy-low]" in out
+
+
+def test_a_victim_that_reads_nothing_is_flagged(folder: Path) -> None:
+    """Its classes are the data's, and none of the pictures is of the one that it says."""
+    shutil.rmtree(folder / "data" / "yield")
+    found = flags(folder, victims=[constant_card(folder, "constant")], attacks=[{"attack": "fgsm"}])
+    assert "nothing-to-attack" in found["constant fgsm"]
+    assert "clean-accuracy-low" not in found["constant fgsm"]
+
+
+def cell(**changes: Any) -> Cell:
+    hits, n = changes.pop("won", (50, 100))
+    rates = {
+        "clean_accuracy": rate(np.arange(1000) < 990),
+        "robust_accuracy": rate(np.arange(1000) < 500),
+        "success": rate(np.arange(n) < hits),
+    }
+    made = {"victim": "v", "attack": "pgd", "kind": "pgd", "goal": "untargeted", "knowledge": "gradients"}
+    options = {"eps": 0.03, "norm": "linf"}
+    more = {"median_norms": {}, "median_queries": 1.0, "seconds": 1.0, "flags": (), "examples": ""}
+    return Cell.model_validate({**made, "options": options, **rates, **more, **changes})
+
+
+def test_an_attack_without_gradients_that_does_better_is_flagged() -> None:
+    pgd, square = cell(won=(100, 1000)), cell(attack="square", kind="square", knowledge="scores", won=(300, 1000))
+    assert codes(pgd, [pgd, square]) == {"black-box-beats-gradients"}
+    assert codes(square, [pgd, square]) == set()
+    without = {"attack": "square", "kind": "square", "knowledge": "scores"}
+    for other in ({"victim": "w"}, {"goal": "targeted:stop"}, {"options": {"eps": 0.1}}, {"won": (102, 1000)}):
+        assert codes(pgd, [pgd, cell(**{"won": (300, 1000), **without, **other})]) == set()
+
+
+def codes(one: Cell, cells: list[Cell], *, differentiable: bool = True) -> set[str]:
+    return {flag.code for flag in cell_flags(one, cells, differentiable=differentiable)}
+
+
+def test_a_good_cell_has_no_flags_and_one_without_gradient_says_so() -> None:
+    good = cell()
+    assert codes(good, [good]) == set()
+    assert codes(good, [good], differentiable=False) == {"no-gradient"}
 
 
 def test_signs_stand_beside_pictures(folder: Path) -> None:

@@ -64,7 +64,7 @@ def attack(
         return
     from physadv.evaluation.robustness import RobustnessPlan, run_robustness
     from physadv.progress import counted_progress
-    from physadv.reports.matrix import write_matrix
+    from physadv.reports.matrix import flags_of_matrix, write_matrix
 
     words = {
         "victims": victim,
@@ -83,6 +83,8 @@ def attack(
             f"{cell.victim}, {cell.attack}: {cell.clean_accuracy.value or 0:.1%} read clean, "
             f"{cell.robust_accuracy.value or 0:.1%} under attack"
         )
+    for place, flag in flags_of_matrix(summary):
+        say(f"{'warning' if flag.level == 'warning' else 'note'}: {place}: {flag.message} [{flag.code}]")
     say(f"report: {write_matrix(summary, out)}")
 
 
@@ -103,3 +105,5 @@ def _attack_sign(
         f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
         f"kept aside; {patch.record.area_fraction:.1%} of the sign's area, {measured['queries']} frames asked"
     )
+    for flag in measured["flags"]:
+        say(f"note: {flag}")

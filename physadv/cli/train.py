@@ -48,7 +48,7 @@ def train(
     from physadv.defenses.training import train as trained
     from physadv.defenses.training import training_config
     from physadv.defenses.training.plots import tensorboard_listener
-    from physadv.progress import training_progress
+    from physadv.progress import counted_progress, training_progress
 
     options = settings(option or [], "--set")
     if "attack" in options:
@@ -65,7 +65,8 @@ def train(
             if also:
                 also(stands)
 
-        made = trained(config, out, data=data, listener=listen)
+        with counted_progress() as measuring:
+            made = trained(config, out, data=data, listener=listen, measuring=measuring)
     say(f"victim card: {out / made.name}.yaml")
     say(f"model card: {out / made.name}.md")
 

@@ -12,19 +12,45 @@ from physadv.evaluation.summary import SEEN_FRAMES, SEEN_PHOTOGRAPHS, Flag, Rate
 CLEAN_ACCURACY = 0.9
 """Clean accuracy below which a record is doubtful, where the battery asks for nothing else."""
 FEW_DRIVES = 10
+MEANINGS: dict[str, str] = {
+    "nothing-to-attack": "The clean sign is never read correctly: there is nothing to attack",
+    "clean-accuracy-low": "The clean sign is often misread: misreadings say as much of the victim as of the patch",
+    "constant-answer": "The victim's answer does not depend on what it is shown",
+    "too-few-frames": "The interval is wider than asked for: more frames are needed",
+    "few-drives": "Few drives: the interval is a rough guess",
+    "no-gain": "The patch does not measurably more than a control of the same shape",
+    "control-nearly-as-good": "A control of the same shape reaches half of the patch's success or more",
+    SEEN_FRAMES: "Scored on frames that the patch was designed on",
+    SEEN_PHOTOGRAPHS: "Scored on photographs that the patch was designed on",
+    "seen-scenes": "All scenes of the battery are scenes of the design, with other seeds",
+    "transfer": "The patch was designed against another victim",
+    "victim-doubtful": "A trial of the victim found something wrong with it",
+    "no-gradient": "The victim gives no gradient: a low success is no proof of robustness",
+    "no-target": "The victim does not have the patch's target class",
+    "design": "The design itself warned",
+    "transfer-beats-white-box": "A patch made for another victim does better: this design can be improved",
+    "black-box-beats-gradients": "An attack without gradients does better than one with: the gradients mislead",
+    "search": "The attack's own search took note of something",
+}
+"""Every code, and what it says in general; a flag's own message has the numbers."""
 NEARLY = 0.5
 """A control that reaches this share of the patch's success is nearly as good."""
 
 
-def _warning(code: str, message: str) -> Flag:
+def warning(code: str, message: str) -> Flag:
+    """What makes a result doubtful."""
+    assert code in MEANINGS, code
     return Flag(level="warning", code=code, message=message)
 
 
-def _info(code: str, message: str) -> Flag:
+def info(code: str, message: str) -> Flag:
+    """What the reader of a result should know."""
+    assert code in MEANINGS, code
     return Flag(level="info", code=code, message=message)
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """``55.0 %``."""
     return f"{value:.1%}".replace("%", " %")
 
 
@@ -45,18 +71,18 @@ def flags_of(
     yield from _design_photographs(battery, making, photographs)
     yield from _victim(record, victim, making)
     for message in making.flags:
-        yield _warning("design", f"The design itself warned: {message}")
+        yield warning("design", f"The design itself warned: {message}")
 
 
 def _clean_accuracy(record: Record, thresholds: Thresholds) -> Iterator[Flag]:
     wanted = thresholds.min_clean_accuracy if thresholds.min_clean_accuracy is not None else CLEAN_ACCURACY
     value = record.clean_accuracy.value
     if record.clean_correct == 0:
-        yield _warning("nothing-to-attack", "The clean sign was never read correctly, so there was nothing to attack.")
+        yield warning("nothing-to-attack", "The clean sign was never read correctly, so there was nothing to attack.")
     elif value is not None and value < wanted:
-        yield _warning(
+        yield warning(
             "clean-accuracy-low",
-            f"The clean sign was read correctly in only {_percent(value)} of these frames ({_percent(wanted)} wanted): "
+            f"The clean sign was read correctly in only {percent(value)} of these frames ({percent(wanted)} wanted): "
             "misreadings say as much about the victim as about the patch.",
         )
 
@@ -64,14 +90,14 @@ def _clean_accuracy(record: Record, thresholds: Thresholds) -> Iterator[Flag]:
 def _sample_size(record: Record, battery: Battery) -> Iterator[Flag]:
     half = half_width(record.headline)
     if half is not None and half > battery.half_width:
-        yield _warning(
+        yield warning(
             "too-few-frames",
             f"The headline's interval is ±{100 * half:.1f} points wide, ±{100 * battery.half_width:g} were asked for; "
             f"about {_needed(record.headline, battery.half_width)} times as many frames are needed.",
         )
     if 0 < record.approaches < FEW_DRIVES:
         drives = f"{record.approaches} drive{'' if record.approaches == 1 else 's'}"
-        yield _warning("few-drives", f"Only {drives}: an interval from fewer than {FEW_DRIVES} is a rough guess.")
+        yield warning("few-drives", f"Only {drives}: an interval from fewer than {FEW_DRIVES} is a rough guess.")
 
 
 def half_width(rate: Rate) -> float | None:
@@ -89,15 +115,15 @@ def _controls(record: Record) -> Iterator[Flag]:
         return
     control = value - gain.difference.value
     if gain.difference.low is not None and gain.difference.low <= 0.0:
-        yield _warning(
+        yield warning(
             "no-gain",
-            f"The {gain.control} control fooled the victim in {_percent(control)} of the frames, the patch in "
-            f"{_percent(value)}: the interval of the gain contains zero.",
+            f"The {gain.control} control fooled the victim in {percent(control)} of the frames, the patch in "
+            f"{percent(value)}: the interval of the gain contains zero.",
         )
     elif control >= NEARLY * value:
-        yield _warning(
+        yield warning(
             "control-nearly-as-good",
-            f"The {gain.control} control alone reaches {_percent(control)} of the patch's {_percent(value)}: covering "
+            f"The {gain.control} control alone reaches {percent(control)} of the patch's {percent(value)}: covering "
             "the sign does much of what the patch does.",
         )
 
@@ -105,13 +131,13 @@ def _controls(record: Record) -> Iterator[Flag]:
 def _design_frames(battery: Battery, making: Making, seeds: Sequence[tuple[str, int]]) -> Iterator[Flag]:
     for scene, seed in seeds:
         if seed == making.seed and scene in making.scenes:
-            yield _warning(
+            yield warning(
                 SEEN_FRAMES,
                 f"The patch was designed on scene {scene} with seed {seed}, which this battery uses too: it is scored "
                 "on frames that it has seen.",
             )
     if making.scenes and all(scene in making.scenes for scene, _ in seeds):
-        yield _info(
+        yield info(
             "seen-scenes", f"Battery {battery.name} holds only scenes that the patch was designed in, with other seeds."
         )
 
@@ -119,7 +145,7 @@ def _design_frames(battery: Battery, making: Making, seeds: Sequence[tuple[str, 
 def _design_photographs(battery: Battery, making: Making, photographs: frozenset[str]) -> Iterator[Flag]:
     seen = len(photographs & making.photographs)
     if seen:
-        yield _warning(
+        yield warning(
             SEEN_PHOTOGRAPHS,
             f"The patch was designed on {seen} of the {len(photographs)} photographs that battery {battery.name} "
             "shows: its success in them says little of other pictures.",
@@ -131,17 +157,22 @@ def _victim(record: Record, victim: VictimInfo, making: Making) -> Iterator[Flag
     if same is None and making.victim is not None:
         same = making.victim == victim.name
     if same is False:
-        yield _info("transfer", f"The patch was designed against {making.victim}, not against this victim.")
+        yield info("transfer", f"The patch was designed against {making.victim}, not against this victim.")
     for doubt in victim.doubts:
-        yield _warning("victim-doubtful", f"Victim {victim.name}: {doubt}.")
+        yield warning("victim-doubtful", f"Victim {victim.name}: {doubt}.")
     if not victim.differentiable:
-        yield _info(
-            "no-gradient",
-            "No gradient reaches the picture through this victim: a low success here is no proof of robustness; these "
-            f"attacks need none: {', '.join(gradient_free())}.",
-        )
+        yield no_gradient()
     if making.target is not None and record.target_class is None:
-        yield _info("no-target", f"This victim has no class {making.target}; only untargeted success can be scored.")
+        yield info("no-target", f"This victim has no class {making.target}; only untargeted success can be scored.")
+
+
+def no_gradient() -> Flag:
+    """Of a victim that cannot be differentiated."""
+    return info(
+        "no-gradient",
+        "No gradient reaches the picture through this victim: a low success here is no proof of robustness; these "
+        f"attacks need none: {', '.join(gradient_free())}.",
+    )
 
 
 def transfer_flags(record: Record, others: Sequence[Record], white_box: set[tuple[str, str]]) -> Iterator[Flag]:
@@ -156,7 +187,7 @@ def transfer_flags(record: Record, others: Sequence[Record], white_box: set[tupl
         same = (other.victim, other.battery, other.true_class) == (record.victim, record.battery, record.true_class)
         low = other.patch_success.untargeted.low
         if same and (other.patch, other.victim) not in white_box and low is not None and low > high:
-            yield _warning(
+            yield warning(
                 "transfer-beats-white-box",
                 f"Patch {other.patch}, which never saw this victim, fools it more often: this design can be bettered.",
             )

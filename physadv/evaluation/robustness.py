@@ -7,7 +7,7 @@ through scenes and scored in frames that the design never saw. All victims see t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,10 +28,12 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, read_json, write_json, write_text
 from physadv.core.images import write_png
 from physadv.defenses import Defended, load
+from physadv.evaluation.flags import warning
+from physadv.evaluation.matrix_flags import cell_flags
 from physadv.evaluation.on_signs import OnSigns, asks_gradients, attack_signs, check_on_signs, knowledge_of
 from physadv.evaluation.runfolder import open_run, versions
 from physadv.evaluation.statistics import rate
-from physadv.evaluation.summary import Rate
+from physadv.evaluation.summary import Flag, Rate
 from physadv.signs import load_sign
 from physadv.signs.datasets import SignDataset, load_dataset
 from physadv.signs.listing import tell
@@ -97,6 +99,18 @@ class RobustnessPlan(Config):
         return self
 
 
+class Example(Config):
+    """A picture that was won, and what it was read as."""
+
+    picture: int
+    """Its number in the table of outcomes."""
+    true_class: str
+    clean: str
+    """The class that the clean picture was read as."""
+    adversarial: str
+    """The class that the changed picture was read as."""
+
+
 class Cell(Config):
     """One attack on one victim.
 
@@ -118,13 +132,17 @@ class Cell(Config):
     median_queries: float | None
     """Frames that the victim answered, over the pictures that were attacked."""
     seconds: float
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
+    constant: bool = False
+    """All clean pictures, though of several classes, were read as one class."""
     on_signs: OnSigns | None = None
     """On which signs, in which scenes; its shares are of frames. None: on the pictures of the data set."""
     control_accuracy: Rate | None = None
     """On signs, with plain grey in place of the sticker."""
     examples: str
-    """PNG of some pictures: clean, adversarial, difference; relative to the folder, '' without one."""
+    """PNG of some pictures, a column each: clean, adversarial, difference; relative to the folder, '' without one."""
+    shown: tuple[Example, ...] = ()
+    """What the columns of ``examples`` show."""
 
 
 class RobustnessSummary(Config):
@@ -163,7 +181,7 @@ def run_robustness(
     chosen = _pictures(plan, victims, data)
     identity = {"plan": plan.model_dump(mode="json"), "victims": {v.name: v.fingerprint for v in victims}}
     open_run(out, identity, command="physadv attack", resume=True)
-    cells = []
+    cells: list[Cell] = []
     for victim in victims:
         pictures, labels = pictures_for(victim, chosen)
         for number, spec in enumerate(plan.attacks):
@@ -177,7 +195,7 @@ def run_robustness(
         notes=chosen.notes,
         victims={victim.name: victim.sha256 for victim in victims},
         gradients={v.name: f"{v.gradient_words} ({v.adaptive})" for v in victims if isinstance(v, Defended)},
-        cells=tuple(cells),
+        cells=tuple(_flagged(cells, {victim.name: victim.differentiable for victim in victims})),
         versions=versions(),
     )
     _join(out, [out / "cells" / f"{v}-{a}.parquet" for v in range(len(victims)) for a in range(len(plan.attacks))])
@@ -260,8 +278,10 @@ def _cell(
     else:
         attack = build_attack(spec.attack, spec.options)
         result = attack(victim, pictures, labels, goal=spec.goal, seed=plan.seed, batch=plan.batch, listener=tell)
-    examples = _examples(out / "cells" / f"{name}.png", pictures, labels, result)
-    cell = _measured(victim, spec, labels, result, control, time.perf_counter() - started, examples)
+    rows = _shown(labels, result)
+    examples = _examples(out / "cells" / f"{name}.png", pictures, rows, result)
+    cell = _measured(victim, spec, labels, result, control, time.perf_counter() - started)
+    cell = cell.model_copy(update={"examples": examples, "shown": _described(victim, rows, labels, result)})
     _write_table(table, victim.name, spec.heading, labels, result)
     write_json(record, cell.model_dump(mode="json"))
     return cell
@@ -286,7 +306,6 @@ def _measured(
     result: Result,
     control: Tensor | None,
     seconds: float,
-    examples: str,
 ) -> Cell:
     read = result.clean == labels
     won = result.success & read & result.attacked
@@ -309,19 +328,55 @@ def _measured(
         median_norms=norms,
         median_queries=float(asked.median()) if len(asked) else None,
         seconds=round(seconds, 2),
-        flags=tuple(dict.fromkeys((*victim.doubts, *result.flags))),
+        flags=(
+            *(warning("victim-doubtful", f"Victim {victim.name}: {doubt}.") for doubt in victim.doubts),
+            *(warning("search", note) for note in result.flags if note not in victim.doubts),
+        ),
+        constant=_constant(result.clean, labels),
         on_signs=spec.on_signs,
         control_accuracy=None if control is None else rate(control.cpu().numpy()),
-        examples=examples,
+        examples="",
     )
 
 
-def _examples(path: Path, pictures: Tensor, labels: Tensor, result: Result) -> str:
-    """Writes some of the pictures that were won: clean, adversarial, and the difference around grey."""
+def _flagged(cells: list[Cell], differentiable: dict[str, bool]) -> Iterator[Cell]:
+    """The cells with the flags that need the whole matrix, before those of their own search."""
+    for cell in cells:
+        found = cell_flags(cell, cells, differentiable=differentiable[cell.victim])
+        yield cell.model_copy(update={"flags": (*found, *cell.flags)})
+
+
+def _constant(read: Tensor, labels: Tensor) -> bool:
+    """Whether pictures of several classes were all read as one."""
+    return bool((labels != labels[0]).any()) and not bool((read != read[0]).any())
+
+
+def _shown(labels: Tensor, result: Result) -> Tensor:
+    """Numbers of some of the pictures that were won."""
     rows = (result.success & result.attacked & (result.clean == labels)).nonzero()[:, 0]
     if not len(rows):
+        return rows
+    return rows[torch.linspace(0, len(rows) - 1, min(EXAMPLES, len(rows))).round().long()]
+
+
+def _described(victim: Victim, rows: Tensor, labels: Tensor, result: Result) -> tuple[Example, ...]:
+    """What these pictures were read as, in the victim's words."""
+    names = victim.classes
+    return tuple(
+        Example(
+            picture=row,
+            true_class=names[int(labels[row])],
+            clean=names[int(result.clean[row])],
+            adversarial=names[int(result.predicted[row])],
+        )
+        for row in rows.tolist()
+    )
+
+
+def _examples(path: Path, pictures: Tensor, rows: Tensor, result: Result) -> str:
+    """Writes these pictures: clean, adversarial, and the difference around grey."""
+    if not len(rows):
         return ""
-    rows = rows[torch.linspace(0, len(rows) - 1, min(EXAMPLES, len(rows))).round().long()]
     clean, made = pictures[rows].cpu(), result.adversarial[rows].cpu()
     change = made - clean
     scale = 0.5 / change.abs().flatten(1).amax(1).clamp(min=1e-6)[:, None, None, None]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from markupsafe import Markup
 
 from physadv.core.files import write_text
-from physadv.evaluation.robustness import Cell, RobustnessSummary
+from physadv.core.images import read_image
+from physadv.evaluation.robustness import Cell, Example, RobustnessSummary
+from physadv.evaluation.summary import Flag
 from physadv.reports import words
 from physadv.reports.page import FILE_NAME, environment, template_text
-from physadv.reports.pictures import data_url
+from physadv.reports.pictures import inside, png_url
 
 SHADES = 10
-EXAMPLE_PX = 576
+MOST_STRIPS = 96
+"""Pictures in the page: six of each attack on each victim, fewer where there are many."""
 
 
 def write_matrix(summary: RobustnessSummary, folder: Path) -> Path:
@@ -23,6 +27,7 @@ def write_matrix(summary: RobustnessSummary, folder: Path) -> Path:
         PhysadvError: it cannot be written.
     """
     cells = {(cell.victim, cell.attack): cell for cell in summary.cells}
+    shown = max(1, MOST_STRIPS // max(1, sum(bool(cell.examples) for cell in summary.cells)))
     victims = list(dict.fromkeys(cell.victim for cell in summary.cells))
     attacks = list(dict.fromkeys(cell.attack for cell in summary.cells))
     html = (
@@ -38,17 +43,48 @@ def write_matrix(summary: RobustnessSummary, folder: Path) -> Path:
             places=list({repr(cell.on_signs): cell.on_signs for cell in summary.cells if cell.on_signs}.values()),
             shade=_shade,
             headline=_headline(summary),
-            flags=[(cell, flag) for cell in summary.cells for flag in cell.flags],
-            pictures={
-                (cell.victim, cell.attack): data_url(folder, cell.examples, side_px=EXAMPLE_PX, exact=True)
-                for cell in summary.cells
-                if cell.examples
-            },
+            flags=flags_of_matrix(summary),
+            examples=[(cell, strips(folder, cell, shown)) for cell in summary.cells if cell.examples],
         )
     )
     path = folder / FILE_NAME
     write_text(path, html)
     return path
+
+
+def flags_of_matrix(summary: RobustnessSummary) -> list[tuple[str, Flag]]:
+    """Each flag once, warnings first, with where it holds: cells, or a whole victim."""
+    cells: dict[str, list[Cell]] = {}
+    found: dict[tuple[str, Flag], list[Cell]] = {}
+    for cell in summary.cells:
+        cells.setdefault(cell.victim, []).append(cell)
+        for flag in cell.flags:
+            found.setdefault((cell.victim, flag), []).append(cell)
+    placed = [
+        (victim if held == cells[victim] else f"{victim}, {words.listed([cell.attack for cell in held])}", flag)
+        for (victim, flag), held in found.items()
+    ]
+    return sorted(placed, key=lambda pair: pair[1].level != "warning")
+
+
+def strips(folder: Path, cell: Cell, most: int) -> list[tuple[Example | None, str]]:
+    """Pictures of a cell, each clean, changed and the change side by side, as ``data:`` addresses.
+
+    Raises:
+        PhysadvError: the sheet of examples is unreadable or lies outside the folder.
+    """
+    path = inside(folder, cell.examples)
+    if not path.is_file():
+        return []
+    sheet = read_image(path)
+    height = sheet.shape[0] // 3
+    width = height if not cell.shown else sheet.shape[1] // len(cell.shown)
+    found: list[tuple[Example | None, str]] = []
+    for number in range(min(most, sheet.shape[1] // width)):
+        column = sheet[:, number * width : (number + 1) * width]
+        strip = np.concatenate([column[row * height : (row + 1) * height] for row in range(3)], axis=1)
+        found.append((cell.shown[number] if cell.shown else None, png_url(strip)))
+    return found
 
 
 def _shade(cell: Cell) -> int:

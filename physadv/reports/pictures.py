@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from physadv.core.errors import PhysadvError
@@ -84,6 +86,13 @@ def data_url(folder: Path, relative: str, *, side_px: int, alpha: bool = False, 
         picture.save(buffer, format="JPEG", quality=QUALITY, optimize=True)
     kind = "png" if alpha or exact else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def png_url(pixels: npt.NDArray[np.uint8]) -> str:
+    """Pixels ``[H, W, 3]`` as a ``data:`` address that keeps each of them."""
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def embed(folder: Path, summary: Summary) -> list[Gallery]:

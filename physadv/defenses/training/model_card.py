@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from physadv.attacks import build_attack
 from physadv.core.errors import PhysadvError
+from physadv.core.progress import Counted
 from physadv.core.yaml_text import dump_yaml
 from physadv.defenses.training.config import METHODS, TrainingConfig
 from physadv.defenses.training.data import Photographs
@@ -36,7 +39,13 @@ def measured_on(config: TrainingConfig, data: Path | None, victim: Victim, held_
 
 
 def model_card(
-    config: TrainingConfig, made: Victim, photographs: Photographs, learnt: Photographs, *, start: Victim
+    config: TrainingConfig,
+    made: Victim,
+    photographs: Photographs,
+    learnt: Photographs,
+    *,
+    start: Victim,
+    listener: Counted | None = None,
 ) -> str:
     """Markdown: what was done, and what came out, side by side with what it started from.
 
@@ -46,14 +55,21 @@ def model_card(
         photographs: to measure on.
         learnt: photographs that were learnt from.
         start: what it started from.
+        listener: told of each measurement: what is measured, photographs done, of how many.
     """
     pair = (start, made)
-    clean = [_read(one, photographs) for one in pair]
+
+    def told(what: str, victim: Victim) -> Callable[[int, int], None] | None:
+        return functools.partial(listener, f"{what}, {victim.name}") if listener else None
+
+    clean = [_read(one, photographs, told("clean", one)) for one in pair]
     rows = [_row("none", clean)]
     generator = torch.Generator().manual_seed(config.seed)
     drawn = torch.randperm(len(photographs), generator=generator)[:ATTACKED].sort().values
     images, labels = photographs.rows(drawn)
-    rows += [_row(name, [_withstood(name, one, images, labels, config.seed) for one in pair]) for name in SHOWN]
+    for name in SHOWN:
+        withstood = [_withstood(name, one, images, labels, config.seed, told(name, one)) for one in pair]
+        rows.append(_row(name, withstood))
     members = [(name, photographs.labels == number) for number, name in enumerate(made.classes)]
     classes = [
         {"name": name, "n": int(of.sum()), "shares": [float(right[of].float().mean()) for right in clean]}
@@ -82,7 +98,7 @@ def _row(attack: str, right: list[Tensor]) -> dict[str, Any]:
     return {"attack": attack, "n": len(right[0]), "shares": shares}
 
 
-def _read(victim: Victim, photographs: Photographs) -> Tensor:
+def _read(victim: Victim, photographs: Photographs, listener: Callable[[int, int], None] | None) -> Tensor:
     """Which of the photographs are read rightly, bool ``[N]``."""
     right = []
     device = next(victim.parameters()).device
@@ -90,11 +106,15 @@ def _read(victim: Victim, photographs: Photographs) -> Tensor:
         for numbers in torch.split(torch.arange(len(photographs)), 256):
             images, labels = photographs.rows(numbers)
             right.append(victim(images.to(device)).argmax(1).cpu() == labels)
+            if listener:
+                listener(sum(map(len, right)), len(photographs))
     return torch.cat(right)
 
 
-def _withstood(name: str, victim: Victim, images: Tensor, labels: Tensor, seed: int) -> Tensor:
+def _withstood(
+    name: str, victim: Victim, images: Tensor, labels: Tensor, seed: int, listener: Callable[[int, int], None] | None
+) -> Tensor:
     """Which of the pictures are still read rightly under an attack, bool ``[N]``."""
     device = next(victim.parameters()).device
-    result = build_attack(name)(victim, images.to(device), labels.to(device), seed=seed)
+    result = build_attack(name)(victim, images.to(device), labels.to(device), seed=seed, listener=listener)
     return result.predicted.cpu() == labels

@@ -9,6 +9,9 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
 from physadv.defenses.training.loop import Listener, Progress
 
+FEW = 20
+"""Points of a curve; up to so many, each is marked: one or two points alone make no line."""
+
 
 def draw_curves(points: Sequence[dict[str, float]], path: Path, *, title: str) -> None:
     """Loss, and accuracy on photographs kept out of the training, over the steps; a PNG."""
@@ -17,14 +20,22 @@ def draw_curves(points: Sequence[dict[str, float]], path: Path, *, title: str) -
     figure = Figure(figsize=(7.2, 3.0), layout="constrained", dpi=120)
     loss, accuracy = figure.subplots(1, 2)
     steps = [point["step"] for point in points]
-    loss.plot(steps, [point["loss"] for point in points], color="#8a8f98")
+    marker = "o" if len(points) <= FEW else ""
+    loss.plot(steps, [point["loss"] for point in points], color="#8a8f98", marker=marker)
     loss.set(title="Loss of a step", xlabel="step", ylim=(0.0, None))
     for name, words, colour in (("clean", "as they are", "#2f6fde"), ("attacked", "under its attack", "#d1495b")):
         if points and name in points[0]:
-            accuracy.plot(steps, [100.0 * point[name] for point in points], marker=".", label=words, color=colour)
-    accuracy.set(title="Photographs kept aside, read rightly (%)", xlabel="step", ylim=(0.0, 101.0))
-    accuracy.legend(loc="lower right", frameon=False)
+            shares = [100.0 * point[name] for point in points]
+            accuracy.plot(steps, shares, marker=marker or ".", label=words, color=colour)
+            if len(points) == 1:
+                accuracy.annotate(f" {shares[0]:.1f}", (steps[0], shares[0]), color=colour, va="center")
+    accuracy.set(title="Held-out photographs, read correctly (%)", xlabel="step", ylim=(0.0, 101.0))
+    accuracy.legend(loc="best", frameon=False)
+    if len(points) == 1:
+        loss.annotate(f" {points[0]['loss']:.3g}", (steps[0], points[0]["loss"]), va="center")
     for axes in (loss, accuracy):
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlim(0.0, max([1.0, *steps]) * 1.15)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
     figure.suptitle(title)

@@ -12,6 +12,7 @@ from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, write_json, write_text
 from physadv.core.memory import keep_freed_memory
+from physadv.core.progress import Counted
 from physadv.core.yaml_text import dump_yaml
 from physadv.defenses.training.config import TrainingConfig
 from physadv.defenses.training.data import training_photographs
@@ -25,7 +26,14 @@ from physadv.victims.library import NetworkVictim
 CHECKPOINT = "checkpoint.pt"
 
 
-def train(config: TrainingConfig, out: Path, *, data: Path | None = None, listener: Listener | None = None) -> Victim:
+def train(
+    config: TrainingConfig,
+    out: Path,
+    *,
+    data: Path | None = None,
+    listener: Listener | None = None,
+    measuring: Counted | None = None,
+) -> Victim:
     """Trains, going on from a checkpoint in ``out`` if there is one.
 
     Args:
@@ -34,6 +42,7 @@ def train(config: TrainingConfig, out: Path, *, data: Path | None = None, listen
             ``curves.json`` and ``curves.png``.
         data: folder of the data sets; PHYSADV_DATA if not given.
         listener: told of progress.
+        measuring: told of progress afterwards, while the model card's figures are measured.
 
     Returns:
         The hardened victim, as its card loads it.
@@ -56,16 +65,17 @@ def train(config: TrainingConfig, out: Path, *, data: Path | None = None, listen
     identity = {"config": config.model_dump(mode="json"), "victim": victim.fingerprint, "pictures": len(photographs)}
     open_run(out, identity, command="physadv train", resume=True)
     card = out / f"{config.made}.yaml"
-    if card.exists():
-        return load_victim(card, device=device)
-    training = Training(config, victim, photographs, held_out)
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    training.run(out / CHECKPOINT, identity=digest, listener=listener)
-    _write(training, victim, card)
+    if not card.exists():
+        training = Training(config, victim, photographs, held_out)
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        training.run(out / CHECKPOINT, identity=digest, listener=listener)
+        _write(training, victim, card)
     made = load_victim(card, device=device)
-    test = measured_on(config, data, made, held_out)
-    start = load_victim(config.victim, device=device)
-    write_text(card.with_suffix(".md"), model_card(config, made, test, photographs, start=start))
+    if not card.with_suffix(".md").exists():
+        test = measured_on(config, data, made, held_out)
+        start = load_victim(config.victim, device=device)
+        text = model_card(config, made, test, photographs, start=start, listener=measuring)
+        write_text(card.with_suffix(".md"), text)
     (out / CHECKPOINT).unlink(missing_ok=True)
     return made
 
