@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pytest
 import torch
@@ -15,12 +17,16 @@ from hypothesis import strategies as st
 from pydantic import Field
 from safetensors.torch import save_file
 
+import physadv
+from physadv.attacks import DesignConfig
 from physadv.core.class_lists import known_classes, known_lists
 from physadv.core.config import Config, Text, read_yaml, validate
 from physadv.core.config import settings as words_to_settings
 from physadv.core.errors import PhysadvError
 from physadv.core.names import composed, find_name, loose, match_names
 from physadv.core.yaml_text import dump_yaml, parse_yaml
+from physadv.evaluation.battery import Battery, load_battery
+from physadv.evaluation.robustness import RobustnessPlan
 from physadv.signs import SignDataset
 from physadv.signs.datasets import Item
 from physadv.victims import load_victim
@@ -318,3 +324,68 @@ def write_card(folder: Path, count: int, **words: Any) -> Path:
     about = {"name": "m", "architecture": "lisa-cnn", "weights": "weights.safetensors", "input": {"size": 32}, **words}
     (folder / "card.yaml").write_text(dump_yaml(about), encoding="utf-8")
     return folder / "card.yaml"
+
+
+# ---- limits --------------------------------------------------------------------------------------------------------
+
+
+def configurations() -> list[type[Config]]:
+    """Every configuration of the package that a user writes; what physadv itself writes holds what was counted."""
+    for module in pkgutil.walk_packages(physadv.__path__, "physadv."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found, rest = [], [Config]
+    while rest:
+        rest += (below := rest.pop().__subclasses__())
+        found += [one for one in below if one.__module__.startswith("physadv.")]
+    written = {one for one in found if one.__name__ in RECORDS or one.__module__.endswith(REPORTED)}
+    return sorted(set(found) - written, key=lambda one: one.__qualname__)
+
+
+RECORDS = {"Cell", "RobustnessSummary", "GeneratorRecord", "HeldOut", "PatchRecord", "Row"}
+REPORTED = ("summary", "photograph_figures", "agreement")
+"""Modules of what is measured."""
+
+
+def _unbounded(kind: Any, limits: list[Any]) -> bool:
+    """Whether a type of whole numbers lacks an upper limit."""
+    if get_origin(kind) is Annotated:
+        return _unbounded(get_args(kind)[0], [*limits, *kind.__metadata__])
+    if kind is int:
+        told = [part for one in limits for part in getattr(one, "metadata", [one])]
+        return not any(getattr(part, name, None) is not None for part in told for name in ("le", "lt"))
+    return get_origin(kind) is not Literal and any(_unbounded(part, limits) for part in get_args(kind))
+
+
+def test_every_whole_number_of_a_configuration_has_a_limit() -> None:
+    checked_by_itself = {("WeatherGrid", "severities"), ("Camera", "views"), ("Session", "every")}
+    bare = [
+        (one.__name__, name)
+        for one in configurations()
+        for name, field in one.model_fields.items()
+        if _unbounded(field.annotation, list(field.metadata))
+    ]
+    assert set(bare) <= checked_by_itself
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "said"),
+    [
+        (DesignConfig, {"steps": 1, "held_out_frames": 10**7}, "held_out_frames = 10000000: should be at most 100000"),
+        (DesignConfig, {"steps": 10**12}, "steps = 1000000000000: should be at most 1000000"),
+        (DesignConfig, {"steps": 1, "views": 10**9}, "views = 1000000000: should be at most 4096"),
+        (DesignConfig, {"seconds": 1e12}, "seconds = 1000000000000.0: should be at most 2592000"),
+        (DesignConfig, {"steps": 1, "texture_px": 10**6}, "texture_px = 1000000: should be at most 2048"),
+        (RobustnessPlan, {"victims": ["v"], "attacks": [{"attack": "fgsm"}], "batch": 10**9}, "batch = 1000000000"),
+        (Battery, {"name": "b", "entries": [{"scene": "wide", "seed": 0, "frames": 10**9}]}, "frames = 1000000000"),
+    ],
+)  # fmt: skip
+def test_a_slip_of_the_pen_is_told(model: type[Config], words: dict[str, Any], said: str) -> None:
+    with pytest.raises(PhysadvError) as caught:
+        validate(model, words, "test")
+    assert said in str(caught.value)
+
+
+def test_drives_count_with_their_frames() -> None:
+    with pytest.raises(PhysadvError, match=r"approaches = 900000 of scene drive-by are .* at most 1,000,000"):
+        load_battery({"name": "b", "entries": [{"scene": "drive-by", "seed": 0, "approaches": 900_000}]})

@@ -218,7 +218,13 @@ def options_for(attacks: Sequence[str], words: Sequence[str]) -> dict[str, dict[
             raise PhysadvError(f"--set {word!r}: should be one of these, then = and a value: {', '.join(every)}")
         for one in takers:
             found[one][option] = read_value(text, f"--set {word!r}")
-    return found
+    return {name: _typed(name, options) for name, options in found.items()}
+
+
+def _typed(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Options as their attack takes them: what is a number, and what a text that looks like one, is for it to say."""
+    told = build_attack(name, options).model_dump(mode="json")
+    return {option: told[option] for option in options}
 
 
 def checked(victim: Victim, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ from physadv.attacks.views import Seen
 from physadv.core.config import Config
 from physadv.core.devices import DeviceName, pick_device
 from physadv.core.errors import PhysadvError
+from physadv.core.limits import MAX_HELD_OUT
 from physadv.core.memory import keep_freed_memory
 from physadv.patches import Patch, VictimNote, save_patch
 from physadv.patches.published import patch_from_noise
@@ -41,7 +42,7 @@ class SignAttackConfig(Config):
     """Frames of every look."""
     texture_px: int = Field(default=128, ge=16, le=1024)
     """Texels a side of the artwork."""
-    held_out_frames: int = Field(default=256, ge=16)
+    held_out_frames: int = Field(default=256, ge=16, le=MAX_HELD_OUT)
     """Frames, never searched on, that the result is measured on."""
     true_class: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)

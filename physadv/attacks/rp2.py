@@ -40,6 +40,7 @@ from physadv.core.config import Config
 from physadv.core.devices import DeviceName, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
+from physadv.core.limits import MAX_HELD_OUT, MAX_SECONDS, MAX_STEPS, MAX_TEXTURE_PX
 from physadv.core.memory import keep_freed_memory
 from physadv.patches import (
     CHECKPOINT,
@@ -78,19 +79,19 @@ class DesignConfig(Config):
     paint: PaintConfig = Field(default="free", validate_default=True)
     scenes: tuple[str | dict[str, Any], ...] = Field(default=("wide",), min_length=1)
     search: AnySearch = Field(default_factory=Adam)
-    seconds: float | None = Field(default=None, gt=0)
+    seconds: float | None = Field(default=None, gt=0, le=MAX_SECONDS)
     """Budget of working time. Results differ from machine to machine; give ``steps`` for a repeatable design."""
-    steps: int | None = Field(default=None, gt=0)
+    steps: int | None = Field(default=None, gt=0, le=MAX_STEPS)
     restarts: int = Field(default=1, ge=1, le=100)
     """Runs from different starts that share the budget; the best on held-out frames is kept."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     views: int = Field(default=64, ge=1, le=4096)
     """Frames a step."""
-    texture_px: int | None = Field(default=None, ge=16, le=2048)
+    texture_px: int | None = Field(default=None, ge=16, le=MAX_TEXTURE_PX)
     """Texels a side while optimising; four times the victim's input if not given, 128 to 512."""
-    held_out_frames: int = Field(default=256, ge=16)
+    held_out_frames: int = Field(default=256, ge=16, le=MAX_HELD_OUT)
     """Frames, never trained on, that choose the best iterate and stop the design early."""
-    check_every: int = Field(default=50, ge=1)
+    check_every: int = Field(default=50, ge=1, le=MAX_STEPS)
     stop_at: float = Field(default=0.998, gt=0)
     """Held-out success at which, three checks in a row, the design ends early; above 1: never."""
     smoothness: float = Field(default=0.02, ge=0)

@@ -9,6 +9,7 @@ import typer
 
 from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, VictimOption, behind, out_folder
 from physadv.cli.streams import say
+from physadv.core.limits import MAX_FRAMES
 
 
 def train(
@@ -86,7 +87,7 @@ def train_generator(
     ] = None,
     dataset: Annotated[str, typer.Option(help="Data set of the pictures: gtsrb, lisa or image-folder.")] = "gtsrb",
     split: Annotated[str | None, typer.Option(help="Split of the data set. [default: that for training]")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many pictures; --seed draws them.")] = 4000,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_FRAMES, help="How many pictures; --seed draws them.")] = 4000,
     data: DataOption = None,
     seed: SeedOption = 0,
     device: DeviceOption = "cpu",

@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from physadv.core.config import Text, collected
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import bundled
+from physadv.core.names import composed
 from physadv.core.tables import decode, read_rows
 from physadv.core.yaml_text import parse_yaml, written
 
@@ -205,3 +208,24 @@ _READERS: Mapping[str, Any] = {
     ".yaml": _of_yaml,
     ".yml": _of_yaml,
 }
+
+
+def _listed(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        return value
+    return collected(named_classes)(value, (info.context or {}).get("folder", Path()))
+
+
+def _different(names: tuple[str, ...]) -> tuple[str, ...]:
+    spelt = Counter(map(composed, names))
+    twice = next((name for name, count in spelt.items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(f"class {twice!r} is listed {spelt[twice]} times; every class needs its own name")
+    return names
+
+
+ClassNames = Annotated[
+    tuple[Text, ...], Field(max_length=MAX_CLASSES), BeforeValidator(_listed), AfterValidator(_different)
+]
+"""Class names in a configuration, in the order of a network's outputs: a list of them, the path of a file with one
+(:func:`read_classes`), or the name of a known list (:func:`known_lists`)."""

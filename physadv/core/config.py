@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar, get_args
+from typing import Annotated, Any, ParamSpec, TypeAlias, TypeVar, get_args
 
 import yaml
 from pydantic import (
@@ -68,6 +68,8 @@ Text: TypeAlias = Annotated[str, BeforeValidator(_text), AfterValidator(_filled)
 """A line of text in a file that is not empty; it may be a plain number."""
 
 C = TypeVar("C", bound=BaseModel)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 _SHOULD = "should be "
@@ -146,13 +148,13 @@ def validate(model: type[C], data: Any, source: str | Path, *, folder: Path | No
         raise PhysadvError(f"{source}: {explain(error, model, data)}") from error
 
 
-def collected(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def collected(parse: Callable[P, T]) -> Callable[P, T]:
     """``parse`` for a validator: what it finds wrong is told together with the other faults of a configuration."""
 
     @wraps(parse)
-    def call(value: Any) -> Any:
+    def call(*args: P.args, **options: P.kwargs) -> T:
         try:
-            return parse(value)
+            return parse(*args, **options)
         except PhysadvError as error:
             raise ValueError(str(error)) from error
 

@@ -20,19 +20,18 @@ from pydantic import Field, field_validator, model_validator
 from physadv.core.config import Config, read_yaml, validate
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import read_named_yaml
+from physadv.core.limits import MAX_COUNT, MAX_FRAMES, MAX_SEED
 from physadv.scenes import Scene, load_scene, read_scene
 from physadv.scenes.weather import Weather, WeatherGrid
 
 _PACKAGE = "physadv.evaluation"
-MAX_FRAMES = 10_000_000
-"""Of an entry: days of work, and a table of several gigabytes."""
 
 
 class Window(Config):
     """Fooled at ``k`` of ``n`` consecutive frames: what a tracker that votes over n frames would believe."""
 
-    k: int = Field(ge=1)
-    n: int = Field(ge=1)
+    k: int = Field(ge=1, le=MAX_COUNT)
+    n: int = Field(ge=1, le=MAX_COUNT)
 
     @model_validator(mode="after")
     def _check(self) -> Window:
@@ -94,7 +93,7 @@ class Entry(Config):
     """A scene's name, the path of its YAML file (relative to the battery's), or its declaration."""
     frames: int | None = Field(default=None, ge=1, le=MAX_FRAMES)
     approaches: int | None = Field(default=None, ge=1, le=MAX_FRAMES)
-    seed: int = Field(ge=0, lt=2**40)
+    seed: int = Field(ge=0, lt=MAX_SEED)
     weather: WeatherGrid | None = None
     """Puts the scene's frames into weather; ``{}`` is all kinds and severities in turn."""
 
@@ -172,6 +171,12 @@ def _checked(battery: Battery, source: str) -> Battery:
             raise PhysadvError(
                 f"{source}: entries.{number}: approaches = {entry.approaches}, but scene {scene.name} is no drive-by; "
                 "give frames"
+            )
+        count = _count(entry, scene.frames_per_approach, None)
+        if count > MAX_FRAMES:
+            raise PhysadvError(
+                f"{source}: entries.{number}: approaches = {entry.approaches} of scene {scene.name} are {count:,} "
+                f"frames; at most {MAX_FRAMES:,} are possible"
             )
     return battery
 

@@ -14,6 +14,7 @@ from physadv.core.config import Config, read_yaml, validate
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import foreign_entries, read_json, read_named_yaml, write_json
+from physadv.core.limits import MAX_FRAMES
 from physadv.defenses import load
 from physadv.defenses.library import split
 from physadv.evaluation.battery import load_battery
@@ -37,7 +38,7 @@ class Scoring(Config):
     victims: tuple[str, ...] = ()
     """Beside the victim that the patch is designed against."""
     batteries: tuple[str, ...] = Field(default=("stationary-15", "drive-by"), min_length=1)
-    frames: int | None = Field(default=None, gt=0)
+    frames: int | None = Field(default=None, gt=0, le=MAX_FRAMES)
     """Frames an entry, in place of the battery's own number."""
 
 

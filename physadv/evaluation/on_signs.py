@@ -16,6 +16,7 @@ from physadv.attacks.goals import goal_for
 from physadv.attacks.on_sign import search_sign
 from physadv.attacks.rp2 import true_class_of
 from physadv.core.config import Config, validate
+from physadv.core.limits import MAX_BATCH, MAX_FRAMES
 from physadv.evaluation.candidates import texture_px
 from physadv.patches import control_patch
 from physadv.scenes import PaintedSign, load_scene
@@ -36,9 +37,9 @@ class OnSigns(Config):
     """That the search sees."""
     scored_in: str = "stationary-15"
     """The scene of the frames that count; the search never sees them."""
-    frames: int = Field(default=240, ge=1)
+    frames: int = Field(default=240, ge=1, le=MAX_FRAMES)
     """Frames a sign."""
-    views: int = Field(default=32, ge=1)
+    views: int = Field(default=32, ge=1, le=MAX_BATCH)
     """Frames of every look of the search."""
 
 

@@ -56,6 +56,11 @@ class Scorer:
     seed: int
     device: torch.device
 
+    def __post_init__(self) -> None:
+        for name in filter(None, self.targets.values()):
+            for victim in self.victims:
+                victim.find_class(name)  # a target that may be two of its classes is told before the work
+
     @torch.no_grad()
     def __call__(self, row: Row, number: int) -> Iterator[tuple[Shown, list[pa.RecordBatch]]]:
         """Of each victim, what it reads in photograph ``number`` and in its simulated frames."""

@@ -27,6 +27,7 @@ from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, read_json, write_json, write_text
 from physadv.core.images import write_png
+from physadv.core.limits import MAX_BATCH, MAX_FRAMES
 from physadv.defenses import Defended, load
 from physadv.evaluation.flags import warning
 from physadv.evaluation.matrix_flags import cell_flags
@@ -80,10 +81,10 @@ class RobustnessPlan(Config):
     attacks: tuple[AttackSpec, ...] = Field(min_length=1)
     dataset: str = "gtsrb"
     split: str | None = None
-    limit: int | None = Field(default=1000, ge=1)
+    limit: int | None = Field(default=1000, ge=1, le=MAX_FRAMES)
     """Pictures, drawn by ``seed``; None: all."""
     seed: int = Field(default=0, ge=0, lt=2**31)
-    batch: int = Field(default=128, ge=1)
+    batch: int = Field(default=128, ge=1, le=MAX_BATCH)
 
     @model_validator(mode="after")
     def _check(self) -> RobustnessPlan:

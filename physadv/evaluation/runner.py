@@ -18,8 +18,9 @@ from physadv.attacks.clean import warn_unread
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
+from physadv.core.limits import MAX_BATCH, MAX_FRAMES
 from physadv.core.progress import Counted, counted_progress
-from physadv.evaluation.battery import MAX_FRAMES, Battery, Thresholds, load_battery
+from physadv.evaluation.battery import Battery, Thresholds, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.course import Course
 from physadv.evaluation.gallery import sign_pictures
@@ -144,8 +145,8 @@ def evaluate(
 
 
 def _check_options(*, batch: int, frames: int | None) -> None:
-    if batch < 1:
-        raise PhysadvError(f"batch = {batch}: at least one frame at once is needed")
+    if not 1 <= batch <= MAX_BATCH:
+        raise PhysadvError(f"batch = {batch}: should be 1 to {MAX_BATCH} frames at once")
     if frames is not None and not 1 <= frames <= MAX_FRAMES:
         raise PhysadvError(f"frames = {frames}: should be 1 to {MAX_FRAMES} frames an entry")
 

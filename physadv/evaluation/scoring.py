@@ -48,7 +48,7 @@ class Scorer:
     """Candidates and victims, ready to be scored.
 
     Raises:
-        PhysadvError: a victim does not know one of the signs.
+        PhysadvError: a victim does not know one of the signs, or may mean several classes by a target.
     """
 
     def __init__(
@@ -67,6 +67,9 @@ class Scorer:
             for sign in signs.values()
             for victim in victims
         }
+        for candidate in candidates:  # a target that may be two of a victim's classes is told before the work
+            for victim in victims:
+                self.target(candidate, victim)
 
     @property
     def paintings(self) -> int:

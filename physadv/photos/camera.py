@@ -14,6 +14,7 @@ from pydantic import Field
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import read_json, write_json
+from physadv.core.limits import MAX_PX
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
 Pixels: TypeAlias = npt.NDArray[np.uint8]
@@ -32,8 +33,8 @@ _ASPECT_SLACK = 0.01
 class Camera(Config):
     """A pinhole camera with lens distortion, as OpenCV has it, for pictures of one size."""
 
-    width_px: int = Field(gt=0)
-    height_px: int = Field(gt=0)
+    width_px: int = Field(gt=0, le=MAX_PX)
+    height_px: int = Field(gt=0, le=MAX_PX)
     fx_px: float = Field(gt=0)
     fy_px: float = Field(gt=0)
     cx_px: float

@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from physadv.core.config import Config, load_config
+from physadv.core.class_lists import ClassNames
+from physadv.core.config import Config, Text, collected, load_config
 from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.names import find_name
 from physadv.core.onnx import open_onnx
 from physadv.photos.outline import TRUSTED, Box, Found, find_outlines
 from physadv.scenes.outline import apply
@@ -54,9 +56,9 @@ class DetectorCard(Config):
     channels: Literal["bgr", "rgb"] = "bgr"
     scale: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 255.0
     """What white is at the input."""
-    classes: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Class names in the order of the outputs."""
-    wanted: str
+    classes: Annotated[ClassNames, Field(min_length=1)]
+    """Class names in the order of the outputs, the path of a list of them, or the name of a known one (``coco``)."""
+    wanted: Text
     """The class that the sign belongs to."""
     score: Share = 0.3
     """Least score (objectness times class score) of a box."""
@@ -65,9 +67,16 @@ class DetectorCard(Config):
 
     @model_validator(mode="after")
     def _knows_wanted(self) -> DetectorCard:
-        if self.wanted not in self.classes:
+        if collected(find_name)(self.wanted, self.classes) is None:
             raise ValueError(str(unknown_name("class", self.wanted, self.classes, of="the detector")))
         return self
+
+    @property
+    def wanted_index(self) -> int:
+        """Place of the wanted class in ``classes``."""
+        index = find_name(self.wanted, self.classes)
+        assert index is not None, "checked when the card was read"
+        return index
 
 
 @dataclass(frozen=True)
@@ -155,7 +164,7 @@ class Detector:
         return self._decoded(output[0], places, strides, (pixels.shape[1] / width, pixels.shape[0] / height))
 
     def _decoded(self, rows: Matrix, places: Matrix, strides: Matrix, back: tuple[float, float]) -> list[Detection]:
-        score = rows[:, 4] * rows[:, 5 + self.card.classes.index(self.card.wanted)]
+        score = rows[:, 4] * rows[:, 5 + self.card.wanted_index]
         good = score >= self.card.score
         centre = (rows[good, :2] + places[good]) * strides[good]
         half = np.exp(np.minimum(rows[good, 2:4], 10.0)) * strides[good] / 2.0

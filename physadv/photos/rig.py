@@ -16,6 +16,7 @@ from shapely.geometry import Polygon, box
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import read_json, write_json
+from physadv.core.limits import MAX_COUNT
 from physadv.signs import Sign
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
@@ -67,7 +68,7 @@ class Chart(Config):
 
     colours: tuple[tuple[float, float, float], ...]
     """sRGB-encoded values as sent to the printer, row by row."""
-    columns: int = Field(ge=2)
+    columns: int = Field(ge=2, le=MAX_COUNT)
     patch_mm: float = Field(gt=0)
     gap_mm: float = Field(gt=0)
     """Of paper between patches: it shows how evenly the chart is lit."""

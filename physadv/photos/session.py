@@ -18,6 +18,7 @@ from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, read_json, write_json
 from physadv.core.images import read_image
+from physadv.core.limits import MAX_STEPS
 from physadv.photos.rig import Rig
 
 TABLE = "photos.parquet"
@@ -132,7 +133,7 @@ class Session(Config):
     """The folder that photographs of the clean sign were read from, if that was another one."""
     rig: Rig | None = None
     bar_mm: float | None = Field(default=None, gt=0)
-    every: int = Field(default=15, ge=1)
+    every: int = Field(default=15, ge=1, le=MAX_STEPS)
     corners_sha256: str | None = None
     camera_sha256: str | None = None
     detector_sha256: str | None = None

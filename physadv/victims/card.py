@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
-from physadv.core.class_lists import MAX_CLASSES, named_classes
+from physadv.core.class_lists import ClassNames
 from physadv.core.config import Config, Text
-from physadv.core.errors import PhysadvError
-from physadv.core.names import composed
 from physadv.victims.preprocess import InputConfig
 
 
@@ -38,7 +35,7 @@ class VictimCard(Config):
     """The network's name, where the adapter needs one."""
     weights: Annotated[str, Field(min_length=1)]
     """Path of the weights, relative to the card."""
-    classes: Annotated[tuple[Text, ...], Field(min_length=2, max_length=MAX_CLASSES)]
+    classes: Annotated[ClassNames, Field(min_length=2)]
     """Class names in the order of the outputs; in a file, also the path of a list of them, relative to the card, or
     the name of a known one (:mod:`physadv.core.class_lists`)."""
     input: InputConfig
@@ -50,25 +47,6 @@ class VictimCard(Config):
     weights_key: Text | None = None
     """Under which key of the weights' file the network's parameters are, such as ``state_dict`` or ``model.ema``; found
     out where one alone fits."""
-
-    @field_validator("classes", mode="before")
-    @classmethod
-    def _listed(cls, value: Any, info: ValidationInfo) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            return named_classes(value, (info.context or {}).get("folder", Path()))
-        except PhysadvError as error:
-            raise ValueError(str(error)) from error
-
-    @field_validator("classes")
-    @classmethod
-    def _unique(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        twice = [label for label, count in Counter(map(composed, value)).items() if count > 1]
-        if twice:
-            times = sum(composed(label) == twice[0] for label in value)
-            raise ValueError(f"class {twice[0]!r} is listed {times} times; every class needs its own name")
-        return value
 
     def weights_path(self, folder: Path) -> Path:
         """Where the weights are, for a card in ``folder``."""

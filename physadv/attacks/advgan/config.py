@@ -8,14 +8,15 @@ from physadv.attacks.losses import LOSSES
 from physadv.attacks.sizes import LargestChange
 from physadv.core.config import Config
 from physadv.core.devices import DeviceName
+from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_FRAMES, MAX_SEED, MAX_STEPS
 from physadv.victims import ARCHITECTURES
 
 
 class GameOptions(Config):
     """How generator, discriminator and victim are played against each other."""
 
-    steps: int = Field(default=1000, ge=1)
-    batch: int = Field(default=64, ge=1)
+    steps: int = Field(default=1000, ge=1, le=MAX_STEPS)
+    batch: int = Field(default=64, ge=1, le=MAX_BATCH)
     learning_rate: float = Field(default=1e-3, gt=0)
     """Adam's, of both networks."""
     alpha: float = Field(default=0.1, ge=0)
@@ -29,7 +30,7 @@ class GameOptions(Config):
     """Of the registered losses; the paper's is the margin of Carlini & Wagner."""
     confidence: float = Field(default=2.0, ge=0)
     """Lead in logits by which a frame has to be won; from there on it teaches nothing more: their kappa."""
-    width: int = Field(default=8, ge=4, multiple_of=4)
+    width: int = Field(default=8, ge=4, multiple_of=4, le=1024)
     """Channels of the first layer of both networks."""
 
     @field_validator("adversarial_loss")
@@ -43,13 +44,13 @@ class StudentConfig(Config):
     """The network that learns a black box's answers."""
 
     architecture: str = "lisa-cnn"
-    epochs: int = Field(default=20, ge=1)
+    epochs: int = Field(default=20, ge=1, le=MAX_STEPS)
     """Over the clean pictures, before the first step."""
-    every: int = Field(default=50, ge=0)
+    every: int = Field(default=50, ge=0, le=MAX_STEPS)
     """Steps after which it learns from generated pictures too; 0: never, which is static distillation."""
-    pictures: int = Field(default=256, ge=1)
+    pictures: int = Field(default=256, ge=1, le=MAX_FRAMES)
     """That are changed and asked about each time, at most."""
-    renewed_epochs: int = Field(default=2, ge=1)
+    renewed_epochs: int = Field(default=2, ge=1, le=MAX_STEPS)
     """Over these and their clean originals."""
     learning_rate: float = Field(default=1e-3, gt=0)
 
@@ -73,9 +74,9 @@ class AdvGanConfig(GameOptions):
     """With ``distilled``."""
     held_out: float = Field(default=0.1, gt=0, lt=1)
     """Share of the pictures that it is measured on and does not learn from."""
-    check_every: int = Field(default=100, ge=1)
+    check_every: int = Field(default=100, ge=1, le=MAX_STEPS)
     """Steps after which it is measured, samples are drawn and a checkpoint is written."""
-    sample_count: int = Field(default=8, ge=1)
+    sample_count: int = Field(default=8, ge=1, le=MAX_COUNT)
     """Pictures kept aside that a grid of samples shows, at most."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=MAX_SEED)
     device: DeviceName = "cpu"

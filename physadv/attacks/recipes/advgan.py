@@ -18,6 +18,7 @@ from physadv.attacks.problem import Problem
 from physadv.attacks.sizes import LargestChange
 from physadv.attacks.substitute import seeded
 from physadv.core.errors import PhysadvError
+from physadv.core.limits import MAX_STEPS
 
 
 @ATTACKS.register("advgan")
@@ -35,7 +36,7 @@ class AdvGan(GameOptions, Attack):
     eps: LargestChange | None = None
     """The largest change of a value, in units of pictures in [0,1]: the trained generator's, else 16/255, if not
     given."""
-    steps: int = Field(default=300, ge=1)
+    steps: int = Field(default=300, ge=1, le=MAX_STEPS)
 
     @model_validator(mode="after")
     def _check(self) -> AdvGan:

@@ -19,6 +19,7 @@ from physadv.attacks.linear import rivals
 from physadv.attacks.problem import Problem
 from physadv.attacks.queries import conditions, settled
 from physadv.attacks.sizes import Size
+from physadv.core.limits import MAX_COUNT, MAX_RESTARTS, MAX_STEPS
 
 _MOMENTUM, _FALLS = 0.75, 0.75
 """alpha and rho of the paper, section 3."""
@@ -87,8 +88,8 @@ class AutoPgd(BallAttack):
 
     eps: Size = 8 / 255
     norm: Literal["linf", "l2"] = "linf"
-    steps: int = Field(default=100, ge=1)
-    restarts: int = Field(default=1, ge=1)
+    steps: int = Field(default=100, ge=1, le=MAX_STEPS)
+    restarts: int = Field(default=1, ge=1, le=MAX_RESTARTS)
 
     def aims(self, problem: Problem) -> list[Goal]:
         """The goals that are pursued one after another."""
@@ -224,7 +225,7 @@ class ApgdT(AutoPgd):
     kind: Literal["apgd-t"] = "apgd-t"
     paper: ClassVar[str] = "Croce & Hein 2020, arXiv:2003.01690"
     loss: ClassVar[str] = "dlr"
-    targets: int = Field(default=9, ge=1)
+    targets: int = Field(default=9, ge=1, le=MAX_COUNT)
     """How many of the likeliest classes are aimed at, as in the paper's AutoAttack."""
 
     def aims(self, problem: Problem) -> list[Goal]:

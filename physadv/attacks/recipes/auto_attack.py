@@ -19,6 +19,7 @@ from physadv.attacks.recipes.apgd import ApgdCe, ApgdT
 from physadv.attacks.recipes.fab import Fab
 from physadv.attacks.recipes.square import Square
 from physadv.attacks.sizes import Size
+from physadv.core.limits import MAX_COUNT, MAX_QUERIES, MAX_STEPS
 
 _DIFFERENT = 1e-3
 """Change of logits between two looks at one picture, as a share of their spread, that is no rounding."""
@@ -41,11 +42,11 @@ class AutoAttack(BallAttack):
     paper: ClassVar[str] = "Croce & Hein 2020, arXiv:2003.01690"
     eps: Size = 8 / 255
     norm: Literal["linf", "l2"] = "linf"
-    steps: int = Field(default=100, ge=1)
+    steps: int = Field(default=100, ge=1, le=MAX_STEPS)
     """Of each gradient attack, and for each class that it aims at."""
-    targets: int = Field(default=9, ge=1)
+    targets: int = Field(default=9, ge=1, le=MAX_COUNT)
     """How many of the likeliest classes apgd-t and fab aim at."""
-    square_queries: int = Field(default=5000, ge=1)
+    square_queries: int = Field(default=5000, ge=1, le=MAX_QUERIES)
 
     def attacks(self) -> list[Attack]:
         """The four, in their order."""

@@ -16,6 +16,7 @@ from physadv.attacks.goals import Goal
 from physadv.attacks.losses import LOSSES
 from physadv.attacks.problem import Problem
 from physadv.attacks.searches import Adam, State
+from physadv.core.limits import MAX_COUNT, MAX_STEPS
 
 _INSIDE = 0.999999
 """Share of [-1, 1] that pictures are put into, so that the inverse of tanh is finite."""
@@ -31,9 +32,9 @@ class CarliniWagner(Attack):
     kind: Literal["cw-l2"] = "cw-l2"
     paper: ClassVar[str] = "Carlini & Wagner 2017, arXiv:1608.04644"
     loss: ClassVar[str] = "margin"
-    steps: int = Field(default=1000, ge=1)
+    steps: int = Field(default=1000, ge=1, le=MAX_STEPS)
     """Of each round; the paper takes 10,000. A picture whose objective has stopped falling ends its round earlier."""
-    binary_steps: int = Field(default=9, ge=1)
+    binary_steps: int = Field(default=9, ge=1, le=MAX_COUNT)
     """Rounds, each with another c."""
     initial_c: float = Field(default=1e-3, gt=0)
     """Tenfold until it wins, then by bisection."""

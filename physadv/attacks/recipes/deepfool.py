@@ -15,6 +15,7 @@ from physadv.attacks.descent import Best
 from physadv.attacks.linear import TINY, boundaries, nearest, rivals
 from physadv.attacks.problem import Problem
 from physadv.attacks.queries import settled
+from physadv.core.limits import MAX_COUNT, MAX_STEPS
 
 
 @ATTACKS.register("deepfool")
@@ -28,10 +29,10 @@ class DeepFool(Attack):
     paper: ClassVar[str] = "Moosavi-Dezfooli et al. 2016, arXiv:1511.04599"
     loss: ClassVar[str] = "margin"
     norm: Literal["l2", "linf"] = "l2"
-    steps: int = Field(default=50, ge=1)
+    steps: int = Field(default=50, ge=1, le=MAX_STEPS)
     overshoot: float = Field(default=0.02, ge=0)
     """How far beyond the boundary the change goes, as a share of it; 0.02 as in the paper, section 2.2."""
-    candidates: int = Field(default=9, ge=1)
+    candidates: int = Field(default=9, ge=1, le=MAX_COUNT)
     """How many of the likeliest other classes are looked at; the authors' programme: 9 beside the true one."""
 
     def change(self) -> Change:

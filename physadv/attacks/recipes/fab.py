@@ -14,6 +14,7 @@ from physadv.attacks.changes import Change, PixelBall
 from physadv.attacks.descent import Best
 from physadv.attacks.linear import TINY, boundaries, nearest, onto_plane, rivals
 from physadv.attacks.problem import Problem
+from physadv.core.limits import MAX_COUNT, MAX_RESTARTS, MAX_STEPS
 
 _OVER, _BACK, _PULL = 1.05, 0.9, 0.1
 """eta, beta and the largest alpha of the paper, section 4."""
@@ -33,9 +34,9 @@ class Fab(Attack):
     paper: ClassVar[str] = "Croce & Hein 2020, arXiv:1907.02044"
     loss: ClassVar[str] = "margin"
     norm: Literal["linf", "l2"] = "linf"
-    steps: int = Field(default=100, ge=1)
-    restarts: int = Field(default=1, ge=1)
-    targets: int = Field(default=9, ge=1)
+    steps: int = Field(default=100, ge=1, le=MAX_STEPS)
+    restarts: int = Field(default=1, ge=1, le=MAX_RESTARTS)
+    targets: int = Field(default=9, ge=1, le=MAX_COUNT)
     """How many of the likeliest classes are looked at."""
     one_by_one: bool = True
     """A search of its own for each of these classes, as in AutoAttack (FAB-T); False: always the nearest boundary."""

@@ -15,6 +15,7 @@ from physadv.attacks.balls import Norm, steepest
 from physadv.attacks.descent import Best, Steepest, descend
 from physadv.attacks.problem import Problem
 from physadv.attacks.sizes import Size, Step
+from physadv.core.limits import MAX_RESTARTS, MAX_STEPS
 
 
 @ATTACKS.register("fgsm")
@@ -35,11 +36,11 @@ class Iterated(BallAttack):
     """Projected steps of fixed length."""
 
     eps: Size = 8 / 255
-    steps: int = Field(default=20, ge=1)
+    steps: int = Field(default=20, ge=1, le=MAX_STEPS)
     step_size: Step | None = None
     """2.5 eps / steps if not given, so that every point of the ball can be reached (Madry et al. 2018, section 5)."""
     momentum: float = Field(default=0.0, ge=0)
-    restarts: int = Field(default=1, ge=1)
+    restarts: int = Field(default=1, ge=1, le=MAX_RESTARTS)
     random_start: bool = True
 
     def search(self, problem: Problem, generator: torch.Generator) -> Tensor:
@@ -83,7 +84,7 @@ class MiFgsm(Iterated):
 
     kind: Literal["mi-fgsm"] = "mi-fgsm"
     paper: ClassVar[str] = "Dong et al. 2018, arXiv:1710.06081"
-    steps: int = Field(default=10, ge=1)
+    steps: int = Field(default=10, ge=1, le=MAX_STEPS)
     step_size: Step | None = None
     """eps / steps if not given, as in the paper."""
     momentum: float = Field(default=1.0, ge=0)

@@ -18,6 +18,7 @@ from physadv.attacks.problem import Problem
 from physadv.attacks.queries import at_once, conditions, decisions, looks_left
 from physadv.attacks.starts import ENOUGH, Candidates, noise, pooled, winners
 from physadv.attacks.transforms import transformed
+from physadv.core.limits import MAX_COUNT, MAX_QUERIES
 
 _YIELDING = (0.75, 0.5, 0.25)
 """Shares of the threshold that are tried in turn where the sticker is larger than allowed."""
@@ -37,26 +38,26 @@ class HardLabelSticker(Attack):
     kind: Literal["hard-label-sticker"] = "hard-label-sticker"
     paper: ClassVar[str] = "Feng et al. 2022 (GRAPHITE), arXiv:2002.07088"
     knowledge: ClassVar[Knowledge] = "decisions"
-    max_queries: int = Field(default=5000, ge=1)
-    cells: int = Field(default=8, ge=2)
+    max_queries: int = Field(default=5000, ge=1, le=MAX_QUERIES)
+    cells: int = Field(default=8, ge=2, le=256)
     """Patches along each side of the picture; of a pixel at least."""
-    transforms: int = Field(default=8, ge=1)
+    transforms: int = Field(default=8, ge=1, le=MAX_COUNT)
     """Looks of an estimate: the picture as it is, the others shifted, scaled, turned and brightened at random."""
     threshold: float = Field(default=0.75, gt=0, le=1)
     """Share of the transformed pictures that has to win for a patch to be dropped."""
     max_area: float = Field(default=0.25, gt=0, le=1)
     """Of the sticker, as a share of the picture; patches are dropped down to it even where that loses."""
-    rounds: int = Field(default=3, ge=1)
+    rounds: int = Field(default=3, ge=1, le=MAX_COUNT)
     """Of dropping and improving."""
-    boosts: int = Field(default=8, ge=0)
+    boosts: int = Field(default=8, ge=0, le=MAX_COUNT)
     """Steps of the colours in a round."""
-    samples: int = Field(default=10, ge=1)
+    samples: int = Field(default=10, ge=1, le=MAX_COUNT)
     """Directions of an estimate of the colours' gradient."""
     sigma: float = Field(default=0.3, gt=0)
     """Standard deviation of these directions, in units of colours in [0,1]."""
     step_size: float = Field(default=0.3, gt=0)
     """Of a step of the colours, root mean square over the patches."""
-    start_tries: int = Field(default=10, ge=1)
+    start_tries: int = Field(default=10, ge=1, le=MAX_COUNT)
     """Pictures of the pool, and noises, that are tried as a start."""
 
     def change(self) -> Change:

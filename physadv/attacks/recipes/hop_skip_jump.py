@@ -16,6 +16,7 @@ from physadv.attacks.changes import Change, PixelBall
 from physadv.attacks.problem import Problem
 from physadv.attacks.queries import at_once, conditions, decisions, looks_left
 from physadv.attacks.starts import ENOUGH, noise, pooled, winners
+from physadv.core.limits import MAX_COUNT, MAX_QUERIES, MAX_STEPS
 
 _FIRST_RADIUS = 0.1
 """Of the samples of the first estimate, in units of the pictures' range, that of the authors' programme."""
@@ -39,12 +40,12 @@ class HopSkipJump(Attack):
     paper: ClassVar[str] = "Chen, Jordan & Wainwright 2020, arXiv:1904.02144"
     knowledge: ClassVar[Knowledge] = "decisions"
     norm: Literal["l2", "linf"] = "l2"
-    max_queries: int = Field(default=5000, ge=1)
-    first_samples: int = Field(default=100, ge=2)
+    max_queries: int = Field(default=5000, ge=1, le=MAX_QUERIES)
+    first_samples: int = Field(default=100, ge=2, le=MAX_COUNT)
     """Of the first estimate; the t-th takes sqrt(t) times as many."""
-    max_samples: int = Field(default=10000, ge=2)
+    max_samples: int = Field(default=10000, ge=2, le=MAX_STEPS)
     """Of any estimate."""
-    start_tries: int = Field(default=50, ge=1)
+    start_tries: int = Field(default=50, ge=1, le=MAX_COUNT)
     """Noises, and pictures of the pool, that are tried."""
 
     def change(self) -> Change:

@@ -13,6 +13,7 @@ from physadv.attacks.balls import steepest
 from physadv.attacks.problem import Problem
 from physadv.attacks.queries import at_once, looks_left, scores, settled
 from physadv.attacks.sizes import Size, Step
+from physadv.core.limits import MAX_COUNT, MAX_QUERIES
 
 
 @ATTACKS.register("nes")
@@ -28,8 +29,8 @@ class Nes(BallAttack):
     knowledge: ClassVar[Knowledge] = "scores"
     loss: ClassVar[str] = "margin"
     eps: Size = 8 / 255
-    max_queries: int = Field(default=5000, ge=1)
-    samples: int = Field(default=50, ge=2, multiple_of=2)
+    max_queries: int = Field(default=5000, ge=1, le=MAX_QUERIES)
+    samples: int = Field(default=50, ge=2, multiple_of=2, le=MAX_COUNT)
     """Of an estimate, half of them the mirror images of the others."""
     sigma: float = Field(default=0.001, gt=0)
     """Standard deviation of the samples about the picture."""

@@ -15,6 +15,7 @@ from physadv.attacks.descent import Steepest, descend
 from physadv.attacks.problem import Problem
 from physadv.attacks.queries import scores
 from physadv.attacks.sizes import Step
+from physadv.core.limits import MAX_COUNT, MAX_STEPS
 
 
 @ATTACKS.register("rectangle-occlusion")
@@ -34,10 +35,10 @@ class RectangleOcclusion(Attack):
     stride: float = Field(default=0.07, gt=0, le=1)
     """Distance of the grid's places, as a share of the picture's side."""
     location: Literal["exhaustive", "guided"] = "guided"
-    candidates: int = Field(default=10, ge=1)
+    candidates: int = Field(default=10, ge=1, le=MAX_COUNT)
     """With ``guided``, places that are tried."""
-    rectangles: int = Field(default=1, ge=1)
-    steps: int = Field(default=20, ge=0)
+    rectangles: int = Field(default=1, ge=1, le=100)
+    steps: int = Field(default=20, ge=0, le=MAX_STEPS)
     """Of painting; 0: they stay grey."""
     step_size: Step | None = None
     """Of a colour; 2.5 / 2 / steps if not given, so that every colour can be reached from grey."""

@@ -12,6 +12,7 @@ from physadv.attacks.attack import ATTACKS, Attack, Knowledge
 from physadv.attacks.changes import Change
 from physadv.attacks.evolution import evolved
 from physadv.attacks.problem import Problem
+from physadv.core.limits import MAX_COUNT, MAX_QUERIES
 
 
 class FewPixels(Change):
@@ -62,10 +63,10 @@ class OnePixel(Attack):
     kind: Literal["one-pixel"] = "one-pixel"
     paper: ClassVar[str] = "Su et al. 2019, arXiv:1710.08864"
     knowledge: ClassVar[Knowledge] = "scores"
-    pixels: int = Field(default=1, ge=1)
-    population: int = Field(default=100, ge=4)
+    pixels: int = Field(default=1, ge=1, le=MAX_COUNT)
+    population: int = Field(default=100, ge=4, le=MAX_COUNT)
     """400 in the paper, over 100 generations."""
-    max_queries: int = Field(default=5000, ge=1)
+    max_queries: int = Field(default=5000, ge=1, le=MAX_QUERIES)
 
     def change(self) -> Change:
         """A few pixels."""

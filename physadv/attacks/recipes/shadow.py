@@ -13,6 +13,7 @@ from physadv.attacks.attack import ATTACKS, Attack, Knowledge
 from physadv.attacks.changes import Change
 from physadv.attacks.evolution import evolved
 from physadv.attacks.problem import Problem
+from physadv.core.limits import MAX_COUNT, MAX_QUERIES
 
 _FINE = 3
 """Samples of a pixel's area, along either side."""
@@ -85,13 +86,13 @@ class Shadow(Attack):
     paper: ClassVar[str] = "Zhong et al. 2022, arXiv:2203.03818"
     knowledge: ClassVar[Knowledge] = "scores"
     printed: ClassVar[bool] = False
-    corners: int = Field(default=3, ge=3)
+    corners: int = Field(default=3, ge=3, le=100)
     strength: float = Field(default=0.43, gt=0, le=1)
     """Share of the lightness that the shadow leaves, k; 0.43 is the mean of photographed shadows (section 3.2)."""
     within: Literal["picture", "ellipse"] = "ellipse"
     """Where it may fall; the ellipse that touches the picture's sides is where a sign is."""
-    population: int = Field(default=20, ge=4)
-    max_queries: int = Field(default=1000, ge=1)
+    population: int = Field(default=20, ge=4, le=MAX_COUNT)
+    max_queries: int = Field(default=1000, ge=1, le=MAX_QUERIES)
 
     def change(self) -> Change:
         """A polygon's shadow."""

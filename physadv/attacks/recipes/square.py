@@ -15,6 +15,7 @@ from physadv.attacks.balls import lengths, per_row
 from physadv.attacks.problem import Problem
 from physadv.attacks.queries import conditions, looks_left, scores, settled
 from physadv.attacks.sizes import Size
+from physadv.core.limits import MAX_QUERIES
 
 _HALVINGS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 """Shares of the budget at which the squares' share of the picture is halved, those of the authors' programme."""
@@ -34,7 +35,7 @@ class Square(BallAttack):
     loss: ClassVar[str] = "margin"
     eps: Size = 8 / 255
     norm: Literal["linf", "l2"] = "linf"
-    max_queries: int = Field(default=5000, ge=1)
+    max_queries: int = Field(default=5000, ge=1, le=MAX_QUERIES)
     p_init: float = Field(default=0.8, gt=0, le=1)
     """Share of the picture that the first squares cover; 0.8 as in AutoAttack (Croce & Hein 2020)."""
 

@@ -17,6 +17,7 @@ from physadv.attacks.losses import Loss, lead
 from physadv.attacks.problem import Problem
 from physadv.attacks.searches import Adam
 from physadv.attacks.views import View
+from physadv.core.limits import MAX_STEPS
 from physadv.victims import Victim
 
 _ROUND = 1e-12
@@ -106,7 +107,7 @@ class StAdv(Attack):
     kind: Literal["stadv"] = "stadv"
     paper: ClassVar[str] = "Xiao et al. 2018, arXiv:1801.02612"
     loss: ClassVar[str] = "margin"
-    steps: int = Field(default=200, ge=1)
+    steps: int = Field(default=200, ge=1, le=MAX_STEPS)
     learning_rate: float = Field(default=1.0, gt=0)
     """First step of Adam, in pixels; it decays."""
     tau: float = Field(default=0.05, ge=0)

@@ -13,6 +13,7 @@ from physadv.attacks.changes import Change, PixelBall
 from physadv.attacks.problem import Problem
 from physadv.attacks.substitute import affordable, agreement, jacobian_sign, learn, new_student, seeded, witnessed
 from physadv.core.errors import PhysadvError
+from physadv.core.limits import MAX_COUNT, MAX_FRAMES, MAX_QUERIES, MAX_STEPS
 from physadv.victims import ARCHITECTURES, Victim
 
 
@@ -32,20 +33,20 @@ class Substitute(Attack):
     attack: str = "fgsm"
     """Any that needs gradients; it attacks the substitute."""
     attack_options: dict[str, Any] = Field(default_factory=dict)
-    max_queries: int = Field(default=2000, ge=1)
-    seeds: int = Field(default=512, ge=1)
+    max_queries: int = Field(default=2000, ge=1, le=MAX_QUERIES)
+    seeds: int = Field(default=512, ge=1, le=MAX_FRAMES)
     """Pictures to learn from at first, at most."""
-    rounds: int = Field(default=5, ge=0)
+    rounds: int = Field(default=5, ge=0, le=MAX_COUNT)
     """How often they are added to: rho."""
     step: float = Field(default=0.1, gt=0)
     """Of the pictures that are added, in units of pictures in [0,1]: lambda."""
-    turn: int = Field(default=3, ge=1)
+    turn: int = Field(default=3, ge=1, le=MAX_COUNT)
     """Rounds after which the step changes its sign: tau of Papernot et al. 2016, arXiv:1605.07277."""
-    doublings: int = Field(default=3, ge=0)
+    doublings: int = Field(default=3, ge=0, le=20)
     """Rounds that double the pictures: sigma of the same; later ones add a number that stays, chosen at random."""
-    added: int = Field(default=400, ge=1)
+    added: int = Field(default=400, ge=1, le=MAX_FRAMES)
     """That number: kappa of the same."""
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=10, ge=1, le=MAX_STEPS)
     """Of learning in a round."""
     learning_rate: float = Field(default=1e-3, gt=0)
     architecture: str = "lisa-cnn"

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
+from physadv.core.limits import MAX_COUNT
 from physadv.defenses.defense import DEFENSES, Adaptive, Purification
 
 _TINY = 1e-12
@@ -30,9 +31,9 @@ class GradientSmoothing(Purification):
     kind: Literal["gradient-smoothing"] = "gradient-smoothing"
     paper: ClassVar[str] = "Naseer et al. 2019, arXiv:1807.01216"
     adaptive: ClassVar[Adaptive] = "through"
-    block: int = Field(default=5, ge=1)
+    block: int = Field(default=5, ge=1, le=MAX_COUNT)
     """Side of a block in pixels."""
-    overlap: int = Field(default=2, ge=0)
+    overlap: int = Field(default=2, ge=0, le=MAX_COUNT)
     """Pixels that neighbouring blocks share."""
     threshold: float = Field(default=0.1, ge=0, le=1)
     """Mean strength of the edges from which a block is smoothed."""

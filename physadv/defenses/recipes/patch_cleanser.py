@@ -33,9 +33,9 @@ class PatchCleanser(Defense):
     kind: Literal["patch-cleanser"] = "patch-cleanser"
     paper: ClassVar[str] = "Xiang et al. 2022, arXiv:2108.09135"
     adaptive: ClassVar[Adaptive] = "through"
-    patch_px: int = Field(default=6, ge=1)
+    patch_px: int = Field(default=6, ge=1, le=4096)
     """Side in pixels of the largest square patch that is hidden."""
-    masks: int = Field(default=6, ge=1)
+    masks: int = Field(default=6, ge=1, le=32)
     """Masks along each axis: more of them are smaller and hide less of the sign, and take longer."""
     fill: float = Field(default=0.5, ge=0, le=1)
     """What the masked pixels are set to."""

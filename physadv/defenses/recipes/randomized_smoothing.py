@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from physadv.attacks.attack import checked
 from physadv.core.errors import PhysadvError
+from physadv.core.limits import MAX_COUNT, MAX_SEED
 from physadv.defenses.defense import DEFENSES, Adaptive, Defense
 from physadv.scenes.randomness import substream
 from physadv.victims import Victim, under_attack
@@ -37,11 +38,11 @@ class RandomizedSmoothing(Defense):
     adaptive: ClassVar[Adaptive] = "eot"
     sigma: float = Field(default=0.25, gt=0)
     """Standard deviation of the noise, on pictures in [0,1]."""
-    samples: int = Field(default=32, ge=1)
+    samples: int = Field(default=32, ge=1, le=MAX_COUNT)
     vote: Literal["soft", "hard"] = "soft"
     """Logits are the logarithm of the mean softmax, or of the share of votes (with one vote added, spread over all
     classes); the gradient is the former's."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=MAX_SEED)
 
     @property
     def gradient_words(self) -> str:

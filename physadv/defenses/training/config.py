@@ -11,6 +11,7 @@ from physadv.attacks import build_attack
 from physadv.core.config import Config, validate
 from physadv.core.devices import DeviceName
 from physadv.core.errors import PhysadvError
+from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_HELD_OUT, MAX_STEPS
 from physadv.core.registry import Registry
 
 
@@ -21,17 +22,17 @@ class StickerPoolConfig(Config):
     from the frames. A sticker's paint goes on from where it was left, as long as its place lasts.
     """
 
-    frames: int = Field(default=32, ge=1)
+    frames: int = Field(default=32, ge=1, le=MAX_BATCH)
     """Of a step."""
-    per_sign: int = Field(default=8, ge=1)
+    per_sign: int = Field(default=8, ge=1, le=MAX_COUNT)
     """Stickers that a sign has at a time."""
-    steps: int = Field(default=3, ge=1)
+    steps: int = Field(default=3, ge=1, le=MAX_STEPS)
     """Sign steps of the paint before each use."""
     step_size: float = Field(default=0.08, gt=0, le=1)
     """Of a colour in [0,1]."""
     renewed: float = Field(default=0.15, ge=0, le=1)
     """Chance that a sticker starts anew, elsewhere, before its use."""
-    rectangles: int = Field(default=4, ge=1)
+    rectangles: int = Field(default=4, ge=1, le=100)
     """Of a sticker, at most; one to so many."""
     area: tuple[float, float] = (0.04, 0.25)
     """Of all rectangles together, as a share of the sign's, from and to."""
@@ -62,17 +63,17 @@ class TrainingConfig(Config):
     stickers: StickerPoolConfig | None = None
     """Adversarial stickers through the scenes; None: the frames show unpainted signs only."""
     scenes: tuple[str, ...] = Field(default=("wide",), min_length=1)
-    frames: int = Field(default=32, ge=0)
+    frames: int = Field(default=32, ge=0, le=MAX_BATCH)
     """Frames of unpainted signs in every batch, so that what the victim knows of scenes is not lost."""
     dataset: str = "gtsrb"
     split: str | None = None
     """Of the data set; its training split if not given."""
-    held_out: int = Field(default=512, ge=16)
+    held_out: int = Field(default=512, ge=16, le=MAX_HELD_OUT)
     """Photographs kept out of the training for the curves; whole tracks where the data set has them."""
     augment: bool = True
     """Photographs are turned, moved, scaled, and their light changed."""
-    steps: int = Field(default=2000, ge=1)
-    batch: int = Field(default=96, ge=1)
+    steps: int = Field(default=2000, ge=1, le=MAX_STEPS)
+    batch: int = Field(default=96, ge=1, le=MAX_BATCH)
     """Photographs."""
     learning_rate: float = Field(default=5e-4, gt=0)
     """The highest; it rises over a twentieth of the steps, then falls as a cosine."""
@@ -80,7 +81,7 @@ class TrainingConfig(Config):
     label_smoothing: float = Field(default=0.05, ge=0, lt=1)
     average: float = Field(default=0.995, ge=0, lt=1)
     """Of the running average of the weights, its memory a step; what is kept is the average."""
-    check_every: int = Field(default=200, ge=1)
+    check_every: int = Field(default=200, ge=1, le=MAX_STEPS)
     """Steps between two points of the curves."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     device: DeviceName = "cpu"

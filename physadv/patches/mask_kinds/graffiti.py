@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from typing_extensions import Self
 
 from physadv.core.config import Config, Text
+from physadv.core.limits import MAX_SEED
 from physadv.patches.letters import LETTERS
 from physadv.patches.mask import MASKS, Degrees, InMillimetres, LengthMm, Mm, Shapes, WidthMm, numbered
 from physadv.patches.splines import bezier, catmull_rom, evenly
@@ -100,7 +101,7 @@ class Graffiti(InMillimetres):
     )
     unsteadiness: Annotated[float, Field(ge=0.0, le=2.0, allow_inf_nan=False)] = 1.0
     """Of the painter's hand: 0 draws like a machine, 1 like a person."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=MAX_SEED)] = 0
     """Of the unsteadiness."""
 
     def drawn(self, sign: Sign) -> Shapes:
