@@ -52,9 +52,7 @@ def test_each_of_them_is_known(name: str) -> None:
     assert any(is_dropping(part) for part in Path(name).parts)
 
 
-@pytest.mark.parametrize(
-    "name", ["stop", "a.png", "80", "_a.png", "macosx", "no-entry.PNG", "thumbs.png", "ü.tif"]
-)
+@pytest.mark.parametrize("name", ["stop", "a.png", "80", "_a.png", "macosx", "no-entry.PNG", "thumbs.png", "ü.tif"])
 def test_what_a_user_names_is_none(name: str) -> None:
     assert not is_dropping(name)
 
