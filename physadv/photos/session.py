@@ -18,7 +18,7 @@ from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, read_json, write_json
 from physadv.core.images import read_image
-from physadv.core.limits import MAX_STEPS
+from physadv.core.limits import MAX_PX, MAX_STEPS
 from physadv.photos.rig import Rig
 
 TABLE = "photos.parquet"
@@ -73,8 +73,8 @@ class Row(Config):
     patch: str
     how: str
     confidence: float = Field(ge=0, le=1)
-    width_px: int = Field(gt=0)
-    height_px: int = Field(gt=0)
+    width_px: int = Field(gt=0, le=MAX_PX)
+    height_px: int = Field(gt=0, le=MAX_PX)
     sign_px: Positive
     """Longer side of the sign's box in the photograph."""
     distance_m: float = Field(gt=0, le=_FARTHEST_M)
