@@ -17,22 +17,26 @@ from cli_kit import Command, refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from shapely.geometry import Polygon, box
+from shapely import affinity
+from shapely.geometry import Point, Polygon, box
 from shapely.ops import unary_union
 
 from physadv.patches import build_mask, load_patch, new_patch, parse_mask, save_patch
 from physadv.photos.camera import Board, find_board
 from physadv.photos.markers import find_markers
 from physadv.photos.rig import default_rig, load_rig
-from physadv.printing.paper import FOOT_MM, PAPERS, SIDE_MM, pick_paper
-from physadv.printing.pieces import GAP_MM, Piece, lay_out, patch_pieces
-from physadv.printing.rig_sheets import print_rig
-from physadv.printing.sheets import SheetOptions, bundle_hash, print_patch
+from physadv.printing.drawing import Words, text_width, wrapped
+from physadv.printing.layout import GAP_MM, LABEL_MM, Placed, Sheet, lay_out
+from physadv.printing.paper import PAPERS, SIDE_MM, pick_paper
+from physadv.printing.pieces import Piece, patch_pieces
+from physadv.printing.rig_sheets import print_rig, rig_document
+from physadv.printing.sheets import SheetOptions, bundle_hash, patch_document, print_patch
 from physadv.signs import load_sign
 
 DPI = 300
 PER_MM = DPI / 25.4
 TICK_MM = 0.15
+FOOT_MM = pick_paper("A4").foot
 PINK, GREEN = (230, 20, 160), (10, 200, 60)
 
 
@@ -83,7 +87,8 @@ def bar_length(page: np.ndarray) -> float:
     foot = page[-int((10 + FOOT_MM) * PER_MM) :, : int(150 * PER_MM)].max(2) < 140
     row = foot[foot.sum(1).argmax()]
     columns = np.flatnonzero(row)
-    return float(columns[-1] + 1 - columns[0]) / PER_MM - TICK_MM
+    whole = max(np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1), key=len)
+    return float(len(whole)) / PER_MM - TICK_MM
 
 
 def upright_bar(page: np.ndarray, margin_mm: float = 10.0) -> tuple[float, float]:
@@ -114,8 +119,9 @@ def test_stickers_and_the_bar_have_their_size_on_paper(bundle: Path, tmp_path: P
 def test_nothing_runs_into_the_upright_bar(bundle: Path, tmp_path: Path, options: dict[str, Any]) -> None:
     (pdf,) = print_patch(bundle, tmp_path / "s.pdf", SheetOptions(dpi=100, **options))
     scale, margin = 100.0 / options.get("bar_mm", 100.0), options.get("margin_mm", 10.0)
+    foot = pick_paper(options.get("paper", "A4"), margin_mm=margin).foot
     for number, page in enumerate(pages(pdf)[:3]):
-        strip = page[: -int((margin + FOOT_MM * scale) * PER_MM), -int((margin + SIDE_MM * scale - 0.3) * PER_MM) :]
+        strip = page[: -int((margin + foot * scale) * PER_MM), -int((margin + SIDE_MM * scale - 0.3) * PER_MM) :]
         assert np.ptp(strip.astype(int), axis=2).max() < 30, "no paint beside it"
         length, reach = upright_bar(page, margin)
         if number == 0:
@@ -185,10 +191,11 @@ def test_every_sticker_is_printed_whole_and_nothing_lies_in_the_margin(
 ) -> None:
     pieces = [Piece(str(k), box(0, 0, w, h), (0.0, 0.0, w, h)) for k, (w, h) in enumerate(sizes)]
     sheets = lay_out(pieces, pick_paper(paper, margin_mm=margin), overlap_mm=overlap, bleed_mm=2.0)
-    shown: dict[str, list[tuple[float, float, float, float]]] = {}
+    shown: dict[str, list[Placed]] = {}
     for sheet in sheets:
         areas = []
         for placed in sheet.placed:
+            assert 0.0 <= placed.bleed_mm <= 2.0
             right = placed.left + placed.part[2] - placed.part[0]
             bottom = placed.top + placed.part[3] - placed.part[1]
             assert placed.left >= 0
@@ -196,12 +203,157 @@ def test_every_sticker_is_printed_whole_and_nothing_lies_in_the_margin(
             assert right <= sheet.paper.clear_width + 1e-6
             assert bottom <= sheet.paper.height + 1e-6
             areas.append(box(placed.left, placed.top, right, bottom))
-            shown.setdefault(placed.piece.label, []).append(placed.part)
+            shown.setdefault(placed.piece.label, []).append(placed)
         for number, area in enumerate(areas):
             for other in areas[number + 1 :]:
                 assert area.distance(other) >= GAP_MM - 1e-6
     for piece in pieces:
-        assert unary_union([box(*part) for part in shown[piece.label]]).covers(box(*piece.box).buffer(-1e-6))
+        (whole,) = {placed.shape for placed in shown[piece.label]}
+        assert whole.area == pytest.approx(piece.shape.area)
+        assert unary_union([box(*placed.part) for placed in shown[piece.label]]).covers(whole.buffer(-1e-6))
+
+
+def pages_of(sheets: list[Sheet], point: tuple[float, float]) -> list[Placed]:
+    """Where a point of a sticker, in mm of the sign, is printed."""
+    found = []
+    for sheet in sheets:
+        for placed in sheet.placed:
+            (x, y) = affinity.rotate(Point(point), placed.turn_deg, origin=(0, 0)).coords[0]
+            left, top, right, bottom = placed.part
+            found += [placed] if left <= x <= right and top <= y <= bottom else []
+    return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    width=st.floats(20, 1200),
+    height=st.floats(20, 1200),
+    turn=st.floats(0, 180),
+    at=st.tuples(st.floats(-300, 300), st.floats(-300, 300)),
+    paper=st.sampled_from(["A4", "Letter", "A3", "A5"]),
+    overlap=st.floats(5, 25),
+    where=st.lists(st.tuples(st.floats(0.001, 0.999), st.floats(0.001, 0.999)), min_size=5, max_size=5),
+)
+def test_a_point_is_on_one_page_or_in_the_stated_overlap(
+    width: float,
+    height: float,
+    turn: float,
+    at: tuple[float, float],
+    paper: str,
+    overlap: float,
+    where: list[tuple[float, float]],
+) -> None:
+    plain = box(at[0], at[1], at[0] + width, at[1] + height)
+    shape = affinity.rotate(plain, turn, origin=(0, 0))
+    piece = Piece("A", shape, shape.bounds)
+    sheets = lay_out([piece], pick_paper(paper), overlap_mm=overlap, bleed_mm=2.0)
+    for u, v in where:
+        point = affinity.rotate(Point(at[0] + u * width, at[1] + v * height), turn, origin=(0, 0)).coords[0]
+        found = pages_of(sheets, point)
+        assert found
+        if len(sheets) == 1:
+            continue
+        (x, y) = affinity.rotate(Point(point), found[0].turn_deg, origin=(0, 0)).coords[0]
+        beside = [seam for tile in found for seam in (tile.seams[0], tile.seams[2]) if seam is not None]
+        above = [seam for tile in found for seam in (tile.seams[1], tile.seams[3]) if seam is not None]
+        shared_x = any(abs(x - seam) <= overlap / 2.0 + 1e-6 for seam in beside)
+        shared_y = any(abs(y - seam) <= overlap / 2.0 + 1e-6 for seam in above)
+        assert len(found) <= (1 + shared_x) * (1 + shared_y)
+
+
+def test_neighbouring_tiles_share_what_is_stated_and_no_more() -> None:
+    piece = Piece("A", box(0, 0, 300, 100), (0.0, 0.0, 300.0, 100.0))
+    tiles = [placed for sheet in lay_out([piece], pick_paper("A4"), overlap_mm=15.0) for placed in sheet.placed]
+    assert len(tiles) == 2
+    assert box(*tiles[0].part).intersection(box(*tiles[1].part)).area == pytest.approx(15.0 * 100.0)
+    assert "overlap 15 mm" in tiles[0].label
+
+
+def test_tiles_that_would_stay_white_are_left_out() -> None:
+    corner = box(0, 0, 600, 40).union(box(0, 0, 40, 600))
+    sheets = lay_out([Piece("A", corner, corner.bounds)], pick_paper("A4"), overlap_mm=15.0)
+    tiles = [placed for sheet in sheets for placed in sheet.placed]
+    assert len(tiles) < tiles[0].rows * tiles[0].columns
+    assert unary_union([box(*tile.part) for tile in tiles]).covers(tiles[0].shape.buffer(-1e-6))
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "angle", "bleed_mm"),
+    [
+        (100.0, 200.0, 0.0, 2.0),
+        (193.0, 159.0, 0.0, 2.0),
+        (250.0, 30.0, 45.0, 2.0),
+        (190.0, 40.0, 20.0, 2.0),
+        (180.0, 230.0, 0.0, 0.5),
+    ],
+)
+def test_a_sticker_that_fits_a_page_turned_or_with_less_bleed_is_on_one(
+    width: float, height: float, angle: float, bleed_mm: float
+) -> None:
+    shape = affinity.rotate(box(-width / 2, -height / 2, width / 2, height / 2), angle)
+    sheets = lay_out([Piece("A", shape, shape.bounds)], pick_paper("A4"), bleed_mm=2.0)
+    ((placed,),) = [sheet.placed for sheet in sheets]
+    assert not placed.is_tile
+    assert placed.bleed_mm == pytest.approx(bleed_mm, abs=0.01)
+    left, top, right, bottom = placed.shape.bounds
+    assert right - left + 2 * placed.bleed_mm <= sheets[0].paper.clear_width + 1e-9
+    assert bottom - top + 2 * placed.bleed_mm + LABEL_MM <= sheets[0].paper.height + 1e-9
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One sticker of 193 x 159 mm, pink on the left and green on the right, which fits A4 only when it is turned."""
+    folder = tmp_path_factory.mktemp("patches") / "wide"
+    sign = load_sign("us/stop")
+    sticker = {"left_mm": -96.5, "top_mm": -70, "width_mm": 193, "height_mm": 159}
+    mask = build_mask(parse_mask({"kind": "stickers", "stickers": [sticker], "drawn_for_mm": 762}), sign, px=1024)
+    paint = torch.tensor(PINK).reshape(3, 1, 1).expand(3, 1024, 1024).clone() / 255.0
+    paint[:, :, 512:] = torch.tensor(GREEN).reshape(3, 1, 1) / 255.0
+    save_patch(new_patch(sign, mask, paint, name="wide"), folder)
+    return folder
+
+
+def test_a_turned_sticker_keeps_its_scale_its_paint_and_its_cut_lines(wide: Path, tmp_path: Path) -> None:
+    (pdf,) = print_patch(wide, tmp_path / "s.pdf", SheetOptions(bleed_mm=0.0, dpi=150))
+    page, placing = pages(pdf)
+    left, top, width, height = extent_mm(near(page, PINK))
+    assert (width, height) == pytest.approx((159.0, 96.5), abs=0.5)
+    assert extent_mm(near(page, GREEN)) == pytest.approx((left, top + 96.5, 159.0, 96.5), abs=0.5)
+    (cut,) = print_patch(wide, tmp_path / "cut.svg", SheetOptions(bleed_mm=0.0))
+    (path,) = ElementTree.parse(cut).getroot().iter("{http://www.w3.org/2000/svg}path")
+    outline = Polygon([tuple(map(float, pair.split())) for pair in path.attrib["d"][2:-2].split(" L ")])
+    low_x, low_y, high_x, high_y = outline.bounds
+    assert (high_x - low_x, high_y - low_y) == pytest.approx((159.0, 193.0), abs=0.01)
+    assert (low_x, low_y) == pytest.approx((left, top), abs=0.25)
+    # where the sticker goes is drawn as it hangs: pink on the left
+    pink, green = extent_mm(near(placing, PINK)), extent_mm(near(placing, GREEN))
+    assert pink[0] + pink[2] == pytest.approx(green[0], abs=0.5)
+    assert pink[2] / pink[3] == pytest.approx(96.5 / 159.0, rel=0.03)
+
+
+@pytest.mark.parametrize(("paper", "options"), [("A4", {"controls": True}), ("A5", {}), ("Letter", {"poster": True})])
+def test_words_are_read_at_arms_length_and_stay_on_the_page(paper: str, options: dict[str, Any], bundle: Path) -> None:
+    document = patch_document(load_patch(bundle), "0" * 12, SheetOptions(paper=paper, dpi=50, **options))
+    rig = rig_document(default_rig(load_sign("us/stop")), load_sign("us/stop"), pick_paper("A4"))
+    for page in (*document.pages, *rig.pages):
+        for words in (shape for shape in page.shapes if isinstance(shape, Words)):
+            assert words.size_mm / 25.4 * 72.0 >= 9.0, words
+            length = text_width(words.text, words.size_mm)
+            if words.turned:
+                assert words.y - length >= 0.0, words
+            else:
+                start = words.x - length * {"left": 0.0, "middle": 0.5, "right": 1.0}[words.anchor]
+                assert start >= 0.0, words
+                assert start + length <= page.width_mm, words
+                assert words.y <= page.height_mm - 5.0, words
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(st.characters(codec="latin-1", categories=["L", "N", "P", "Zs"]), max_size=200), st.floats(20, 170))
+def test_wrapped_lines_keep_all_words_within_the_width(text: str, width: float) -> None:
+    lines = wrapped(text, width)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert all(text_width(line) <= width or len(line) == 1 for line in lines)
 
 
 def test_the_code_and_the_words_say_what_the_sheet_is(bundle: Path, tmp_path: Path) -> None:

@@ -1,38 +1,45 @@
-"""Where the stickers go: the sign with their outlines, labels, and distances from its edges."""
+"""Where the stickers go: the painted sign with their outlines, labels, and distances from its edges."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from physadv.printing.drawing import Fill, Line, Shape, Words
+from physadv.core.color import linear_to_srgb, to_uint8
+from physadv.patches import Patch
+from physadv.printing.colours import Conversion
+from physadv.printing.drawing import READABLE_MM, Fill, Line, Picture, Shape, Words, text_width
 from physadv.printing.paper import Paper
-from physadv.printing.pieces import Piece, rings_of
-from physadv.signs import Sign
+from physadv.printing.pieces import Piece, Pixels, rings_of
 
 Place: TypeAlias = Callable[[float, float], tuple[float, float]]
 
-_SHARES = (0.5, 0.35, 0.65, 0.2, 0.8, 0.1, 0.9)
+_SHARES = sorted((number / 20.0 for number in range(1, 20)), key=lambda share: abs(share - 0.5))
 """Where across a sticker its dimension lines may run."""
-_CLEAR_MM = 3.0
-_ROW_MM = 4.4
-_TEXT_MM = 2.7
+_CLEAR_MM = 4.0
+_ROW_MM = 5.0
+_LABEL_MM = 4.2
+_FACE_PX = 1024
+_PALE = 0.65
+"""How far the bare sign is from its own colours to white, so that the stickers stand out."""
 _TABLE_SHARE = 0.45
 """Of the page, that the table may take."""
-_COLUMNS = ("sticker", "width", "height", "from left", "from top", "from right", "from bottom")
+_COLUMNS = ("sticker", "width", "height", "left", "top", "right", "bottom")
 
 
-def assembly_shapes(sign: Sign, pieces: Sequence[Piece], paper: Paper) -> list[Shape]:
-    """A page with the sign drawn to a smaller scale, and a table of every sticker's place in mm.
+def assembly_shapes(patch: Patch, pieces: Sequence[Piece], paper: Paper, colours: Conversion) -> list[Shape]:
+    """A page with the painted sign to a smaller scale, and a table of every sticker's place in mm.
 
-    Distances are measured from the sign's box: the lines through its outermost points.
+    Distances are measured from the sign's box: the lines through its outermost points. The stickers have their colours,
+    the sign between them pale ones.
     """
+    sign = patch.sign
     most = int(_TABLE_SHARE * paper.height / _ROW_MM) - 2
     listed = pieces[:most]
     table = (len(listed) + 2) * _ROW_MM + (_ROW_MM if len(pieces) > most else 0.0)
-    room_x, room_y = paper.width - 24.0, paper.height - table - 24.0
+    room_x, room_y = paper.width - 30.0, paper.height - table - 30.0
     scale = min(room_x / sign.width_mm, room_y / sign.height_mm)
-    middle = (paper.left + paper.width / 2.0 + 6.0, paper.left + 14.0 + sign.height_mm * scale / 2.0)
+    middle = (paper.left + paper.width / 2.0 + 8.0, paper.left + 20.0 + sign.height_mm * scale / 2.0)
 
     def at(x: float, y: float) -> tuple[float, float]:
         return middle[0] + x * scale, middle[1] + y * scale
@@ -41,23 +48,47 @@ def assembly_shapes(sign: Sign, pieces: Sequence[Piece], paper: Paper) -> list[S
         Words(
             paper.left,
             paper.left + 4.0,
-            f"Scale 1 to {1.0 / scale:.2f}; all distances in mm, from the sign's edges",
-            3.2,
+            f"Scale 1 to {1.0 / scale:.2f}; all distances in mm, from the sign's outermost edges",
         ),
+        _painted(patch, at, scale, colours),
         Line(tuple(at(x, y) for x, y in sign.outline_mm), 0.3, closed=True),
     ]
     half_x, half_y = sign.width_mm / 2.0, sign.height_mm / 2.0
     for piece in pieces:
         rings = tuple(tuple(at(x, y) for x, y in ring) for ring in rings_of(piece.shape))
-        made.append(Fill(rings, 0.85))
         made += [Line(ring, 0.2, closed=True) for ring in rings]
     taken: tuple[list[float], list[float]] = ([], [])
     for piece in pieces:
         made += _dimensions(piece, at, half_x, half_y, taken)
     for piece in pieces:
         x, y = at((piece.box[0] + piece.box[2]) / 2.0, (piece.box[1] + piece.box[3]) / 2.0)
-        made.append(Words(x, y + 1.2, piece.label, 3.6, "middle"))
+        made += _boxed(x, y, piece.label)
     return [*made, *_table(listed, len(pieces), half_x, half_y, paper, paper.left + paper.height - table)]
+
+
+def _painted(patch: Patch, at: Place, scale: float, colours: Conversion) -> Picture:
+    left, top = at(-patch.sign.extent_mm / 2.0, -patch.sign.extent_mm / 2.0)
+    side = patch.sign.extent_mm * scale
+    return Picture(left, top, side, side, colours(_face(patch)))
+
+
+def _face(patch: Patch) -> Pixels:
+    """The sign with its stickers ``[P, P, 3]`` on white."""
+    painted = patch.painted(_FACE_PX)
+    alpha, paint = painted[3:], patch.mask.at(_FACE_PX).alpha
+    seen = linear_to_srgb(painted[:3].clamp(0.0, 1.0)) * alpha + (1.0 - alpha)
+    return to_uint8((seen + (1.0 - paint) * _PALE * (1.0 - seen)).cpu())
+
+
+def _boxed(x: float, y: float, label: str) -> list[Shape]:
+    """A label in the middle of a white plate, to be read on any colour."""
+    half_x, half_y = text_width(label, _LABEL_MM) / 2.0 + 0.7, _LABEL_MM / 2.0
+    plate = ((x - half_x, y - half_y), (x + half_x, y - half_y), (x + half_x, y + half_y), (x - half_x, y + half_y))
+    return [
+        Fill((plate,), 1.0),
+        Line(plate, 0.15, closed=True),
+        Words(x, y + 0.36 * _LABEL_MM, label, _LABEL_MM, "middle"),
+    ]
 
 
 def _dimensions(
@@ -80,9 +111,9 @@ def _dimensions(
         made.append(Line(((ax, ay), (bx, by)), 0.1, dash_mm=(0.8, 0.8)))
         words = f"{piece.label} {length:.0f}"
         if turned:
-            made.append(Words(ax - 0.7, ay - 1.2, words, 2.2, "left", turned=True))
+            made.append(Words(ax + 0.4 * READABLE_MM, ay - 1.2, words, turned=True))
         else:
-            made.append(Words(ax - 1.2, ay + 0.8, words, 2.2, "right"))
+            made.append(Words(ax - 1.2, ay + 0.36 * READABLE_MM, words, anchor="right"))
     return made
 
 
@@ -121,9 +152,9 @@ def _table(pieces: Sequence[Piece], count: int, half_x: float, half_y: float, pa
     made: list[Shape] = []
     for down, row in enumerate(rows):
         y = top + (down + 1) * _ROW_MM
-        made += [Words(paper.left + step * k, y, text, _TEXT_MM) for k, text in enumerate(row)]
+        made += [Words(paper.left + step * k, y, text) for k, text in enumerate(row)]
         made.append(Line(((paper.left, y + 1.2), (paper.left + paper.width, y + 1.2)), 0.08))
     if count > len(pieces):
         y = top + (len(rows) + 1) * _ROW_MM
-        made.append(Words(paper.left, y, f"and {count - len(pieces)} more, as drawn above", _TEXT_MM))
+        made.append(Words(paper.left, y, f"and {count - len(pieces)} more, as drawn above"))
     return made

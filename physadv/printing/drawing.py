@@ -20,6 +20,9 @@ from physadv.core.files import atomic_path, write_text
 Points: TypeAlias = tuple[tuple[float, float], ...]
 MM = 72.0 / 25.4
 """Points of PDF a millimetre."""
+READABLE_MM = 3.3
+"""Smallest size of text that is read at arm's length: 9.4 points."""
+FONT = "Helvetica"
 SUFFIXES = (".pdf", ".png", ".svg")
 
 
@@ -50,10 +53,35 @@ class Words:
     x: float
     y: float
     text: str
-    size_mm: float = 3.0
+    size_mm: float = READABLE_MM
     anchor: str = "left"
     turned: bool = False
     """Reads upwards."""
+
+
+def text_width(text: str, size_mm: float = READABLE_MM) -> float:
+    """Of a line of text, in mm."""
+    from reportlab.pdfbase import pdfmetrics
+
+    return float(pdfmetrics.stringWidth(_printable(text), FONT, size_mm))
+
+
+def wrapped(text: str, width: float, size_mm: float = READABLE_MM) -> list[str]:
+    """A text in lines no wider than so many mm; a word that is wider by itself is cut."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if text_width(longer, size_mm) <= width:
+            lines[-1] = longer
+            continue
+        if lines[-1]:
+            lines.append("")
+        while len(word) > 1 and text_width(word, size_mm) > width:
+            fits = max(1, next(k for k in range(len(word), 0, -1) if k == 1 or text_width(word[:k], size_mm) <= width))
+            lines[-1], word = word[:fits], word[fits:]
+            lines.append("")
+        lines[-1] = word
+    return lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,10 +217,15 @@ def _write(pdf: Any, words: Words) -> None:
     if words.turned:
         pdf.rotate(90)
     pdf.setFillGray(0.0)
-    pdf.setFont("Helvetica", words.size_mm)
-    text = words.text.encode("latin-1", "replace").decode("latin-1")
+    pdf.setFont(FONT, words.size_mm)
+    text = _printable(words.text)
     {"left": pdf.drawString, "middle": pdf.drawCentredString, "right": pdf.drawRightString}[words.anchor](0, 0, text)
     pdf.restoreState()
+
+
+def _printable(text: str) -> str:
+    """What the PDF's built-in font has."""
+    return text.encode("latin-1", "replace").decode("latin-1")
 
 
 def _place(pdf: Any, picture: Picture) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from physadv.core.errors import PhysadvError
 from physadv.patches import NOTICE
-from physadv.printing.drawing import Fill, Line, Page, Shape, Words
+from physadv.printing.drawing import READABLE_MM, Fill, Line, Page, Shape, Words, text_width, wrapped
 
 PAPERS = {
     "A5": (148.0, 210.0),
@@ -21,8 +21,11 @@ PAPERS = {
 }
 """Width and height in mm, upright (ISO 216; ANSI/ASME Y14.1)."""
 BAR_MM = 100.0
-FOOT_MM = 24.0
-"""Height of the strip for the scale bar and the words, at the lower margin."""
+_FOOT_MM, _NARROW_FOOT_MM = 30.0, 46.0
+"""Height of the strip for the scale bar and the words, at the lower margin; where the words take more lines."""
+_NARROW_MM = 160.0
+"""Width of what is printed on, below which the bar's words have no room beside it."""
+_ROW_MM = 4.2
 SIDE_MM = 9.0
 """Width of the strip for the upright scale bar, at the right margin of the first sheet; kept free on all, so that
 tiles are alike."""
@@ -63,7 +66,17 @@ class Paper:
     @property
     def height(self) -> float:
         """Of the part that is printed on, the foot left out."""
-        return (self.height_mm - 2.0 * self.margin_mm) / self.scale - FOOT_MM
+        return (self.height_mm - 2.0 * self.margin_mm) / self.scale - self.foot
+
+    @property
+    def foot(self) -> float:
+        """Height of the strip below, for the scale bar and the words."""
+        return _NARROW_FOOT_MM if self.is_narrow else _FOOT_MM
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the scale bar's words have no room beside it."""
+        return self.width < _NARROW_MM
 
     def turned(self) -> Paper:
         """The sheet on its side."""
@@ -109,36 +122,56 @@ def finished(
         number, count: of the sheet, from 1.
     """
     foot = paper.left + paper.height + 3.0
-    made: list[Shape] = [*shapes, *scale_bar(paper.left, foot + 4.0, min(BAR_MM, paper.width - _QR_MM - 4.0))]
+    bar = min(BAR_MM, paper.width - _QR_MM - 4.0)
+    made: list[Shape] = [*shapes, *_bar(paper.left, foot + 4.0, bar)]
     if number == 1:
         made += upright_bar(paper.left + paper.width - 1.0, paper.left, min(BAR_MM, paper.height))
     made += qr_code(code, paper.left + paper.width - _QR_MM, foot, _QR_MM)
-    words = (f"{title}, sheet {number} of {count}", *lines, NOTICE)
-    made += [Words(paper.left, foot + 11.2 + 3.1 * row, text, 2.5) for row, text in enumerate(words)]
+    room = paper.width - _QR_MM - 4.0
+    told = _BAR_WORDS.format(10.0 * int(bar / 10.0))
+    if paper.is_narrow:
+        texts = wrapped(told, room)
+    else:
+        texts = []
+        made += [
+            Words(paper.left + bar + 4.0, foot + 1.6 + _ROW_MM * row, text)
+            for row, text in enumerate(wrapped(told, room - bar - 4.0))
+        ]
+    for text in (f"{title}, sheet {number} of {count}", NOTICE, *lines):
+        texts += wrapped(text, room)
+    top = foot + 4.0 + _ROW_MM + (0.0 if paper.is_narrow else 2.5)
+    most = int((paper.left + paper.height + paper.foot - top) / _ROW_MM) + 1
+    if len(texts) > most:
+        texts = [*texts[: most - 1], texts[most - 1] + " ..."]
+    made += [Words(paper.left, top + _ROW_MM * row, text) for row, text in enumerate(texts)]
     return Page(paper.width_mm, paper.height_mm, tuple(made), name=title, scale=paper.scale)
 
 
-def scale_bar(left: float, top: float, length: float) -> list[Shape]:
+_BAR_WORDS = "{:g} mm: measure this bar; if it is not, print at 100 % or give --bar-mm"
+
+
+def _bar(left: float, top: float, length: float) -> list[Shape]:
     """A bar with a tick every ten millimetres."""
     whole = 10.0 * int(length / 10.0)
     ticks = [
         Line(((left + at, top - (2.5 if at in (0.0, whole) else 1.2)), (left + at, top)), 0.15)
         for at in (10.0 * step for step in range(int(whole / 10.0) + 1))
     ]
-    words = f"{whole:g} mm: measure this bar; if it is not, print at 100 % or give --bar-mm"
-    return [Line(((left, top), (left + whole, top)), 0.15), *ticks, Words(left, top + 3.4, words, 2.3)]
+    return [Line(((left, top), (left + whole, top)), 0.15), *ticks]
 
 
 def upright_bar(right: float, top: float, length: float) -> list[Shape]:
     """The same from top to bottom, its ticks to the left; ``right`` is the words' base line."""
     whole = 10.0 * int(length / 10.0)
-    x = right - 3.4
+    x = right - READABLE_MM - 0.6
     ticks = [
         Line(((x - (2.5 if at in (0.0, whole) else 1.2), top + at), (x, top + at)), 0.15)
         for at in (10.0 * step for step in range(int(whole / 10.0) + 1))
     ]
-    words = f"{whole:g} mm: measure this one too; if they differ, --bar-mm takes their mean"
-    return [Line(((x, top), (x, top + whole)), 0.15), *ticks, Words(right, top + whole, words, 2.3, turned=True)]
+    words = f"{whole:g} mm: measure this one too"
+    if text_width(f"{words}; --bar-mm takes their mean") <= whole:
+        words += "; --bar-mm takes their mean"
+    return [Line(((x, top), (x, top + whole)), 0.15), *ticks, Words(right, top + whole, words, turned=True)]
 
 
 def qr_code(text: str, left: float, top: float, side: float) -> list[Shape]:

@@ -1,4 +1,4 @@
-"""Stickers: the connected parts of a patch's paint, their pictures, and how they are laid out on paper."""
+"""Stickers: the connected parts of a patch's paint, and their pictures."""
 
 from __future__ import annotations
 
@@ -19,18 +19,12 @@ from physadv.core.errors import PhysadvError
 from physadv.patches import BUNDLE_PX, Patch
 from physadv.patches.geometry import polygon_parts
 from physadv.printing.drawing import Points
-from physadv.printing.paper import Paper
 from physadv.signs import Sign
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
+Matrix: TypeAlias = npt.NDArray[np.float64]
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom."""
-
-GAP_MM = 8.0
-"""Between stickers on a page."""
-LABEL_MM = 5.0
-"""Above a sticker, for its label."""
-LABEL_WIDTH_MM = 30.0
 
 
 @dataclass(frozen=True)
@@ -122,133 +116,31 @@ def face(patch: Patch, *, poster: bool) -> Pixels:
     return np.ascontiguousarray(pixels[nearest[0], nearest[1]])
 
 
-def window(pixels: Pixels, sign: Sign, box: Box, *, dpi: int) -> Pixels:
-    """Part of a face, resampled to a printer's dots (cubic, which keeps edges sharp)."""
+def window(pixels: Pixels, sign: Sign, box: Box, *, dpi: int, turn_deg: float = 0.0) -> Pixels:
+    """Part of a face, resampled to a printer's dots (cubic, which keeps edges sharp).
+
+    Args:
+        pixels: the face, on the square of the sign's extent.
+        sign: that it belongs to.
+        box: part of it in mm, of the face turned about the sign's centre.
+        dpi: of the printer.
+        turn_deg: by how much the face is turned, clockwise.
+    """
     import cv2
 
     px = pixels.shape[0]
     size = tuple(max(2, round((high - low) / 25.4 * dpi)) for low, high in ((box[0], box[2]), (box[1], box[3])))
-    per_dot = np.array([(box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]]) * px / sign.extent_mm
-    start = (np.array(box[:2]) / sign.extent_mm + 0.5) * px
-    first = start + per_dot / 2 - 0.5
-    place = np.array([[per_dot[0], 0, first[0]], [0, per_dot[1], first[1]]])
-    flags = (cv2.INTER_CUBIC if per_dot.max() < 1.0 else cv2.INTER_AREA) | cv2.WARP_INVERSE_MAP
+    per_dot = np.array([(box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]])
+    back = turned(-turn_deg) * px / sign.extent_mm
+    first = back @ (np.array(box[:2]) + per_dot / 2.0) + px / 2.0 - 0.5
+    place = np.column_stack([back * per_dot, first])
+    is_finer = per_dot.max() * px / sign.extent_mm < 1.0
+    flags = (cv2.INTER_CUBIC if is_finer else cv2.INTER_AREA) | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(pixels, place, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-@dataclass(frozen=True)
-class Placed:
-    """A piece, or a tile of one, on a page.
-
-    Attributes:
-        piece: which.
-        part: of the piece that is on this page, in mm of the sign.
-        left, top: where ``part`` begins, from the upper left of what is printed on.
-        row, rows, column, columns: of the tile, from 1.
-        seams: middles of the strips that it shares with the tiles to the left, above, to the right and below, in mm of
-            the sign; None where there is none.
-    """
-
-    piece: Piece
-    part: Box
-    left: float
-    top: float
-    row: int = 1
-    rows: int = 1
-    column: int = 1
-    columns: int = 1
-    seams: tuple[float | None, float | None, float | None, float | None] = (None, None, None, None)
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A page's paper, and what lies on it."""
-
-    paper: Paper
-    placed: tuple[Placed, ...]
-
-
-def lay_out(pieces: Sequence[Piece], paper: Paper, *, overlap_mm: float = 15.0, bleed_mm: float = 0.0) -> list[Sheet]:
-    """Pieces on pages: those that fit side by side in rows, larger ones in tiles that overlap.
-
-    The paper lies as wastes fewer pages, upright if it is all the same.
-
-    Raises:
-        PhysadvError: the paper has no room for a tile.
-    """
-    tried = [_laid(pieces, way, overlap_mm, bleed_mm) for way in (paper, paper.turned()) if _room(way, overlap_mm)]
-    if not tried:
-        raise PhysadvError(
-            f"--paper of {paper.width_mm:g} x {paper.height_mm:g} mm: leaves no room beside margins and foot; "
-            "choose a larger one, or a smaller margin"
-        )
-    return min(tried, key=len)
-
-
-def _room(paper: Paper, overlap_mm: float) -> bool:
-    return min(paper.clear_width, paper.height - LABEL_MM) > 2.0 * overlap_mm + 10.0
-
-
-def _laid(pieces: Sequence[Piece], paper: Paper, overlap_mm: float, bleed_mm: float) -> list[Sheet]:
-    sheets: list[Sheet] = []
-    shelf: list[Placed] = []
-    left = top = high = 0.0
-    edge = 2.0 * bleed_mm
-    for piece in pieces:
-        wide, tall = max(piece.width + edge, LABEL_WIDTH_MM), piece.height + edge + LABEL_MM
-        if wide > paper.clear_width or tall > paper.height:
-            sheets += [Sheet(paper, (tile,)) for tile in _tiles(piece, paper, overlap_mm, bleed_mm)]
-            continue
-        if left + wide > paper.clear_width:
-            left, top, high = 0.0, top + high + GAP_MM, 0.0
-        if top + tall > paper.height:
-            sheets.append(Sheet(paper, tuple(shelf)))
-            shelf, left, top, high = [], 0.0, 0.0, 0.0
-        shelf.append(Placed(piece, piece.box, left + bleed_mm, top + LABEL_MM + bleed_mm))
-        left, high = left + wide + GAP_MM, max(high, tall)
-    return [*sheets, Sheet(paper, tuple(shelf))] if shelf else sheets
-
-
-def _tiles(piece: Piece, paper: Paper, overlap_mm: float, bleed_mm: float) -> list[Placed]:
-    left, top, right, bottom = (
-        piece.box[0] - bleed_mm,
-        piece.box[1] - bleed_mm,
-        piece.box[2] + bleed_mm,
-        piece.box[3] + bleed_mm,
-    )
-    wide, tall = paper.clear_width, paper.height - LABEL_MM
-    columns = _count(right - left, wide, overlap_mm)
-    rows = _count(bottom - top, tall, overlap_mm)
-    across = np.linspace(left, max(left, right - wide), columns).tolist()
-    down = np.linspace(top, max(top, bottom - tall), rows).tolist()
-    return [
-        Placed(
-            piece,
-            (float(x), float(y), float(min(x + wide, right)), float(min(y + tall, bottom))),
-            0.0,
-            LABEL_MM,
-            row + 1,
-            rows,
-            column + 1,
-            columns,
-            (
-                _seam(across, column, wide),
-                _seam(down, row, tall),
-                _seam(across, column + 1, wide),
-                _seam(down, row + 1, tall),
-            ),
-        )
-        for row, y in enumerate(down)
-        for column, x in enumerate(across)
-    ]
-
-
-def _seam(starts: Sequence[float], number: int, length: float) -> float | None:
-    """Middle of what tiles ``number - 1`` and ``number`` share."""
-    if not 0 < number < len(starts):
-        return None
-    return float(starts[number - 1] + length + starts[number]) / 2.0
-
-
-def _count(length: float, page: float, overlap: float) -> int:
-    return 1 if length <= page else int(np.ceil((length - overlap) / (page - overlap) - 1e-9))
+def turned(turn_deg: float) -> Matrix:
+    """``[2, 2]``, what turns points (x right, y down) clockwise; exact in quarter turns."""
+    cosine, sine = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
+    matrix = np.array([[cosine, -sine], [sine, cosine]])
+    return np.round(matrix) if turn_deg % 90.0 == 0.0 else matrix

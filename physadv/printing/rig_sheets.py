@@ -17,7 +17,7 @@ from physadv.printing.paper import Paper, finished, pick_paper
 from physadv.signs import Sign, load_sign
 
 _GAP_MM = 6.0
-_LABEL_MM = 9.0
+_LABEL_MM = 10.0
 _BOARD_PX_PER_MM = 10
 _AS_SENT = Conversion()
 
@@ -126,8 +126,8 @@ def _marker_pages(rig: Rig, paper: Paper) -> list[list[Shape]]:
             half = _zone(marker) / 2.0
             box = ((x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half))
             shapes.append(Line(box, 0.1, closed=True, cut=True))
-            shapes.append(Words(x - half, y - half - 4.6, f"{marker.id}, {_corner(marker)}; this way up", 2.8))
-            shapes.append(Words(x - half, y - half - 1.4, _place(marker, rig), 2.3))
+            shapes.append(Words(x - half, y - half - 5.6, f"{marker.id}, {_corner(marker)}; this way up"))
+            shapes.append(Words(x - half, y - half - 1.4, _place(marker, rig)))
         pages.append(shapes)
     return pages
 
@@ -170,7 +170,7 @@ def _plan(rig: Rig, sign: Sign, paper: Paper) -> list[Shape]:
         "A millimetre counts: measure the finished rig, and write what differs into rig.json.",
     ]
     foot = paper.left + paper.height - 6.0 * len(words)
-    return [*shapes, *(Words(paper.left, foot + 6.0 * k, text, 3.2) for k, text in enumerate(words))]
+    return [*shapes, *(Words(paper.left, foot + 6.0 * k, text) for k, text in enumerate(words))]
 
 
 def _chart(chart: Chart, paper: Paper, colours: Conversion) -> list[Shape]:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from shapely import affinity, get_parts, line_merge
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
@@ -14,9 +15,10 @@ from physadv.core.errors import PhysadvError
 from physadv.patches import Patch, control_patch, find_bundle, load_patch
 from physadv.printing.assembly import assembly_shapes
 from physadv.printing.colours import Conversion, conversion
-from physadv.printing.drawing import Document, Line, Picture, Shape, Words, write_document
+from physadv.printing.drawing import Document, Line, Picture, Shape, Words, text_width, write_document
+from physadv.printing.layout import ARROW_MM, Placed, Sheet, lay_out
 from physadv.printing.paper import Paper, finished, pick_paper
-from physadv.printing.pieces import Pixels, Placed, Sheet, face, lay_out, patch_pieces, rings_of, window
+from physadv.printing.pieces import Pixels, face, patch_pieces, rings_of, turned, window
 
 CONTROLS_PRINTED = ("grey", "random")
 DPI_RANGE = (50, 1200)
@@ -105,7 +107,7 @@ def patch_document(patch: Patch, identity: str, options: SheetOptions) -> Docume
         pixels = face(shown, poster=options.poster)
         title = patch.name if not kind else f"{patch.name}, {kind.upper()} CONTROL: photographs of it go into {kind}/"
         drawn += [(sheet.paper, _shapes(sheet, pixels, patch, options, colours), title) for sheet in sheets]
-    drawn.append((paper, assembly_shapes(patch.sign, pieces, paper), f"{patch.name}, where the stickers go"))
+    drawn.append((paper, assembly_shapes(patch, pieces, paper, colours), f"{patch.name}, where the stickers go"))
     words = (
         f"{identity}   {patch.record.created[:10] or 'undated'}   sign {patch.sign.name}, "
         f"{patch.sign.width_mm:g} x {patch.sign.height_mm:g} mm",
@@ -130,22 +132,29 @@ def _sticker(
     placed: Placed, paper: Paper, pixels: Pixels, patch: Patch, options: SheetOptions, colours: Conversion
 ) -> list[Shape]:
     """A piece or a tile: picture, cut lines, label, and the marks of tiles."""
-    tiled = placed.rows * placed.columns > 1
     left, top = paper.left + placed.left, paper.left + placed.top
     x, y = left - placed.part[0], top - placed.part[1]
-    room = 0.0 if tiled else options.bleed_mm
+    room = 0.0 if placed.is_tile else placed.bleed_mm
     area = box(*placed.part).buffer(room, join_style="mitre")
-    inked = placed.piece.shape.buffer(options.bleed_mm, join_style="mitre").intersection(area)
+    inked = placed.shape.buffer(placed.bleed_mm, join_style="mitre").intersection(area)
     low_x, low_y, high_x, high_y = area.bounds
-    dots = colours(window(pixels, patch.sign, area.bounds, dpi=options.dpi))
+    dots = colours(window(pixels, patch.sign, area.bounds, dpi=options.dpi, turn_deg=placed.turn_deg))
     through = rings_of(affinity.translate(inked, x, y))
     made: list[Shape] = [Picture(low_x + x, low_y + y, high_x - low_x, high_y - low_y, dots, through)]
-    made += _cut_lines(affinity.translate(placed.piece.shape.boundary.intersection(area), x, y))
-    size = f"{placed.piece.label}: {placed.piece.width:.1f} x {placed.piece.height:.1f} mm"
-    if tiled:
-        size += f", row {placed.row} of {placed.rows}, column {placed.column} of {placed.columns}"
+    made += _cut_lines(affinity.translate(placed.shape.boundary.intersection(area), x, y))
+    if placed.is_tile:
         made += _registration(placed, x, y)
-    return [*made, Words(left, top - room - 1.4, size, 2.8)]
+    base = left - room, top - room - 1.4
+    made.append(Words(*base, placed.label))
+    if placed.turn_deg:
+        made += _arrow(base[0] + text_width(placed.label) + ARROW_MM / 2.0, base[1] - 1.2, placed.turn_deg)
+    return made
+
+
+def _arrow(x: float, y: float, turn_deg: float) -> list[Shape]:
+    """Towards the sign's top."""
+    points = np.array([[0.0, 1.8], [0.0, -1.8], [-1.0, -0.6], [0.0, -1.8], [1.0, -0.6]]) @ turned(turn_deg).T + (x, y)
+    return [Line(tuple((float(a), float(b)) for a, b in points), 0.35)]
 
 
 def _cut_lines(boundary: BaseGeometry) -> list[Shape]:

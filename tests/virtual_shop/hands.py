@@ -84,6 +84,7 @@ def _labels(pdf: Path, number: int) -> list[str]:
         text=True,
         check=True,
     ).stdout
+    assert "mm, top:" not in page, "these hands stick nothing on that is printed turned"
     return re.findall(r"^([A-Z]+): [\d.]+ x [\d.]+ mm", page, re.MULTILINE)
 
 
