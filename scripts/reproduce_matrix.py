@@ -5,7 +5,7 @@
 Each training of ``physadv train`` goes on from ``gtsrb-cnn`` for ``--steps`` steps; then each model, and ``gtsrb-cnn``
 itself, is attacked by FGSM, PGD, one-pixel, stAdv, a rectangle and a shadow on GTSRB's test photographs, and by a
 sticker and a shadow on signs through the roadside: designed in scene ``wide``, scored in ``stationary-15``. Trained
-models can be given with ``--victim`` instead. Stopped at any moment, the same command goes on. Several hours on two
+models can be given with ``--victim`` instead. Stopped at any moment, the same command resumes. Several hours on two
 cores with the default numbers.
 """
 

@@ -13,7 +13,7 @@ it out. Parts:
 - ``transfer``: a sticker designed against ``gtsrb-cnn``, on it and on the third party's classifier, and what both read
   of those pictures, in one report.
 
-Finished designs and evaluations in ``--out`` are kept: run again, the script goes on from there.
+Finished designs and evaluations in ``--out`` are kept: run again, the script resumes.
 """
 
 from __future__ import annotations

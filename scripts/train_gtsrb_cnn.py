@@ -5,7 +5,7 @@
 FOLDER (or PHYSADV_DATA) holds GTSRB as torchvision lays it out: ``gtsrb/GTSRB/Training/000cc/*.ppm`` with ``GT-*.csv``,
 ``gtsrb/GTSRB/Final_Test/Images`` and ``gtsrb/GT-final_test.csv``. Learns from photographs alone at first, then from
 photographs mixed with frames of the shipped signs, unpainted, in the simulated roadside. Stopped at any moment, the
-same command goes on from its last checkpoint. Writes the weights, and prints the model card's tables; ``--measure``
+same command resumes from its last checkpoint. Writes the weights, and prints the model card's tables; ``--measure``
 prints those of weights that exist. Half an hour on one core.
 """
 

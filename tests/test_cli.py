@@ -132,7 +132,7 @@ def test_ctrl_c_says_how_to_go_on(
     monkeypatch.setattr("physadv.attacks.rp2.load_scene", interrupt)
     code, _, error = physadv(*quick(card, tmp_path / "out"))
     assert code == 130
-    assert "the same command goes on" in error
+    assert "the same command resumes" in error
 
 
 def test_wrong_names(physadv: Command, card: Path, tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def test_a_full_disk(physadv: Command, card: Path, tmp_path: Path) -> None:
     with files_no_larger_than(2000):
         unwritable(physadv(*words), str(report))
     assert not (report / "summary.json").exists()
-    assert physadv(*words)[0] == 0, "after room was made, the same command goes on"
+    assert physadv(*words)[0] == 0, "after room was made, the same command resumes"
 
 
 def test_an_output_that_cannot_be_written_is_told_before_the_work(

@@ -120,7 +120,7 @@ def test_paint_that_is_not_known_is_compared_with_the_clean_sign_and_no_simulati
     )
     page = write_photograph_report(summary, tmp_path / "out").read_text()
     assert "so nothing is simulated" in page
-    assert "foretold" not in page
+    assert "Does the simulation predict" not in page
     assert ">simulated<" not in page
     assert "+100 (21 to 100)" in page
 

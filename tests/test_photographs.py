@@ -502,7 +502,7 @@ def test_wrong_declarations_are_refused(folder: Path, options: dict[str, Any], m
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PhysadvError, match="holds no picture"):
+    with pytest.raises(PhysadvError, match="has no picture"):
         scene(tmp_path)
 
 

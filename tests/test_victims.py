@@ -578,7 +578,7 @@ BAD_WEIGHTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "altered": ("w.pt", lambda path: path.write_bytes(b"\x80\x02altered"), "not a readable state dict"),
     "text": ("w.pt", lambda path: path.write_text("hello"), "neither a state dict nor safetensors"),
     "a list": ("w.pt", lambda path: torch.save([1, 2], path), "holds a list"),
-    "no tensors": ("w.pt", lambda path: torch.save({"epoch": 3}, path), "holds no state dict"),
+    "no tensors": ("w.pt", lambda path: torch.save({"epoch": 3}, path), "does not hold a state dict"),
     "whole model": ("w.pt", lambda path: torch.save(nn.Linear(2, 2), path), "refused since unpickling runs code"),
     "another network": (
         "w.safetensors",

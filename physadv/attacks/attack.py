@@ -250,7 +250,8 @@ def checked(victim: Victim, pictures: Tensor, labels: Tensor) -> tuple[Tensor, T
     wrong = (labels < 0) | (labels >= len(victim.classes))
     if bool(wrong.any()):
         raise PhysadvError(
-            f"labels: {int(labels[wrong][0])} is no class of victim {victim.name!r}: 0 to {len(victim.classes) - 1}"
+            f"labels: {int(labels[wrong][0])} is not a class of victim {victim.name!r}; "
+            f"classes are 0 to {len(victim.classes) - 1}"
         )
     if any(module.training for module in victim.modules()):
         warnings.warn(

@@ -32,7 +32,7 @@ class Found(MaskConfig, ABC):
 
     def shapes(self, sign: Sign) -> Shapes:
         """There is none before the design has run."""
-        raise PhysadvError(f"mask {self.kind!r}: is found while designing; it has no shape of its own to draw")
+        raise PhysadvError(f"mask {self.kind!r}: has no shape until it is designed, so it cannot be drawn")
 
 
 @MASKS.register("discover")

@@ -260,8 +260,8 @@ def shared_pictures(scenes: Sequence[Scene]) -> list[str]:
     """The flag of a design that is measured on the photographs that it searches on; none where they are apart."""
     train, held_out = (set().union(*(scene.parted(part).pictures for scene in scenes)) for part in get_args(Part))
     both = len(train & held_out)
-    told = f"{both} photograph{' is' if both == 1 else 's are'} both searched on and among the frames kept aside"
-    return [f"{told}, so success there says little of other pictures"] if both else []
+    told = f"{both} photograph{' is' if both == 1 else 's are'} both searched on and among the held-out frames"
+    return [f"{told}, so success there says little about other pictures"] if both else []
 
 
 class Checkpoint:
@@ -273,7 +273,7 @@ class Checkpoint:
 
     @contextmanager
     def kept_if_of_use(self) -> Iterator[None]:
-        """Work that may be gone on with if it is stopped or the disk is full, but not after a user's mistake.
+        """Work that may be resumed if it is stopped or the disk is full, but not after a user's mistake.
 
         The same command would only meet the mistake again, and any other one would find the folder taken. What was
         there before stays.
@@ -322,7 +322,7 @@ class Checkpoint:
                 meta = json.loads((file.metadata() or {})["physadv"])
                 tensors = {key: file.get_tensor(key).to(device) for key in file.keys()}  # noqa: SIM118
         except (SafetensorError, KeyError, ValueError, OSError) as error:
-            raise PhysadvError(f"{self.path}: not a readable checkpoint; remove it to start anew") from error
+            raise PhysadvError(f"{self.path}: not a readable checkpoint; remove it to start again") from error
         if meta["identity"] != self._identity:
             raise PhysadvError(
                 f"{self.path}: is the checkpoint of another design, or what this one is made from has changed; "

@@ -41,7 +41,7 @@ def _hinge(lead: Tensor) -> Tensor:
     """Loss of the lead that is to be lost: flat once a frame is won, and no steeper the further it is from that.
 
     Success is a share of frames: one that nothing can win (a face nearly edge-on, a blur) must not outweigh those that
-    can be, as under a square of the lead, nor must one that is merely far be given up, as under its logarithm.
+    can be, as under a square of the lead, nor must one that is merely far be abandoned, as under its logarithm.
     """
     return F.softplus(lead)
 

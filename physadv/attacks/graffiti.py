@@ -30,7 +30,7 @@ class Strokes(MaskConfig):
 
     def shapes(self, sign: Sign) -> Shapes:
         """There is none before the design has run."""
-        raise PhysadvError("mask 'strokes': is found while designing; it has no shape of its own to draw")
+        raise PhysadvError("mask 'strokes': has no shape until it is designed, so it cannot be drawn")
 
 
 class Graffiti(Perturbation):

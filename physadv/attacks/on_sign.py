@@ -58,7 +58,7 @@ class SignSearch:
         seen: the view that it was searched through; its one picture is the artwork.
         changed: the artwork now, ``[3, P, P]``, sRGB-encoded in [0,1].
         goal: that was searched for.
-        won: which of the frames kept aside are won, ``[F]``, 0 or 1.
+        won: which of the held-out frames are won, ``[F]``, 0 or 1.
         queries, gradients: frames that the victim answered, and of them those with a gradient.
         flags: what made the search doubtful, in words.
         pictures: the photographs that the scenes show, as the patch's record tells them.
@@ -148,7 +148,9 @@ def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Vi
     noise = (found.changed - found.seen.pictures[0]).cpu()
     where = noise.abs().amax(0) >= 1.0 / 255.0
     if not bool(where.any()):
-        raise PhysadvError(f"attack {kind!r}: has changed nothing of sign {sign.name}; give it more to work with")
+        raise PhysadvError(
+            f"attack {kind!r}: has changed nothing of sign {sign.name}; give it more steps or a larger bound"
+        )
     target = found.goal.target_class
     patch = patch_from_noise(
         sign,

@@ -103,7 +103,7 @@ def _attack_sign(
     measured = patch.record.measured
     say(
         f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
-        f"kept aside; {patch.record.area_fraction:.1%} of the sign's area, {measured['queries']} frames asked"
+        f"held out; {patch.record.area_fraction:.1%} of the sign's area, {measured['queries']} frames asked"
     )
     for flag in measured["flags"]:
         say(f"note: {flag}")

@@ -113,7 +113,7 @@ def design(
     measured = patch.record.measured
     say(
         f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
-        f"kept aside while designing; {patch.record.area_fraction:.1%} of the sign's area"
+        f"held out; {patch.record.area_fraction:.1%} of the sign's area"
     )
     for flag in measured["flags"]:
         say(f"note: {flag}")

@@ -87,7 +87,7 @@ def ingest(
     for why, count in made.rough:
         say(f"in {count}: {why}")
     for name, why in made.given_up:
-        say(f"given up: {name}: {why}")
+        say(f"skipped: {name}: {why}")
     say(f"look through: {out / 'overlays' / 'index.html'}")
     if not made.found:
         raise PhysadvError(f"{photographs}: the sign was found in none of its {len(made.given_up)} photographs")
@@ -116,7 +116,7 @@ def calibrate_the_camera(
     with counted_progress() as listener:
         camera, notes = camera_from_photographs(photographs, board, listener=listener)
     for note in notes:
-        say(f"left out: {note}")
+        say(f"skipped: {note}")
     save_camera(camera, out)
     say(
         f"{out}: focal length {camera.fx_px:.0f} px +- {camera.focal_sd:.2%}, error {camera.rms_px:.2f} px "
@@ -149,7 +149,7 @@ def measure_the_rig(
         found, notes = survey_photographs(photographs, layout, camera=camera, every=every, listener=listener)
     save_rig(found.rig, out)
     for note in notes:
-        say(f"left out: {note}")
+        say(f"skipped: {note}")
     for marker in found.moved:
         say(
             f"marker {marker.id}: {marker.right_mm:+.1f} mm to the right, {marker.down_mm:+.1f} mm down "
@@ -184,7 +184,7 @@ def calibrate(
     save_calibration(made, out)
     errors = made.measured["delta_e_2000"]
     say(
-        f"{out}: DE2000 of patches kept aside {errors['held_out']['mean']:.1f} (95 % below "
+        f"{out}: DE2000 of held-out patches {errors['held_out']['mean']:.1f} (95 % below "
         f"{errors['held_out']['p95']:.1f}), without calibration {errors['held_out_before']['mean']:.1f}; "
         f"{made.measured['patches']} patches in {made.measured['photographs']} photographs; prints "
         f"{made.measured['gamut_of_srgb']:.0%} of sRGB's colours"

@@ -22,5 +22,5 @@ def pick_device(name: str) -> torch.device:
         raise unknown_name("device", name, get_args(DeviceName))
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available[kind] or (kind == "cuda" and colon and int(number) >= torch.cuda.device_count()):
-        raise PhysadvError(f"--device {name}: this machine has none that torch can use; try --device cpu")
+        raise PhysadvError(f"--device {name}: torch finds no such device on this machine; try --device cpu")
     return torch.device(name)

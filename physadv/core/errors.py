@@ -1,4 +1,4 @@
-"""Errors that a user can mend: one sentence, exit code 2, no traceback."""
+"""Errors that a user can correct: one sentence, exit code 2, no traceback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class PhysadvError(Exception):
 
 
 class CannotWrite(PhysadvError):
-    """The system refuses to write: once there is room, or permission, the same command goes on from what there is."""
+    """The system refuses to write: once there is room, or permission, the same command resumes."""
 
 
 class PhysadvWarning(UserWarning):

@@ -144,7 +144,7 @@ def matrix_profile(primaries: Sequence[float], white: Sequence[float], gamma: fl
 def _to_xyz(primaries: npt.NDArray[np.float64], white: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Linear RGB to XYZ of D50 ``[3, 3]`` (Lindbloom, "RGB/XYZ Matrices"; ICC.1:2010, annex E)."""
     if not (primaries[:, 1].all() and white[1]):
-        raise ValueError("a chromaticity with y = 0 is no colour")
+        raise ValueError("a chromaticity with y = 0 is not a colour")
     light = np.array([white[0] / white[1], 1.0, (1.0 - white.sum()) / white[1]])
     unscaled = np.stack([primaries[:, 0], primaries[:, 1], 1.0 - primaries.sum(1)]) / primaries[:, 1]
     matrix = unscaled * np.linalg.solve(unscaled, light)

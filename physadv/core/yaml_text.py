@@ -147,7 +147,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise ConstructorError(None, None, "a key should be text", key.start_mark)
             if key.value in seen:
-                raise ConstructorError(None, None, f"key {key.value!r} comes twice in one mapping", key.start_mark)
+                raise ConstructorError(None, None, f"key {key.value!r} is given twice in one mapping", key.start_mark)
             seen.add(key.value)
         self.flatten_mapping(node)
         return {key.value: self.construct_object(value, deep=deep) for key, value in node.value}

@@ -26,7 +26,7 @@ class Estimate(Config):
 
 
 class Agreement(Config):
-    """How well simulated frames foretell photographs of the same conditions.
+    """How well simulated frames predict photographs of the same conditions.
 
     Attributes:
         n: photographs, each with each victim.
@@ -34,7 +34,7 @@ class Agreement(Config):
             the photograph.
         brier: mean squared difference of the simulated share and what happened (Brier 1950); 0 is perfect.
         brier_of_rate: the same of always saying the photographs' own share; what a simulation has to beat.
-        auc: chance that a misread photograph was foretold a higher share than one that is read (Mann & Whitney 1947).
+        auc: chance that a misread photograph was predicted a higher share than one that is read (Mann & Whitney 1947).
         rank: Spearman's correlation of simulated and photographed shares over patches, controls and victims.
         groups: how many of those there are.
     """

@@ -169,8 +169,8 @@ def _checked(battery: Battery, source: str) -> Battery:
             raise PhysadvError(f"{source}: entries.{number}: {error}") from error
         if entry.approaches is not None and scene.frames_per_approach == 1:
             raise PhysadvError(
-                f"{source}: entries.{number}: approaches = {entry.approaches}, but scene {scene.name} is no drive-by; "
-                "give frames"
+                f"{source}: entries.{number}: approaches = {entry.approaches}, but scene {scene.name} is not a "
+                "drive-by; give frames"
             )
         count = _count(entry, scene.frames_per_approach, None)
         if count > MAX_FRAMES:

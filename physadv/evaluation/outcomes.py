@@ -98,7 +98,7 @@ class Parts:
         return self.folder / f"{battery:03d}-{entry:03d}-{start:010d}.parquet"
 
     def there(self, path: Path) -> bool:
-        """Whether a part is there, with an end that can be read; if not, it is made anew."""
+        """Whether a part is there, with an end that can be read; if not, it is made again."""
         try:
             pq.read_metadata(path)
         except (pa.ArrowInvalid, OSError):
@@ -157,7 +157,7 @@ def read_batches(
         raise PhysadvError(f"{path}: no such table") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise PhysadvError(
-            f"{path}: not a readable Parquet table ({error}); without it, the same command makes it anew"
+            f"{path}: not a readable Parquet table ({error}); remove it, and the same command makes it again"
         ) from error
 
 

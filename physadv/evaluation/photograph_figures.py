@@ -28,7 +28,7 @@ _LUX = (0.0, 1_000.0, 10_000.0, 30_000.0, math.inf)
 
 
 class Part(Config):
-    """Photographs of some distance, angle or light: what happened, and what the simulation foretold."""
+    """Photographs of some distance, angle or light: what happened, and what the simulation predicted."""
 
     by: Literal["all", "distance", "angle", "light"]
     label: str
@@ -203,10 +203,10 @@ def agreements(shown: Sequence[Shown], *, as_sent: bool = False) -> tuple[Agreem
     )
 
 
-def _agreement(foretold: Sequence[float | None], happened: Sequence[bool], shown: Sequence[Shown]) -> Agreement | None:
+def _agreement(predicted: Sequence[float | None], happened: Sequence[bool], shown: Sequence[Shown]) -> Agreement | None:
     known = [
         (share, was, f"{one.victim}/{one.patch}/{one.subject}")
-        for share, was, one in zip(foretold, happened, shown, strict=True)
+        for share, was, one in zip(predicted, happened, shown, strict=True)
         if share is not None
     ]
     if not known:
@@ -224,10 +224,10 @@ def flags(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[str]:
         yield f"in {count} of {len(rows)} photographs {why}"
     subjects = {row.subject for row in rows}
     if "patch" in subjects and not subjects & {"grey", "random"}:
-        yield "no control was photographed: what covering the place alone does is not known"
+        yield "no control was photographed, so the effect of covering the place is not known"
     if "clean" not in subjects:
         yield (
-            "the clean sign was not photographed: how often it is misread without any paint is not known; give a "
+            "the clean sign was not photographed, so it is not known how often it is misread without paint; give a "
             "folder of such photographs to physadv photos ingest with --clean"
         )
     unknown = sum(row.subject == "unknown" for row in rows)
@@ -243,10 +243,10 @@ def flags(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[str]:
             yield f"{victim} misreads {lost} of {len(clean)} photographs of the clean sign"
     missing = sorted({one.title for one in shown if one.simulated is None and one.subject not in ("unknown", "clean")})
     if missing:
-        yield f"not simulated, for the bundle was not given: {', '.join(missing)}"
+        yield f"not simulated, because the bundle was not given: {', '.join(missing)}"
     counts: dict[tuple[str, str, str], int] = {}
     for one in shown:
         key = (one.victim, one.patch, one.subject)
         counts[key] = counts.get(key, 0) + 1
     if counts and min(counts.values()) < 20:
-        yield f"as few as {min(counts.values())} photographs of one kind: intervals are wide"
+        yield f"only {min(counts.values())} photographs of one kind: intervals are wide"

@@ -18,13 +18,13 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Verdict:
-    """How many of some pictures were taken for which class, with Wilson 95 % intervals.
+    """How many of some pictures were read as which class, with Wilson 95 % intervals.
 
     Attributes:
         correct: for their own class.
         untargeted: for another one.
         targeted: for the target, None without one.
-        taken_for: pictures by the class that they were taken for, most first.
+        taken_for: pictures by the class that they were read as, most first.
     """
 
     correct: Rate

@@ -237,7 +237,7 @@ def _approach(frames: Frames, rows: npt.NDArray[np.int64], fooled: Flags, window
 
 
 def confusion(frames: Frames) -> Iterator[Confusion]:
-    """What the painted sign was taken for, commonest first."""
+    """What the painted sign was read as, commonest first."""
     predicted = frames.seen["patch"].predicted
     counts = np.bincount(predicted.codes, minlength=len(predicted.names))
     for code in np.argsort(-counts, kind="stable").tolist():

@@ -91,7 +91,7 @@ class RobustnessPlan(Config):
         titles = [spec.heading for spec in self.attacks]
         for number, title in enumerate(titles):
             if title in titles[:number]:
-                raise ValueError(f"attack {title!r} comes twice; give one of them another title")
+                raise ValueError(f"attack {title!r} is given twice; give one of them another title")
         for spec in self.attacks:
             if spec.on_signs:
                 check_on_signs(spec.attack, spec.options, spec.goal, spec.on_signs)
@@ -166,7 +166,7 @@ class RobustnessSummary(Config):
 def run_robustness(
     plan: RobustnessPlan, out: Path, *, data: Path | None = None, device: str = "cpu", listener: Listener | None = None
 ) -> RobustnessSummary:
-    """Runs the plan into ``out``; finished cells are kept, so that the same call goes on from there.
+    """Runs the plan into ``out``; finished cells are kept, so that the same call resumes.
 
     Raises:
         PhysadvError: a victim, an attack or the data are wrong, or ``out`` holds something else.
@@ -175,7 +175,7 @@ def run_robustness(
     victims = [load(name, device=place) for name in plan.victims]
     names = [victim.name for victim in victims]
     if len(set(names)) < len(names):
-        raise PhysadvError(f"victims: {', '.join(names)}; each should have a name of its own")
+        raise PhysadvError(f"victims: {', '.join(names)}; each needs its own name")
     for spec in plan.attacks:
         for victim in victims:
             _check_victim(spec, victim)

@@ -1,4 +1,4 @@
-"""The folder of a run: what it was asked, which of its parts are there; whether a new request may go on in it."""
+"""The folder of a run: what it was asked, which of its parts are there; whether a new request may resume it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def versions() -> dict[str, str]:
 
 
 def open_run(out: Path, identity: Mapping[str, Any], *, command: str, resume: bool) -> bool:
-    """Claims ``out`` for a run, and says whether it goes on with one that was there.
+    """Claims ``out`` for a run, and says whether it resumes one that was there.
 
     Raises:
         PhysadvError: ``out`` holds something else, or another run, or one that must not be resumed.

@@ -68,7 +68,7 @@ def evaluate(
 
     ``out`` gets ``run.json``, ``outcomes.parquet`` (one row a frame, subject, patch and victim), ``summary.json``,
     ``junit.xml`` and ``pictures/``. While it runs, finished parts lie in ``parts/``; a killed run, started again with
-    the same arguments, goes on from the last of them and gives the same table.
+    the same arguments, resumes after the last of them and gives the same table.
 
     Args:
         patches: bundles, as folders or loaded.
@@ -84,12 +84,12 @@ def evaluate(
         device: where to render and to look.
         batch: frames rendered at once.
         progress: show a progress bar on standard error.
-        resume: go on with a run that was killed; if false, a folder with a run is an error.
+        resume: resume a run that was killed; if false, a folder with a run is an error.
         datasets: whose pictures the victims read as well, so that the report says how good they are.
 
     Raises:
         PhysadvError: something given is wrong, or the disk is full; what ``out`` holds is then whole files,
-            from which the same call goes on.
+            from which the same call resumes.
     """
     started, clock = datetime.now(timezone.utc), time.monotonic()
     _check_options(batch=batch, frames=frames)

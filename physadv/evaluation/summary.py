@@ -167,7 +167,7 @@ class Consecutive(Config):
 
 
 class Confusion(Config):
-    """A class that the painted sign was taken for, over all frames of the patch; the true class is among them."""
+    """A class that the painted sign was read as, over all frames of the patch; the true class is among them."""
 
     name: str
     frames: int

@@ -181,8 +181,8 @@ def save_patch(patch: Patch, folder: str | Path, *, replace: bool = False) -> No
     rebuilds it from, exact to 8 bits. All pictures are 1024 px, sRGB-encoded. A user's own sign is kept in the bundle.
 
     Raises:
-        PhysadvError: the folder exists and ``replace`` is false, it holds what is no part of a bundle, or it cannot be
-            written.
+        PhysadvError: the folder exists and ``replace`` is false, it holds what does not belong to a bundle, or it
+            cannot be written.
     """
     folder = Path(folder)
     if replace:
@@ -214,7 +214,7 @@ def check_replaceable(folder: Path) -> None:
     other = foreign_entries(folder, (*_FILES, CHECKPOINT))
     if other:
         raise PhysadvError(
-            f"{folder}: holds {other[0]}, which is no part of a patch and would be lost; choose another --out"
+            f"{folder}: holds {other[0]}, which does not belong to a patch and would be lost; choose another --out"
         )
 
 

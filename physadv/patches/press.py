@@ -42,7 +42,7 @@ class Calibration(Config):
     colours: tuple[tuple[float, float, float], ...]
     """``nodes ** 3`` rows, blue fastest."""
     measured: dict[str, Any] = Field(default_factory=dict)
-    """How well it fits: colour differences on the patches it was fitted to and on those kept aside, photographs."""
+    """How well it fits: colour differences on the patches it was fitted to and on held-out ones, photographs."""
 
     @model_validator(mode="after")
     def _check(self) -> Calibration:
@@ -113,7 +113,7 @@ def load_calibration(path: str | Path) -> Calibration:
     """
     data = read_json(Path(path))
     if not isinstance(data, dict) or "colours" not in data:
-        raise PhysadvError(f"{path}: is no calibration; give the file that physadv calibrate wrote")
+        raise PhysadvError(f"{path}: is not a calibration; give the file that physadv calibrate wrote")
     return validate(Calibration, data, path)
 
 

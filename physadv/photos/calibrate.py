@@ -59,10 +59,10 @@ def calibrate(folder: Path, *, name: str = "", paper: float = 0.87, nodes: int =
         name: of printer, paper and camera.
         paper: reflectance of the unprinted paper.
         nodes: of the table along an axis.
-        seed: of the half of the patches that is kept aside.
+        seed: of the held-out half of the patches.
 
     Raises:
-        PhysadvError: it is no session, no photograph shows the chart, or too little of it can be read.
+        PhysadvError: it is not a session, no photograph shows the chart, or too little of it can be read.
     """
     session, rows = load_session(folder)
     if session.rig is None or session.rig.chart is None:

@@ -112,7 +112,7 @@ def load_camera(path: str | Path) -> Camera:
     """
     data = read_json(Path(path))
     if not isinstance(data, dict) or "fx_px" not in data:
-        raise PhysadvError(f"{path}: is no camera; give the file that physadv photos calibrate-camera wrote")
+        raise PhysadvError(f"{path}: is not a camera file; give the file that physadv photos calibrate-camera wrote")
     return validate(Camera, data, path)
 
 

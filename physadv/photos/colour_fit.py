@@ -24,7 +24,7 @@ _LEAST_PATCHES = 24
 _EXACT = {"atol": 1e-10, "btol": 1e-10, "iter_lim": 4000}
 _ROUNDS = 50
 _STIFFNESS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-"""Of the table, tried; the one that predicts patches kept aside best is taken."""
+"""Of the table, tried; the one that predicts held-out patches best is taken."""
 _FOLDS = 5
 
 

@@ -234,7 +234,7 @@ def ingest(
     every: int = 15,
     listener: Listener | None = None,
 ) -> Outcome:
-    """Reads photographs into a session; a stopped run, started again with the same options, goes on.
+    """Reads photographs into a session; a stopped run, started again with the same options, resumes.
 
     Args:
         photographs: folder; what lies in folders ``clean``, ``grey`` and ``random`` shows the controls.
@@ -251,7 +251,7 @@ def ingest(
         listener: told of progress.
 
     Raises:
-        PhysadvError: an option is wrong. A photograph that cannot be used is given up, and the others are read.
+        PhysadvError: an option is wrong. A photograph that cannot be used is skipped, and the others are read.
     """
     if every < 1:
         raise PhysadvError(f"every = {every}: should be 1 or more, of a video's frames")
@@ -344,7 +344,7 @@ def _check_names(corners: Path | None, points: dict[str, Clicked], files: list[_
     names = {file.name for file in files}
     unknown = sorted(name for name in points if name.split("#")[0] not in names)
     if unknown:
-        raise PhysadvError(f"{corners}: names {unknown[0]!r}, which is no file in {folder}")
+        raise PhysadvError(f"{corners}: names {unknown[0]!r}, which is not a file in {folder}")
 
 
 def _file(reader: _Reader, file: _File, place: Path, every: int) -> list[tuple[Row | None, str, str]]:

@@ -74,7 +74,7 @@ def _write(path: Path, shown: Pixels) -> None:
 
 
 def write_index(folder: Path, rows: list[Row], refused: list[tuple[str, str]], sign: Sign) -> None:
-    """``overlays/index.html``: all of them on one page, the doubtful ones first, and what was given up."""
+    """``overlays/index.html``: all of them on one page, the doubtful ones first, and what was skipped."""
     loader = PackageLoader("physadv.photos", "templates")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     doubtful = sorted(rows, key=lambda row: (not row.flags, row.file))
@@ -88,6 +88,6 @@ def write_index(folder: Path, rows: list[Row], refused: list[tuple[str, str]], s
 
 
 def _picture(folder: Path, name: str) -> str | None:
-    """Of a photograph that was given up; None if it could not be read."""
+    """Of a photograph that was skipped; None if it could not be read."""
     picture = f"{stem_of(name)}.jpg"
     return picture if (folder / OVERLAYS / picture).is_file() else None

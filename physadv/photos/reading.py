@@ -71,7 +71,7 @@ def list_files(folder: Path) -> list[Path]:
     found = picture_files(folder, deep=True, kinds=PICTURES | OTHER_PICTURES | VIDEOS)
     if not found:
         kinds = ", ".join(sorted(suffix[1:] for suffix in PICTURES | VIDEOS))
-        raise PhysadvError(f"{folder}: holds no photograph or video ({kinds})")
+        raise PhysadvError(f"{folder}: has no photograph or video ({kinds})")
     return found
 
 

@@ -237,7 +237,7 @@ def load_rig(path: str | Path) -> Rig:
     """
     data = read_json(Path(path))
     if not isinstance(data, dict) or "markers" not in data:
-        raise PhysadvError(f"{path}: is no rig; give the rig.json that physadv print-rig wrote")
+        raise PhysadvError(f"{path}: is not a rig; give the rig.json that physadv print-rig wrote")
     return validate(Rig, data, path)
 
 

@@ -176,10 +176,12 @@ def load_session(folder: Path) -> tuple[Session, list[Row]]:
     """What ``physadv photos ingest`` wrote.
 
     Raises:
-        PhysadvError: it is no session, or not a whole one.
+        PhysadvError: it is not a session, or not a whole one.
     """
     if not (folder / RECORD).is_file():
-        raise PhysadvError(f"{folder}: is no session of photographs; give the folder that physadv photos ingest wrote")
+        raise PhysadvError(
+            f"{folder}: is not a session of photographs; give the folder that physadv photos ingest wrote"
+        )
     if not (folder / TABLE).is_file():
         raise PhysadvError(f"{folder}: its photographs are not all read; run the same physadv photos ingest again")
     session = validate(Session, read_json(folder / RECORD), folder / RECORD)
@@ -230,7 +232,7 @@ def row_json(row: Row) -> Any:
 
 
 def open_session(folder: Path, session: Session) -> Path:
-    """The folder's place for finished rows; the session goes on if it is the same one.
+    """The folder's place for finished rows; the session resumes if it is the same one.
 
     Raises:
         PhysadvError: the folder holds something else.
@@ -243,7 +245,7 @@ def open_session(folder: Path, session: Session) -> Path:
                 f"{folder}: holds a session that was read with other options; choose another --out, or remove it"
             )
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise PhysadvError(f"{folder}: exists and is no session of photographs; choose another --out")
+        raise PhysadvError(f"{folder}: exists and is not a session of photographs; choose another --out")
     else:
         write_json(record, echo)
     place = folder / "rows"

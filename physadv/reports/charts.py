@@ -259,7 +259,7 @@ def heat_map(title: str, data: HeatMap, *, targeted: bool) -> Markup:
 
 
 def confusion_bars(title: str, classes: Sequence[Confusion], total: int) -> Markup:
-    """What the painted sign was taken for: counts and shares of all frames."""
+    """What the painted sign was read as: counts and shares of all frames."""
     shapes = []
     for i, entry in enumerate(classes):
         y = 36.0 * i

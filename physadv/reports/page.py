@@ -292,14 +292,14 @@ def record_charts(record: Record) -> list[Chart]:
         shown = record.confusion[:CONFUSION_ROWS]
         made.append(
             Chart(
-                "What the painted sign is taken for",
+                "What the painted sign is read as",
                 f"Most probable class, over all {words.plural(record.frames, 'frame')}"
                 + (
                     f"; {len(record.confusion) - len(shown)} rarer classes left out."
                     if len(record.confusion) > len(shown)
                     else "."
                 ),
-                charts.confusion_bars("What the painted sign is taken for", shown, record.frames),
+                charts.confusion_bars("What the painted sign is read as", shown, record.frames),
             )
         )
     return made

@@ -79,10 +79,10 @@ def headline(summary: PhotographSummary) -> str:
     patched = [group for group in summary.groups if group.subject in PAINTED] or list(summary.groups)
     worst = max(patched, key=lambda group: (group.parts[0].hit or group.parts[0].misread).value or 0.0)
     whole = worst.parts[0]
-    verb, happened, foretold = "misreads", whole.misread, whole.simulated
+    verb, happened, predicted = "misreads", whole.misread, whole.simulated
     if whole.hit is not None:
-        verb, happened, foretold = f"reads {worst.target} in", whole.hit, whole.simulated_hit
-    tail = "" if foretold is None else f"; the simulation foretold {words.percent(foretold)}"
+        verb, happened, predicted = f"reads {worst.target} in", whole.hit, whole.simulated_hit
+    tail = "" if predicted is None else f"; the simulation predicted {words.percent(predicted)}"
     clean = next((one for one in summary.groups if (one.victim, one.subject) == (worst.victim, "clean")), None)
     if worst.subject == "unknown" and clean is not None:
         bare = clean.parts[0].misread

@@ -255,7 +255,7 @@ def gain_words(difference: Difference) -> str:
     """The gain in words; an interval that holds zero is no gain."""
     if difference.low is not None and difference.low > 0.0:
         return f"{points(difference).removeprefix('+')} points"
-    return f"nothing that these frames can show: {points(difference)} points"
+    return f"no measurable success: {points(difference)} points"
 
 
 def where_sentence(record: Record) -> str:
@@ -369,8 +369,8 @@ def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchIn
     sentences = [f"Strongest: {told(strongest)}.", f"Weakest: {told(weakest)}."]
     if idle:
         sentences.append(
-            f"In {len(idle)} of {plural(len(records), 'record')} the pattern adds nothing over the best control that "
-            "these frames can show."
+            f"In {len(idle)} of {plural(len(records), 'record')} the pattern adds no measurable "
+            "success over the best control."
         )
     return Verdict(headline, tuple(sentences))
 
@@ -473,33 +473,33 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "Targeted success",
         "The most probable class is the one that the patch was made for. Counted among the same frames.",
     ),
-    ("Raw success", "The same, over all frames: what the clean sign's own errors add is in it."),
+    ("Raw success", "The same, over all frames, so it includes the clean sign's own errors."),
     (
         "Clean accuracy",
-        "Share of frames in which the sign without any patch is read correctly. A low one makes the rest doubtful.",
+        "Share of frames in which the sign without a patch is read correctly. If it is low, the rest is doubtful.",
     ),
     (
         "Controls",
-        "The same mask in plain grey and in random texture, and the clean sign, in the same frames: what covering "
-        "part of the sign does by itself.",
+        "The same mask in plain grey and in random texture, and the clean sign, in the same frames. They show the "
+        "effect of covering part of the sign.",
     ),
     (
         "Adversarial gain",
-        "The patch's success minus that of the best control, in percentage points, frame by frame in pairs: "
-        "what the pattern adds to the mere covering.",
+        "The patch's success minus that of the best control, in percentage points, paired frame by "
+        "frame: the effect of the pattern beyond covering the sign.",
     ),
     (
         "95 % interval (83–90)",
-        "Wilson's: were the evaluation repeated with other frames, about 95 of 100 such intervals "
-        "would hold the true share. Frames of one drive resemble each other; their intervals are widened for that.",
+        "Wilson's: if the evaluation were repeated with other frames, about 95 of 100 such intervals would contain the "
+        "true share. Frames of one drive are alike; their intervals are wider for that reason.",
     ),
     ("n", "Frames counted. For drives the independent units are the drives, not the frames."),
     (
         "Fooled at k of n",
-        "At least k of some n consecutive frames of a drive are fooled: what a tracker that votes would see.",
+        "At least k of n consecutive frames of a drive are fooled, so a tracker that votes over n is fooled too.",
     ),
-    ("Longest run", "Consecutive fooled frames of one drive, and the time and way they take."),
+    ("Longest run", "Consecutive fooled frames of one drive, with their time and distance."),
     ("Angle", "Between the sign's normal and the line to the camera; 0° is head-on."),
-    (UNSEEN, "Frames scored here come from other seeds than those that the patch was optimised on."),
+    (UNSEEN, "The frames scored here have other seeds than the frames that the patch was designed on."),
 )
 """One line for each word that the report uses."""

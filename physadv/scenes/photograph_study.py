@@ -272,7 +272,7 @@ def pictures_in(folder: Path) -> tuple[Path, ...]:
         raise PhysadvError(f"{folder}: is a file; 'folder' should be a folder of pictures")
     files = picture_files(folder)
     if not files:
-        raise PhysadvError(f"{folder}: holds no picture ({', '.join(sorted(PICTURES))})")
+        raise PhysadvError(f"{folder}: has no picture ({', '.join(sorted(PICTURES))})")
     return tuple(sorted(files, key=lambda file: (len(file.stem), file.stem)))
 
 

@@ -67,7 +67,7 @@ VARIABLE = (
 """Conditions that a set of photographs can vary; the rest is what it was when they were taken."""
 _STILL = {"defocus_px": 0.0, "full_well_e": LIMITS["full_well_e"][1], "read_noise_e": 0.0, "temperature_k": 6500.0}
 HELD_OUT, DEALT_FROM = 5, 10
-"""A design keeps every fifth photograph aside, if there are at least ten."""
+"""A design holds out every fifth photograph, if there are at least ten."""
 _DIGEST = 16
 """Characters that tell the photographs of a set apart."""
 _LEAST_COVERED = 1e-3

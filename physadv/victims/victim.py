@@ -64,7 +64,7 @@ class Victim(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all that decides its answers, as far as it is known: work on another victim is not gone on with."""
+        """Hash of all that decides its answers, as far as it is known: work on another victim is not resumed."""
         return self.sha256
 
     def find_class(self, *names: str) -> int | None:

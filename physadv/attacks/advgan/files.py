@@ -107,12 +107,12 @@ def load_generator(folder: str | Path, *, device: str | torch.device = "cpu") ->
     """
     folder = Path(folder).expanduser()
     if not (folder / RECORD).is_file():
-        raise PhysadvError(f"{folder}: holds no trained generator ({RECORD} and {WEIGHTS})")
+        raise PhysadvError(f"{folder}: has no trained generator ({RECORD} and {WEIGHTS})")
     record = load_config(GeneratorRecord, folder / RECORD)
     parameters = read_parameters(folder / WEIGHTS)
     if sha256(folder / WEIGHTS) != record.weights_sha256:
         raise PhysadvError(
-            f"{folder / WEIGHTS}: is not the file that {RECORD} was written for; train the generator anew"
+            f"{folder / WEIGHTS}: is not the file that {RECORD} was written for; train the generator again"
         )
     network = Generator(record.config.eps, width=record.config.width)
     fill(network, parameters, source=folder / WEIGHTS, what="the generator")
@@ -150,7 +150,7 @@ def read_checkpoint(path: Path, identity: str, device: torch.device) -> dict[str
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # a damaged file may raise anything
-        raise PhysadvError(f"{path}: not a readable checkpoint; remove it to start anew") from error
+        raise PhysadvError(f"{path}: not a readable checkpoint; remove it to start again") from error
     if state.get("identity") != identity:
         raise PhysadvError(f"{path.parent}: holds the checkpoint of another training; choose another folder")
     return state

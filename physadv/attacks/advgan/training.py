@@ -111,7 +111,7 @@ def train_advgan(
     check_writable(out)
     other = [name for name in foreign_entries(out, (CHECKPOINT, WEIGHTS)) if not name.startswith(SAMPLES)]
     if other and not (out / CHECKPOINT).exists():
-        raise PhysadvError(f"{out}: holds {other[0]}, which is no part of a generator; choose another --out")
+        raise PhysadvError(f"{out}: holds {other[0]}, which does not belong to a generator; choose another --out")
     state = read_checkpoint(out / CHECKPOINT, identity, device)
     with under_attack(victim):
         clean = state["clean"] if state else _asked(victim, pictures)
@@ -136,7 +136,7 @@ class Training:
 
     Attributes:
         step: steps done.
-        points: of the curves: step, the step's losses, and ``held_out``, the victim's success on pictures kept aside.
+        points: of the curves: step, the step's losses, and ``held_out``, the victim's success on held-out pictures.
     """
 
     def __init__(self, config: AdvGanConfig, victim: Victim, pictures: Tensor, labels: Tensor, clean: Tensor) -> None:
@@ -204,13 +204,13 @@ class Training:
         return torch.cat([self.game.changed(problem, some) for some in torch.split(rows, _AT_ONCE)])
 
     def measure(self) -> HeldOut:
-        """Success against the victim itself on the pictures kept aside."""
+        """Success against the victim itself on the held-out pictures."""
         logits = _asked(self.victim, self._changed(self._held, self._held.rows))
         won = int(self._held.goal.success(logits).sum())
         return HeldOut(pictures=len(self._held), won=won, success=round(won / len(self._held), 4))
 
     def sample(self, path: Path) -> None:
-        """Writes a grid of pictures kept aside: clean, changed, and the change."""
+        """Writes a grid of held-out pictures: clean, changed, and the change."""
         rows = self._held.rows[: self.config.sample_count]
         write_samples(path, self._held.pictures[rows], self._changed(self._held, rows), self.config.eps)
 
@@ -258,12 +258,12 @@ class Training:
 
 
 def _split(config: AdvGanConfig, open_: Tensor) -> tuple[Tensor, Tensor]:
-    """Numbers of the pictures to learn from, and of those kept aside; of those that are still to be won."""
+    """Numbers of the pictures to learn from, and of the held-out ones; of those that are still to be won."""
     rows = open_.nonzero()[:, 0]
     kept = max(1, round(config.held_out * len(rows)))
     if len(rows) <= kept:
         raise PhysadvError(
-            f"pictures: {len(rows)} of {len(open_)} are still to be won, and {kept} of them would be kept aside; "
+            f"pictures: {len(rows)} of {len(open_)} are still to be won, and {kept} of them would be held out; "
             "give more"
         )
     generator = torch.Generator().manual_seed(substream(config.seed, "advgan/held-out"))

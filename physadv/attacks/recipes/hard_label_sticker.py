@@ -32,7 +32,7 @@ class HardLabelSticker(Attack):
     Blocks of patches, then single ones, are dropped as long as enough of the transformed pictures win (mask
     generation). Random gradient-free steps of the patches' colours then raise that share (boosting), which lets more
     patches drop. The paper orders patches by a heat map and drops them one by one; blocks that halve ask less. A
-    picture without a start is given up with no change.
+    picture without a start is left unchanged.
     """
 
     kind: Literal["hard-label-sticker"] = "hard-label-sticker"

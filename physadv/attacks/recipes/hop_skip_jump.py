@@ -33,7 +33,7 @@ class HopSkipJump(Attack):
     """Estimates the boundary's normal from decisions, steps along it, and goes back to the boundary (algorithm 2).
 
     It starts from noise that wins; with a target, and where no noise wins, from the nearest picture of the pool that
-    does. A picture without a start is given up with no change.
+    does. A picture without a start is left unchanged.
     """
 
     kind: Literal["hop-skip-jump"] = "hop-skip-jump"

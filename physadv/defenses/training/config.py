@@ -47,7 +47,7 @@ class StickerPoolConfig(Config):
 
 
 class TrainingConfig(Config):
-    """A training that goes on from a victim's weights."""
+    """A training that begins with a victim's weights."""
 
     victim: str = "gtsrb-cnn"
     """Name or card of the model to start from."""
@@ -91,7 +91,7 @@ class TrainingConfig(Config):
         if self.attack is not None:
             build_attack(self.attack, self.attack_options)
         elif self.attack_options:
-            raise ValueError("attack_options: there is no attack that could have them")
+            raise ValueError("attack_options: need an attack; set attack too")
         return self
 
     @property

@@ -160,7 +160,7 @@ class Training:
             return problem.changed(theta).clamp(0.0, 1.0)
 
     def measure(self) -> dict[str, float]:
-        """Accuracy of the average on photographs kept aside, clean and under the training's own attack."""
+        """Accuracy of the average on held-out photographs, clean and under the training's own attack."""
         network = self.average
         generator = torch.Generator().manual_seed(substream(self.config.seed, "training/held-out"))
         hits = {"clean": 0, "attacked": 0} if self.attack else {"clean": 0}
@@ -197,7 +197,7 @@ class Training:
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except (OSError, RuntimeError, EOFError, ValueError) as error:
-            raise PhysadvError(f"{path}: not a readable checkpoint; remove it to start anew") from error
+            raise PhysadvError(f"{path}: not a readable checkpoint; remove it to start again") from error
         if state["identity"] != identity:
             raise PhysadvError(f"{path.parent}: holds the checkpoint of another training; choose another --out")
         self.victim.load_state_dict(state["victim"])
