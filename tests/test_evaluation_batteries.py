@@ -95,7 +95,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (entry(frames=0), "entries.0.frames = 0"),
     (entry(frames=None), "either frames or approaches"),
     (entry(approaches=3), "either frames or approaches"),
-    (entry(frames=None, approaches=3), "is no drive-by"),
+    (entry(frames=None, approaches=3), "is not a drive-by"),
     (entry(scene="dayligth"), "did you mean daylight"),
     (entry(scene={"name": "x", "conditions": {"distance_m": [9, 3]}}), "wrong way round"),
     (entry(scene={"name": "x", "conditions": {"distance": 3}}), "unknown condition 'distance'"),

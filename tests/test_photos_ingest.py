@@ -108,7 +108,7 @@ def test_from_the_command_line_to_a_calibration(shoot: Path, tmp_path: Path, phy
     errors = made["measured"]["delta_e_2000"]
     assert errors["held_out"]["mean"] < 3.0 < errors["held_out_before"]["mean"]
     assert made["name"] == "office laser"
-    refused(physadv("calibrate", shoot, "--out", tmp_path / "none.json"), "no session")
+    refused(physadv("calibrate", shoot, "--out", tmp_path / "none.json"), "not a session")
     assert not (tmp_path / "none.json").exists()
 
 
@@ -332,8 +332,8 @@ def mistakes(shoot: Path, tmp_path: Path) -> list[tuple[dict[str, object], str]]
         ({"every": 0}, "every"),
         ({"sign": "de/stop"}, "is the rig of sign us/stop"),
         ({"bar_mm": 70.0}, "without fitting to the page"),
-        ({"out": tmp_path / "full"}, "no session"),
-        ({"corners": tmp_path / "points.csv"}, "no file in"),
+        ({"out": tmp_path / "full"}, "not a session"),
+        ({"corners": tmp_path / "points.csv"}, "not a file in"),
         ({"sign": "de/stop", "patch": "nothing"}, "no patch there"),
     ]
 
