@@ -214,7 +214,9 @@ def test_from_the_command_line_with_a_shipped_victim(session: Path, tmp_path: Pa
     refused(scored("b", "--device", "abacus"), "device 'abacus'")
     assert not (tmp_path / "b").exists()
     refused(physadv("evaluate", "--victim", "gtsrb-cnn", "--out", tmp_path / "c"), "--photos")
-    refused(physadv("evaluate", "--photos", tmp_path, "--victim", "gtsrb-cnn", "--out", tmp_path / "d"), "not a session")
+    refused(
+        physadv("evaluate", "--photos", tmp_path, "--victim", "gtsrb-cnn", "--out", tmp_path / "d"), "not a session"
+    )
 
 
 def test_a_limit_on_photographs_fails_the_build(session: Path, tmp_path: Path, physadv: Command) -> None:

@@ -244,7 +244,7 @@ def test_points_that_cannot_be_right_are_said_and_the_others_used(
     ("text", "words"),
     [
         ("file,left,top\ngood.png,1,2\n", "its columns are file, left, top; they should be file,x1,y1"),
-        (",".join(COLUMNS) + "\nother.png,1,2,3,4,5,6,7,8\n", "'other.png', which is no file in"),
+        (",".join(COLUMNS) + "\nother.png,1,2,3,4,5,6,7,8\n", "'other.png', which is not a file in"),
         (",".join(COLUMNS) + "\ngood.png,1,2,3,4,5,6,7\n", "line 2: is cut: it has 8 values"),
         (",".join(COLUMNS) + "\ngood.png,1,2,3,4,5,6,7\0,8\n", "line 2: holds a zero byte"),
         (",".join(COLUMNS) + "\n,1,2,3,4,5,6,7,8\n", "line 2: has no file name"),

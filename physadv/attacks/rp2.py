@@ -397,7 +397,7 @@ def _flags(snapshot: Snapshot) -> list[str]:
         before, last = sum(losses[-2 * quarter : -quarter]) / quarter, sum(losses[-quarter:]) / quarter
         if last < 0.95 * before and snapshot.held < 3:
             flags.append(
-                f"loss still falling at the last step ({before:.3g} to {last:.3g}); a longer design would do more"
+                f"loss still falling at the last step ({before:.3g} to {last:.3g}); more seconds or steps would help"
             )
     return flags
 

@@ -195,7 +195,7 @@ def load_session(folder: Path) -> tuple[Session, list[Row]]:
             Row, {**values, "chart": _triples(values.get("chart"))}, f"{folder / TABLE}: {values.get('file')}"
         )
         if row.file in rows:
-            raise PhysadvError(f"{folder / TABLE}: {row.file} is there twice; each photograph counts once")
+            raise PhysadvError(f"{folder / TABLE}: {row.file} is given twice; each photograph counts once")
         rows[row.file] = row
     return session, list(rows.values())
 

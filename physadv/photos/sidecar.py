@@ -73,7 +73,7 @@ def read_sidecar(path: Path) -> dict[str, Clicked]:
 
     Raises:
         PhysadvError: the file is missing, no table, its columns are others, a line is damaged or has no name, or a
-            photograph is there twice.
+            photograph is given twice.
     """
     found: dict[str, Clicked] = {}
     for line in read_table(path, COLUMNS).whole():
@@ -81,7 +81,7 @@ def read_sidecar(path: Path) -> dict[str, Clicked]:
         if not name:
             raise line.error("has no file name")
         if name in found:
-            raise line.error(f"{name} is there twice")
+            raise line.error(f"{name} is given twice")
         found[name] = _clicked(line)
     return found
 

@@ -135,7 +135,7 @@ def backdrop_paths(folder: Path) -> list[Path]:
         raise PhysadvError(f"backdrops {str(folder)!r}: no such folder; give one that holds JPEG or PNG photographs")
     paths = picture_files(folder)
     if not paths:
-        raise PhysadvError(f"backdrops {str(folder)!r}: holds no picture ({', '.join(sorted(PICTURES))})")
+        raise PhysadvError(f"backdrops {str(folder)!r}: has no picture ({', '.join(sorted(PICTURES))})")
     return paths[:_MOST]
 
 

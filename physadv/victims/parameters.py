@@ -44,7 +44,7 @@ def read_parameters(path: Path) -> dict[str, dict[str, Tensor]]:
     saved = _read_safetensors(path) if path.suffix == ".safetensors" else _read_state_dict(path)
     sets = dict(_sets(saved))
     if not sets:
-        raise PhysadvError(f"{path}: holds no state dict; expected a mapping of parameter names to tensors")
+        raise PhysadvError(f"{path}: does not hold a state dict; expected a mapping of parameter names to tensors")
     return sets
 
 

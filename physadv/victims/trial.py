@@ -180,7 +180,7 @@ def _check_kind(victim: NetworkVictim, pictures: Tensor, logits: Tensor) -> None
             given = victim.given(victim.preprocess(pictures.clone())).to(logits)
         if not bool((given >= 0).all()) or not torch.allclose(given.sum(1), one, atol=1e-2):
             raise PhysadvError(
-                f"victim {victim.name!r}: its outputs are no probabilities (they are negative or do not add up to 1); "
+                f"victim {victim.name!r}: its outputs are not probabilities (they are negative or do not add up to 1); "
                 "say output: logits"
             )
     elif bool((logits >= 0).all()) and torch.allclose(logits.sum(1), one, atol=1e-4):
