@@ -140,7 +140,7 @@ def test_from_the_command_line_what_cannot_be_used_is_named(
     for name, words in expected.items():
         assert words in refusals[name]
         assert name in page
-        assert f"given up: {name}: {refusals[name]}" in said.replace("\n", " ").replace("  ", " ")
+        assert f"skipped: {name}: {refusals[name]}" in said.replace("\n", " ").replace("  ", " ")
 
 
 def test_a_photograph_of_a_hundred_megapixels_is_read(shoot: Path, tmp_path: Path, upright: np.ndarray) -> None:

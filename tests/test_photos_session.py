@@ -130,7 +130,7 @@ def test_a_far_and_a_cut_sign_are_fine(session: Path) -> None:
 
 def test_a_photograph_listed_twice_is_refused(session: Path) -> None:
     edit(session, "file", "a.jpg")
-    with pytest.raises(PhysadvError, match=r"photos\.parquet: a\.jpg is there twice; each photograph counts once"):
+    with pytest.raises(PhysadvError, match=r"photos\.parquet: a\.jpg is given twice; each photograph counts once"):
         load_session(session)
 
 
