@@ -17,7 +17,7 @@ MEANINGS: dict[str, str] = {
     "clean-accuracy-low": "The clean sign is often misread: misreadings say as much of the victim as of the patch",
     "constant-answer": "The victim's answer does not depend on what it is shown",
     "too-few-frames": "The interval is wider than asked for: more frames are needed",
-    "few-drives": "Few drives: the interval is a rough guess",
+    "few-drives": "Few drives: the interval is only a rough estimate",
     "no-gain": "The patch does not measurably more than a control of the same shape",
     "control-nearly-as-good": "A control of the same shape reaches half of the patch's success or more",
     SEEN_FRAMES: "Scored on frames that the patch was designed on",
@@ -78,7 +78,7 @@ def _clean_accuracy(record: Record, thresholds: Thresholds) -> Iterator[Flag]:
     wanted = thresholds.min_clean_accuracy if thresholds.min_clean_accuracy is not None else CLEAN_ACCURACY
     value = record.clean_accuracy.value
     if record.clean_correct == 0:
-        yield warning("nothing-to-attack", "The clean sign was never read correctly, so there was nothing to attack.")
+        yield warning("nothing-to-attack", "The clean sign was never read correctly, so there is nothing to attack.")
     elif value is not None and value < wanted:
         yield warning(
             "clean-accuracy-low",
@@ -97,7 +97,9 @@ def _sample_size(record: Record, battery: Battery) -> Iterator[Flag]:
         )
     if 0 < record.approaches < FEW_DRIVES:
         drives = f"{record.approaches} drive{'' if record.approaches == 1 else 's'}"
-        yield warning("few-drives", f"Only {drives}: an interval from fewer than {FEW_DRIVES} is a rough guess.")
+        yield warning(
+            "few-drives", f"Only {drives}: an interval from fewer than {FEW_DRIVES} is only a rough estimate."
+        )
 
 
 def half_width(rate: Rate) -> float | None:
@@ -148,7 +150,7 @@ def _design_photographs(battery: Battery, making: Making, photographs: frozenset
         yield warning(
             SEEN_PHOTOGRAPHS,
             f"The patch was designed on {seen} of the {len(photographs)} photographs that battery {battery.name} "
-            "shows: its success in them says little of other pictures.",
+            "shows: its success in them says little about other pictures.",
         )
 
 
@@ -170,7 +172,7 @@ def no_gradient() -> Flag:
     """Of a victim that cannot be differentiated."""
     return info(
         "no-gradient",
-        "No gradient reaches the picture through this victim: a low success here is no proof of robustness; these "
+        "No gradient reaches the picture through this victim: a low success here does not prove robustness; these "
         f"attacks need none: {', '.join(gradient_free())}.",
     )
 
@@ -189,7 +191,7 @@ def transfer_flags(record: Record, others: Sequence[Record], white_box: set[tupl
         if same and (other.patch, other.victim) not in white_box and low is not None and low > high:
             yield warning(
                 "transfer-beats-white-box",
-                f"Patch {other.patch}, which never saw this victim, fools it more often: this design can be bettered.",
+                f"Patch {other.patch}, which never saw this victim, fools it more often: a better design exists.",
             )
 
 

@@ -33,7 +33,7 @@ def _clean_accuracy(cell: Cell, frames: str) -> Iterator[Flag]:
         )
     if not cell.clean_accuracy.hits:
         yield warning(
-            "nothing-to-attack", f"The victim reads none of the clean {frames} correctly: there was nothing to attack."
+            "nothing-to-attack", f"The victim reads none of the clean {frames} correctly: there is nothing to attack."
         )
     elif value is not None and value < CLEAN_ACCURACY:
         yield warning(

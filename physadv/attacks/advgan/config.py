@@ -77,6 +77,6 @@ class AdvGanConfig(GameOptions):
     check_every: int = Field(default=100, ge=1, le=MAX_STEPS)
     """Steps after which it is measured, samples are drawn and a checkpoint is written."""
     sample_count: int = Field(default=8, ge=1, le=MAX_COUNT)
-    """Pictures kept aside that a grid of samples shows, at most."""
+    """Held-out pictures that a grid of samples shows, at most."""
     seed: int = Field(default=0, ge=0, lt=MAX_SEED)
     device: DeviceName = "cpu"
