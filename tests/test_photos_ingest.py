@@ -245,7 +245,7 @@ def test_without_exif_the_find_is_sure_and_the_distance_rough(shoot: Path, tmp_p
     code, said, _ = physadv("photos", "ingest", tmp_path / "photos", "--out", tmp_path / "out")
     assert code == 0
     assert "the sign in 3 of 4 photographs, 0 of them doubtful" in said
-    assert "in 3: no focal length is known: distance is rough (+-20%)" in said
+    assert "in 3: no focal length is known: distance is rough (±20%)" in said
     truth = json.loads((shoot / "truth.json").read_text())
     for row in load_session(tmp_path / "out")[1]:
         distance, yaw, pitch, _ = truth[f"clean/{Path(row.file).stem}.jpg"]

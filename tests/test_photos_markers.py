@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 
 import cv2
@@ -53,6 +55,38 @@ def test_a_rig_survives_its_file_and_wrong_ones_are_one_sentence(tmp_path: Path)
         load_rig(tmp_path / "other.json")
     with pytest.raises(PhysadvError, match="have room for"):
         default_rig(load_sign("us/stop"), marker_mm=200, around=False)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (("markers", 0, "x_mm"), math.nan, "x_mm"),
+        (("markers", 0, "x_mm"), 1e9, "x_mm"),
+        (("markers", 0, "size_mm"), 0, "size_mm"),
+        (("markers", 0, "size_mm"), 1e6, "size_mm"),
+        (("markers", 0, "turn_deg"), 720, "turn_deg"),
+        (("markers", 0, "id"), 1, "two have the same id"),
+        (("markers", 0, "x_mm"), 320.0, "0 and 1 lie on each other"),
+        (("markers",), [], "there are none"),
+        (("sign_width_mm",), -600, "sign_width_mm"),
+        (("chart", "patch_mm"), math.inf, "patch_mm"),
+        (("chart", "columns"), 10**9, "columns"),
+        (("chart", "colours"), [[2.0, 0.0, 0.0]], "from 0 to 1"),
+    ],
+)
+def test_a_rig_that_cannot_be_is_one_sentence(
+    tmp_path: Path, place: tuple[str, ...], value: object, words: str
+) -> None:
+    data = default_rig(load_sign("us/stop")).model_dump(mode="json")
+    *above, last = place
+    part = data
+    for key in above:
+        part = part[key]
+    part[last] = value
+    (tmp_path / "rig.json").write_text(json.dumps(data))
+    with pytest.raises(PhysadvError, match=r"rig\.json: ") as caught:
+        load_rig(tmp_path / "rig.json")
+    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(("distance", "yaw", "pitch"), [(1.6, 0, 0), (3.0, 45, 5), (5.0, -60, 0), (7.0, 20, -8)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 
 import cv2
@@ -198,3 +200,65 @@ def test_a_file_that_is_no_camera_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(PhysadvError, match="calibrate-camera"):
         load_camera(tmp_path / "x.json")
+
+
+def fails(tmp_path: Path, change: dict[str, object]) -> str:
+    """The sentence for a camera's file with other values in it."""
+    good = {"width_px": 4000, "height_px": 3000, "fx_px": 3000.0, "fy_px": 3000.0, "cx_px": 1999.5, "cy_px": 1499.5}
+    (tmp_path / "camera.json").write_text(json.dumps(good))
+    load_camera(tmp_path / "camera.json")
+    (tmp_path / "camera.json").write_text(json.dumps({**good, **change}))
+    with pytest.raises(PhysadvError) as caught:
+        load_camera(tmp_path / "camera.json")
+    assert "camera.json: " in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 7, 9, 13, 15])
+def test_a_distortion_that_opencv_does_not_have_is_one_sentence(tmp_path: Path, count: int) -> None:
+    told = fails(tmp_path, {"distortion": [0.01] * count})
+    assert f"distortion: holds {count} numbers; OpenCV's models have 4, 5, 8, 12 or 14" in told
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"distortion": [1e9, 0, 0, 0, 0]}, "folds the picture"),
+        ({"distortion": [-3.0, 0, 0, 0]}, "folds the picture"),
+        ({"distortion": [math.nan] * 5}, "distortion"),
+        ({"fx_px": 1e9}, "fx_px = 1e+09: a picture of 4000 x 3000 px has a focal length of 400 to 800000 px"),
+        ({"fx_px": 0.5, "fy_px": 0.5}, "fx_px = 0.5"),
+        ({"fy_px": 900.0}, "should be about the same"),
+        ({"cx_px": -5.0}, "should lie in the picture"),
+        ({"cy_px": math.inf}, "cy_px"),
+        ({"width_px": 0}, "width_px"),
+        ({"focal_sd": 5.0}, "focal_sd"),
+        ({"rms_px": -1.0}, "rms_px"),
+    ],
+)
+def test_a_camera_that_no_lens_has_is_one_sentence(tmp_path: Path, change: dict[str, object], words: str) -> None:
+    assert words in fails(tmp_path, change)
+
+
+@pytest.mark.parametrize(
+    "distortion",
+    [
+        (0.1, -0.2, 0.001, -0.002),
+        (0.1, -0.2, 0.001, -0.002, 0.05),
+        (1.2, 0.4, 0.001, -0.002, 0.02, 1.1, 0.3, 0.01),
+        (0.1, -0.2, 0.001, -0.002, 0.0, 0.0, 0.0, 0.0, 0.001, 0.0, 0.001, 0.0),
+        (0.1, -0.2, 0.001, -0.002, 0.0, 0.0, 0.0, 0.0, 0.001, 0.0, 0.001, 0.0, 0.01, 0.01),
+    ],
+)
+def test_each_of_opencvs_models_gives_the_pose_also_on_its_side(distortion: tuple[float, ...]) -> None:
+    camera = CAMERA.model_copy(update={"distortion": distortion})
+    assert Camera.model_validate(camera.model_dump()) == camera
+    turn, shift = np.array([0.1, 0.3, 0.0]), np.array([100.0, 50.0, 4000.0])
+    pose = solve_pose(SQUARE, project(SQUARE, turn, shift, camera), camera)
+    assert pose.distance_m == pytest.approx(describe(np.concatenate([turn, shift]))[0], rel=1e-4)
+    upright = camera.sized(camera.height_px, camera.width_px)
+    radial = [0, 1, 4, 5, 6, 7][: 2 if len(distortion) == 4 else None]
+    assert [upright.distortion[k] for k in radial if k < len(distortion)] == [
+        distortion[k] for k in radial if k < len(distortion)
+    ]
+    assert not any(value for k, value in enumerate(upright.distortion) if k in (2, 3) or k > 7)

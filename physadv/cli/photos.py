@@ -83,7 +83,8 @@ def ingest(
     shown = dict(made.shown)
     say(", ".join(f"{count} {_SHOWN[subject]}" for subject, count in shown.items()))
     if "unknown" in shown:
-        say("to compare them with a simulation, name the patch with --patch; clean signs belong in a folder clean/")
+        control = "" if "clean" in shown else "; photographs of the clean sign belong in a folder clean/, or in --clean"
+        say(f"to compare them with a simulation, name the patch with --patch{control}")
     for why, count in made.rough:
         say(f"in {count}: {why}")
     for name, why in made.given_up:
@@ -119,7 +120,7 @@ def calibrate_the_camera(
         say(f"skipped: {note}")
     save_camera(camera, out)
     say(
-        f"{out}: focal length {camera.fx_px:.0f} px +- {camera.focal_sd:.2%}, error {camera.rms_px:.2f} px "
+        f"{out}: focal length {camera.fx_px:.0f} px ± {camera.focal_sd:.2%}, error {camera.rms_px:.2f} px "
         f"over {camera.views} photographs"
     )
 
@@ -153,7 +154,7 @@ def measure_the_rig(
     for marker in found.moved:
         say(
             f"marker {marker.id}: {marker.right_mm:+.1f} mm to the right, {marker.down_mm:+.1f} mm down "
-            f"(+- {2 * marker.sd_mm:.1f}), turned {marker.turn_deg:+.1f} deg, in {marker.views} photographs"
+            f"(± {2 * marker.sd_mm:.1f}), turned {marker.turn_deg:+.1f} deg, in {marker.views} photographs"
         )
     before, after = found.error_px
     say(

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
@@ -28,6 +28,13 @@ _ASSUMED_SD = 0.2
 _LEAST_VIEWS = 5
 _LEAST_CORNERS = 8
 _ASPECT_SLACK = 0.01
+_FOCAL_SHARES = (0.1, 200.0)
+"""Shortest and longest focal length over the longer side: fields of view of 157 and of 0.3 degrees."""
+_COEFFICIENTS = (0, 4, 5, 8, 12, 14)
+"""Of OpenCV's models of distortion."""
+_ONE_SIDED = frozenset({2, 3, *range(8, 14)})
+"""Of them, those that are not the same in all directions: tangential, thin prism, tilted sensor."""
+_FOLDED_PX = 1.0
 
 
 class Camera(Config):
@@ -41,14 +48,51 @@ class Camera(Config):
     cy_px: float
     """Principal point; the middle of the first pixel is (0, 0)."""
     distortion: tuple[float, ...] = ()
-    """k1, k2, p1, p2, k3 as in OpenCV; none if empty."""
-    focal_sd: float = Field(default=0.0, ge=0)
+    """OpenCV's 4, 5, 8, 12 or 14 coefficients (k1, k2, p1, p2, k3, ...); none if empty."""
+    focal_sd: float = Field(default=0.0, ge=0, le=1)
     """Standard deviation of the focal length, as a share."""
     source: Literal["calibrated", "exif", "assumed"] = "calibrated"
-    rms_px: float | None = None
+    rms_px: float | None = Field(default=None, ge=0)
     """Root mean square of the calibration's reprojection error."""
     views: int | None = None
     """Photographs of the board that it was calibrated on."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Camera:
+        longest = max(self.width_px, self.height_px)
+        for name, focal in (("fx_px", self.fx_px), ("fy_px", self.fy_px)):
+            if not _FOCAL_SHARES[0] * longest <= focal <= _FOCAL_SHARES[1] * longest:
+                raise ValueError(
+                    f"{name} = {focal:g}: a picture of {self.width_px} x {self.height_px} px has a focal length of "
+                    f"{_FOCAL_SHARES[0] * longest:g} to {_FOCAL_SHARES[1] * longest:g} px"
+                )
+        if not 0.5 <= self.fx_px / self.fy_px <= 2.0:
+            raise ValueError(f"fx_px = {self.fx_px:g} and fy_px = {self.fy_px:g}: should be about the same")
+        if not (0.0 <= self.cx_px <= self.width_px and 0.0 <= self.cy_px <= self.height_px):
+            raise ValueError(f"cx_px, cy_px = {self.cx_px:g}, {self.cy_px:g}: should lie in the picture")
+        if len(self.distortion) not in _COEFFICIENTS:
+            counts = ", ".join(map(str, _COEFFICIENTS[1:-1]))
+            raise ValueError(
+                f"distortion: holds {len(self.distortion)} numbers; OpenCV's models have {counts} or "
+                f"{_COEFFICIENTS[-1]} (none is [])"
+            )
+        if any(self.distortion) and not self._can_be_undone():
+            raise ValueError("distortion: folds the picture over itself; no lens does that")
+        return self
+
+    def _can_be_undone(self) -> bool:
+        """Whether the distortion maps the middle half of the picture so that the way back leads to the same place."""
+        import cv2
+
+        share = np.linspace(0.25, 0.75, 5)
+        columns, rows = np.meshgrid(share * self.width_px, share * self.height_px)
+        seen = np.stack([columns, rows], -1).reshape(-1, 1, 2)
+        rays = cv2.undistortPoints(seen, self.matrix, self.coefficients)
+        if not np.isfinite(rays).all():
+            return False
+        rays = np.concatenate([rays.reshape(-1, 2), np.ones((len(rays), 1))], axis=1)
+        again, _ = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), self.matrix, self.coefficients)
+        return bool(np.isfinite(again).all() and np.abs(again - seen).max() < _FOLDED_PX)
 
     @property
     def matrix(self) -> Matrix:
@@ -90,7 +134,7 @@ class Camera(Config):
 
     def _turned(self) -> Camera:
         """Held upright instead of on its side; which way round is not known, so the axis is put in the middle."""
-        k1, k2, _, _, k3 = (*self.distortion, 0.0, 0.0, 0.0, 0.0, 0.0)[:5]
+        symmetric = tuple(0.0 if number in _ONE_SIDED else value for number, value in enumerate(self.distortion))
         return self.model_copy(
             update={
                 "width_px": self.height_px,
@@ -99,7 +143,7 @@ class Camera(Config):
                 "fy_px": self.fx_px,
                 "cx_px": (self.height_px - 1) / 2.0,
                 "cy_px": (self.width_px - 1) / 2.0,
-                "distortion": (k1, k2, 0.0, 0.0, k3) if self.distortion else (),
+                "distortion": symmetric,
             }
         )
 
@@ -203,18 +247,19 @@ def calibrate_camera(
         fitted = _fitted(kept, size)
     rms, matrix, distortion, _, _, deviations, _, _ = fitted
     focal = float(matrix[0, 0] + matrix[1, 1]) / 2.0
-    return Camera(
-        width_px=size[0],
-        height_px=size[1],
-        fx_px=float(matrix[0, 0]),
-        fy_px=float(matrix[1, 1]),
-        cx_px=float(matrix[0, 2]),
-        cy_px=float(matrix[1, 2]),
-        distortion=tuple(float(value) for value in distortion.reshape(-1)[:5]),
-        focal_sd=round(float(deviations[:2].mean()) / focal, 6),
-        rms_px=round(float(rms), 4),
-        views=len(kept),
-    )
+    found = {
+        "width_px": size[0],
+        "height_px": size[1],
+        "fx_px": float(matrix[0, 0]),
+        "fy_px": float(matrix[1, 1]),
+        "cx_px": float(matrix[0, 2]),
+        "cy_px": float(matrix[1, 2]),
+        "distortion": [float(value) for value in distortion.reshape(-1)[:5]],
+        "focal_sd": round(float(deviations[:2].mean()) / focal, 6),
+        "rms_px": round(float(rms), 4),
+        "views": len(kept),
+    }
+    return validate(Camera, found, "camera: the photographs of the board fit no lens")
 
 
 def _fitted(views: Sequence[BoardView], size: tuple[int, int]) -> Any:

@@ -36,7 +36,7 @@ _WRONG_SHARE = 0.08
 """Reprojection error over the sign's size, beyond which points do not belong to this sign."""
 _POOR_SHARE = _WRONG_SHARE / 4.0
 """The same, beyond which the pose is doubtful."""
-_NO_FOCAL_LENGTH = "no focal length is known: distance is rough (+-{:.0%}), angles are off by a few degrees"
+_NO_FOCAL_LENGTH = "no focal length is known: distance is rough (±{:.0%}), angles are off by a few degrees"
 _SURE = 0.6
 """Confidence of an outline below which the find is doubtful."""
 _SCALE_SLACK = 0.02

@@ -18,6 +18,7 @@ from physadv.signs import Sign
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 _LEAST_WIDTH_PX, _WIDTH_PX = 700, 1100
+_LABEL_PX, _LABEL_MARGIN_PX = 24.0, 10
 _SURE, _UNSURE = (40, 220, 90), (255, 150, 0)
 
 
@@ -34,21 +35,23 @@ def write_overlay(path: Path, pixels: Pixels, found: Found, row: Row) -> None:
     colour = _UNSURE if found.flags else _SURE
     outline = np.round(found.outline_px * scale * 16).astype(np.int32)
     cv2.polylines(shown, [outline.reshape(-1, 1, 2)], True, colour, 2, cv2.LINE_AA, 4)
-    distance = f"{row.distance_m:.2f} m +- {100 * row.distance_sd_m / row.distance_m:.1f}%"
-    turned = f"yaw {row.yaw_deg:+.1f} +- {row.yaw_sd_deg:.1f}   pitch {row.pitch_deg:+.1f} +- {row.pitch_sd_deg:.1f}"
+    distance = f"{row.distance_m:.2f} m ± {100 * row.distance_sd_m / row.distance_m:.1f} %"
+    turned = f"yaw {row.yaw_deg:+.1f}° ± {row.yaw_sd_deg:.1f}°   pitch {row.pitch_deg:+.1f}° ± {row.pitch_sd_deg:.1f}°"
     _label(shown, f"{distance}   {turned}   {row.how} {row.confidence:.0%}")
     _write(path, shown)
 
 
 def _label(shown: Pixels, words: str) -> None:
     """In white on a dark strip along the top, as large as there is room for."""
-    import cv2
+    from PIL import Image, ImageDraw, ImageFont
 
-    font, room = cv2.FONT_HERSHEY_SIMPLEX, shown.shape[1] - 20
-    size = min(0.8, room / cv2.getTextSize(words, font, 1.0, 1)[0][0])
-    height = round(44 * size)
-    shown[:height] = shown[:height] // 4
-    cv2.putText(shown, words, (10, round(0.72 * height)), font, size, (255, 255, 255), 1, cv2.LINE_AA)
+    room = shown.shape[1] - 2 * _LABEL_MARGIN_PX
+    size = min(_LABEL_PX, _LABEL_PX * room / ImageFont.load_default(_LABEL_PX).getlength(words))
+    height = round(1.6 * size)
+    strip = Image.fromarray(shown[:height] // 4)
+    place = (_LABEL_MARGIN_PX, height / 2)
+    ImageDraw.Draw(strip).text(place, words, fill="white", font=ImageFont.load_default(size), anchor="lm")
+    shown[:height] = np.asarray(strip)
 
 
 def write_refused(path: Path, pixels: Pixels) -> None:

@@ -23,8 +23,8 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 VIDEOS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm"})
 _LEAST_PX = 32
-_LONGEST_MM = 5000.0
-"""Focal length for 35 mm film beyond which EXIF is wrong: the longest camera that is sold has 3,000 mm."""
+_SHORTEST_MM, _LONGEST_MM = 5.0, 5000.0
+"""Focal lengths for 35 mm film beyond which EXIF is wrong: cameras that are sold have 8 to 3,000 mm."""
 _QUIET = "-8"
 """FFmpeg's AV_LOG_QUIET."""
 
@@ -103,7 +103,7 @@ def _photograph(path: Path, name: str) -> Photo:
         name=name,
         pixels=pixels,
         taken=_time(words.get(ExifTags.Base.DateTimeOriginal) or words.get(ExifTags.Base.DateTime)),
-        equivalent_mm=equivalent if equivalent and 1 < equivalent <= _LONGEST_MM else None,
+        equivalent_mm=equivalent if equivalent and _SHORTEST_MM <= equivalent <= _LONGEST_MM else None,
         ev100=_ev100(words),
         camera=" ".join(
             str(words[tag]).strip("\0 ") for tag in (ExifTags.Base.Make, ExifTags.Base.Model) if words.get(tag)

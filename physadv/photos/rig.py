@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -33,6 +33,7 @@ _CHART_IDS = (40, 41, 42, 43)
 _SMALLEST_MM = 50.0
 _AROUND_MM = 150.0
 _LARGEST_MM = 1000.0
+_FARTHEST_MM = 20_000.0
 _SHUFFLE = 7
 _LATTICE = 4
 _RAMP = 12
@@ -42,10 +43,10 @@ class Marker(Config):
     """A square ArUco marker."""
 
     id: int = Field(ge=0, lt=MAX_ID)
-    x_mm: float
-    y_mm: float
+    x_mm: float = Field(ge=-_FARTHEST_MM, le=_FARTHEST_MM)
+    y_mm: float = Field(ge=-_FARTHEST_MM, le=_FARTHEST_MM)
     """Of its centre, right and down."""
-    size_mm: float = Field(gt=0)
+    size_mm: float = Field(ge=1, le=_LARGEST_MM)
     """Of its black square."""
     turn_deg: float = Field(default=0.0, gt=-180, le=180)
     """Clockwise from upright."""
@@ -60,6 +61,17 @@ class Marker(Config):
         return np.asarray(turned + np.array([self.x_mm, self.y_mm]), np.float64)
 
 
+def _check_apart(markers: Sequence[Marker]) -> None:
+    """Refuses markers that lie on each other.
+
+    Raises:
+        ValueError: two do.
+    """
+    for one, other in combinations(markers, 2):
+        if Polygon(one.corners_mm).intersection(Polygon(other.corners_mm)).area > 0.0:
+            raise ValueError(f"markers: {one.id} and {other.id} lie on each other")
+
+
 class Chart(Config):
     """A colour chart: square patches on white paper in rows, with a marker beyond each corner of the grid.
 
@@ -69,8 +81,8 @@ class Chart(Config):
     colours: tuple[tuple[float, float, float], ...]
     """sRGB-encoded values as sent to the printer, row by row."""
     columns: int = Field(ge=2, le=MAX_COUNT)
-    patch_mm: float = Field(gt=0)
-    gap_mm: float = Field(gt=0)
+    patch_mm: float = Field(ge=1, le=_LARGEST_MM)
+    gap_mm: float = Field(gt=0, le=_LARGEST_MM)
     """Of paper between patches: it shows how evenly the chart is lit."""
     markers: tuple[Marker, ...]
 
@@ -80,6 +92,7 @@ class Chart(Config):
             raise ValueError("markers: a chart has at least two, with ids of their own")
         if not self.colours or not all(0.0 <= value <= 1.0 for colour in self.colours for value in colour):
             raise ValueError("colours: should be sRGB values from 0 to 1")
+        _check_apart(self.markers)
         return self
 
     @property
@@ -101,8 +114,8 @@ class Rig(Config):
 
     schema_version: Literal[1] = 1
     sign: str
-    sign_width_mm: float = Field(gt=0)
-    sign_height_mm: float = Field(gt=0)
+    sign_width_mm: float = Field(gt=0, le=_FARTHEST_MM)
+    sign_height_mm: float = Field(gt=0, le=_FARTHEST_MM)
     dictionary: Literal["DICT_4X4_50"] = DICTIONARY
     markers: tuple[Marker, ...]
     chart: Chart | None = None
@@ -114,6 +127,7 @@ class Rig(Config):
             raise ValueError("markers: two have the same id")
         if not self.markers:
             raise ValueError("markers: there are none")
+        _check_apart(self.markers)
         return self
 
     def scaled(self, scale: float) -> Rig:
