@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import math
-import re
 from functools import lru_cache
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import resvg_py
 import torch
-from PIL import Image
 from torch import Tensor
 
 from physadv.core.color import srgb_to_linear
 from physadv.core.errors import PhysadvError
+from physadv.signs.svg import BadSvg, checked, draw, shipped
 
 MAX_TEXTURE_PX = 8192
 RENDER_PX = 1024
@@ -45,8 +42,12 @@ def rasterize(svg: str, outline_mm: tuple[tuple[float, float], ...], extent_mm: 
         raise PhysadvError(f"sign {name!r}: a texture of {px} px is not possible; choose 1 to {MAX_TEXTURE_PX}")
     finer = 1 if px >= RENDER_PX else max(2, math.ceil(RENDER_PX / 2 / px))
     alpha = coverage(outline_mm, extent_mm, px)
-    artwork = _render(svg, px * finer, name)
-    _check_view_box(svg, extent_mm, name)
+    try:
+        drawing = checked(svg)
+        artwork = draw(drawing, px * finer, trusted=svg in shipped())
+    except BadSvg as error:
+        raise PhysadvError(f"sign {name!r}: its artwork {error}") from error
+    _check_view_box(drawing.view_box, extent_mm, name)
     covered = _reduce(artwork[..., 3] * np.float32(1 / 255), px)
     _check_covered(covered, alpha, name)
     premultiplied = _LINEAR[artwork[..., :3]] * (artwork[..., 3:] * np.float32(1 / 255))
@@ -55,10 +56,9 @@ def rasterize(svg: str, outline_mm: tuple[tuple[float, float], ...], extent_mm: 
     return torch.from_numpy(np.concatenate([color, alpha[..., None]], axis=2)).permute(2, 0, 1).clamp(0, 1).contiguous()
 
 
-def _check_view_box(svg: str, extent_mm: float, name: str) -> None:
+def _check_view_box(view_box: str, extent_mm: float, name: str) -> None:
     """Whether the artwork is drawn in the sign's own millimetres."""
-    found = re.search(r"<svg\b[^>]*?\bviewBox\s*=\s*[\"']([^\"']*)", svg)
-    half, numbers = extent_mm / 2.0, found[1].replace(",", " ").split() if found else []
+    half, numbers = extent_mm / 2.0, view_box.replace(",", " ").split()
     wanted = (-half, -half, extent_mm, extent_mm)
     try:
         right = np.allclose([float(number) for number in numbers], wanted, rtol=0.0, atol=VIEW_BOX_SLACK * extent_mm)
@@ -95,15 +95,6 @@ def _crossings(
     count = len(points)
     chain = points[[(top + step * offset) % count for offset in range((step * (bottom - top)) % count + 1)]]
     return np.interp(y, chain[:, 1], chain[:, 0], left=0.0, right=0.0)
-
-
-def _render(svg: str, px: int, name: str) -> npt.NDArray[np.uint8]:
-    """``[px, px, 4]`` uint8, sRGB-encoded, straight alpha."""
-    try:
-        png = resvg_py.svg_to_bytes(svg_string=svg, width=px, height=px, skip_system_fonts=True)
-    except ValueError as error:
-        raise PhysadvError(f"sign {name!r}: its artwork is not an SVG that can be drawn ({error})") from error
-    return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGBA"))
 
 
 def _reduce(image: npt.NDArray[np.float32], px: int) -> npt.NDArray[np.float32]:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from physadv.core.class_lists import known_classes
 from physadv.core.config import Config, load_config
 from physadv.core.errors import PhysadvError, unknown_name
-from physadv.core.files import bundled, write_text
+from physadv.core.files import bundled, read_bytes, write_text
 from physadv.core.yaml_text import dump_yaml
 from physadv.signs.outline import Outline, expand
 from physadv.signs.sign import Sign
@@ -145,16 +145,12 @@ def kept_sign(folder: Path, name: str) -> Sign:
 
 
 def _read_svg(path: Path) -> str:
+    if not path.exists():
+        raise PhysadvError(f"{path}: no such artwork; a sign's SVG lies beside its YAML file")
     try:
-        if path.stat().st_size > MAX_SVG_BYTES:
-            raise PhysadvError(f"{path}: larger than the {MAX_SVG_BYTES / 1e6:.0f} MB that a sign's artwork may have")
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise PhysadvError(f"{path}: no such artwork; a sign's SVG lies beside its YAML file") from error
+        return read_bytes(path, what="sign's artwork", most_bytes=MAX_SVG_BYTES).decode("utf-8")
     except UnicodeDecodeError as error:
         raise PhysadvError(f"{path}: not an SVG file (not text in UTF-8)") from error
-    except OSError as error:
-        raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def class_names(kind: str) -> tuple[str, ...]:
