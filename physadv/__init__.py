@@ -28,6 +28,7 @@ _HOME = {
     "design": "physadv.attacks",
     "DesignConfig": "physadv.attacks",
     "evaluate": "physadv.evaluation",
+    "replay": "physadv.evaluation",
 }
 
 __all__ = ["__version__", *_HOME]
@@ -35,7 +36,7 @@ __all__ = ["__version__", *_HOME]
 if TYPE_CHECKING:
     from physadv.attacks import DesignConfig, design
     from physadv.core.errors import PhysadvError
-    from physadv.evaluation import evaluate
+    from physadv.evaluation import evaluate, replay
     from physadv.patches import Mask, Patch, build_mask, load_patch
     from physadv.scenes import Conditions, PaintedSign, Scene, load_scene
     from physadv.signs import Sign, load_sign

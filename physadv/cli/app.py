@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 import physadv
-from physadv.cli import attack, design, evaluate, photos, printing, show, train
+from physadv.cli import attack, design, evaluate, photos, printing, replay, show, train
 from physadv.cli.libraries import quiet_libraries
 from physadv.cli.outcomes import Code, one_line, outcome_of
 from physadv.cli.signals import Signals
@@ -44,6 +44,7 @@ app.command("print", epilog=_example("print patches/mine --controls --out sheets
 app.command("print-rig", epilog=_example("print-rig --sign us/stop --out rig"))(printing.print_rig)
 app.command(epilog=_example("calibrate session --out printer_camera.json"))(photos.calibrate)
 app.command(epilog=_example("report report"))(evaluate.report)
+app.command(epilog=_example("replay report --row 1234 --out frame.png"))(replay.replay)
 app.command(epilog=_example("preview --scene drive-by --out frames.png"))(show.preview)
 app.command(epilog=_example("signs --out signs.png"))(show.signs)
 app.command("list", epilog=_example("list attacks"))(show.list_parts)

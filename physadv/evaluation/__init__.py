@@ -2,17 +2,20 @@
 
 from physadv.evaluation.battery import Battery, battery_names, load_battery
 from physadv.evaluation.junit import exceeds, write_junit
+from physadv.evaluation.replayed_frame import Replay, replay
 from physadv.evaluation.runner import evaluate
 from physadv.evaluation.summary import Summary, read_summary, write_summary
 
 __all__ = [
     "Battery",
+    "Replay",
     "Summary",
     "battery_names",
     "evaluate",
     "exceeds",
     "load_battery",
     "read_summary",
+    "replay",
     "write_junit",
     "write_summary",
 ]

@@ -28,13 +28,14 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, read_json, write_json, write_text
 from physadv.core.images import write_png
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
+from physadv.core.notebooks import html_table
 from physadv.defenses import Defended, load
 from physadv.evaluation.flags import warning
 from physadv.evaluation.matrix_flags import cell_flags
 from physadv.evaluation.on_signs import OnSigns, asks_gradients, attack_signs, check_on_signs, knowledge_of
 from physadv.evaluation.runfolder import open_run, versions
 from physadv.evaluation.statistics import rate
-from physadv.evaluation.summary import Flag, Rate
+from physadv.evaluation.summary import Flag, Rate, shown_rate
 from physadv.signs import load_sign
 from physadv.signs.datasets import SignDataset, load_dataset
 from physadv.signs.listing import tell
@@ -161,6 +162,21 @@ class RobustnessSummary(Config):
     """Of victims behind a defence: through what the gradient of an attack runs."""
     cells: tuple[Cell, ...]
     versions: dict[str, str]
+
+    def _repr_html_(self) -> str:
+        """A row a cell, as notebooks show it."""
+        rows = [
+            (
+                cell.victim,
+                cell.attack,
+                shown_rate(cell.clean_accuracy),
+                shown_rate(cell.robust_accuracy),
+                ", ".join(flag.code for flag in cell.flags if flag.level == "warning"),
+            )
+            for cell in self.cells
+        ]
+        headings = ("victim", "attack", "read clean", "read under attack", "warnings")
+        return html_table(f"{self.pictures} pictures of {self.dataset}", headings, rows)
 
 
 def run_robustness(

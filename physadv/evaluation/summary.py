@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from physadv.core.config import Config, validate
 from physadv.core.files import read_json, write_text
+from physadv.core.notebooks import html_table
 from physadv.victims import Box
 
 SUMMARY_VERSION = 1
@@ -367,6 +368,31 @@ class Summary(Config):
     def passed(self) -> bool:
         """Whether every record met every threshold."""
         return all(record.passed for record in self.records)
+
+    def _repr_html_(self) -> str:
+        """A row a record, as notebooks show it."""
+        rows = [
+            (
+                record.patch,
+                record.victim,
+                record.battery,
+                record.goal,
+                shown_rate(record.headline),
+                shown_rate(record.clean_accuracy),
+                ", ".join(flag.code for flag in record.flags if flag.level == "warning"),
+                "; ".join(record.failures),
+            )
+            for record in self.records
+        ]
+        headings = ("patch", "victim", "battery", "goal", "success", "clean accuracy", "warnings", "broken limits")
+        return html_table(f"{len(self.records)} results, {self.provenance.rows} rows", headings, rows)
+
+
+def shown_rate(rate: Rate) -> str:
+    """``87.2 % (83.0 to 90.1), n 480``."""
+    if rate.value is None or rate.low is None or rate.high is None:
+        return "no frames"
+    return f"{rate.value:.1%} ({rate.low * 100:.1f} to {rate.high * 100:.1f}), n {rate.n}".replace("%", " %")
 
 
 def read_summary(path: Path) -> Summary:

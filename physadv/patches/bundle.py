@@ -23,6 +23,7 @@ from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_folder, bundled, check_writable, foreign_entries, read_json, write_json
 from physadv.core.images import read_image, write_png
+from physadv.core.notebooks import html_picture, html_table, png_bytes
 from physadv.patches.compose import compose
 from physadv.patches.mask import Mask, build_mask, parse_mask
 from physadv.patches.press import Ink, as_sent
@@ -37,6 +38,8 @@ NOTICE = "test artefact, not for public roads"
 CHECKPOINT = "design.checkpoint"
 """A design in the making; the bundle takes its place."""
 _FILES = ("patch.json", "painted.png", "mask.png", "paint.png", "sign.yaml", "sign.svg")
+_SHOWN_PX = 256
+"""Side of the picture that notebooks show."""
 _MASK_TOLERANCE = 0.002
 _PAINTED_TOLERANCE = 0.01
 """Mean difference of pictures that show the same; renderers of SVG differ along edges."""
@@ -136,6 +139,23 @@ class Patch:
         """
         paint = ink(self.paint_at(px))
         return compose(self.sign.texture(px).to(paint), self.mask.at(px).alpha.to(paint), paint)
+
+    def _repr_png_(self) -> bytes:
+        """The painted sign, as notebooks show it."""
+        rgba = self.painted(_SHOWN_PX)
+        return png_bytes(to_uint8(torch.cat([linear_to_srgb(rgba[:3]), rgba[3:]])))
+
+    def _repr_html_(self) -> str:
+        """The painted sign and its record in short, as notebooks show them."""
+        record = self.record
+        rows = [
+            ("sign", record.sign),
+            ("goal", record.goal or "–"),
+            ("area", f"{record.area_fraction:.1%} of the sign"),
+            ("attack", record.attack or "–"),
+            ("victim", record.victim.name if record.victim else "–"),
+        ]
+        return html_picture(self._repr_png_(), f"{self.name} on {record.sign}") + html_table(self.name, ("", ""), rows)
 
     def sheeting(self, px: int) -> Tensor:
         """How much of the retroreflective sheeting is bare, ``[1, px, px]``."""

@@ -14,6 +14,7 @@ from physadv.core.color import to_uint8
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
 from physadv.core.images import check_png, write_png
+from physadv.core.notebooks import ShownPixels, shown
 from physadv.patches import load_patch
 from physadv.scenes.conditions import Conditions
 from physadv.scenes.geometry import viewing_angle_deg
@@ -63,7 +64,7 @@ def _write(canvas: npt.NDArray[np.uint8], text: str, x: int, y: int, colour: tup
 
 def contact_sheet(
     scene: Scene, painted: PaintedSign, *, frames: int, px: int, seed: int = 0, columns: int | None = None
-) -> npt.NDArray[np.uint8]:
+) -> ShownPixels:
     """Frames of a scene on one picture, ``[H, W, 3]`` uint8. A drive-by's frames are spread over its approaches."""
     stride = max(1, 4 * scene.frames_per_approach // max(1, frames)) if scene.frames_per_approach > 1 else 1
     conditions = scene.sample(frames * stride, seed=seed)[::stride]
@@ -81,7 +82,7 @@ def contact_sheet(
         sheet[y : y + px, x : x + px] = picture
         for number, line in enumerate(lines, 1):
             _write(sheet, line, x, y + px + number * _LINE_PX - 3, _INK if number == 1 else _QUIET, px)
-    return sheet
+    return shown(sheet)
 
 
 def write_contact_sheet(

@@ -1,0 +1,39 @@
+"""``replay``: a row of a run's table as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from physadv.cli.options import DeviceOption
+from physadv.cli.streams import say
+
+
+def replay(
+    folder: Annotated[Path, typer.Argument(help="Folder that physadv evaluate or run has written.")],
+    row: Annotated[int, typer.Option(min=0, help="Row of outcomes.parquet, counted from 0.")],
+    out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("frame.png"),
+    patch: Annotated[
+        Path | None, typer.Option(help="Folder of the patch, where it is no longer where it was scored.")
+    ] = None,
+    px: Annotated[
+        int | None,
+        typer.Option(min=16, max=2048, help="Shorter side, to look at; the frame exactly as scored if not given."),
+    ] = None,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Show a row of outcomes.parquet: the frame that was scored, as a picture, and its conditions."""
+    from physadv.core.images import check_png
+    from physadv.evaluation.replayed_frame import replay as replayed
+
+    check_png(out)
+    shown = replayed(folder, row, patch=patch, px=px, device=device)
+    shown.save(out)
+    say(shown.words)
+    for name, value in shown.conditions.items():
+        if value is not None:
+            say(f"  {name:20} {value:.6g}" if isinstance(value, float) else f"  {name:20} {value}")
+    scored = "exactly as it was scored" if px is None else "larger than it was scored"
+    say(f"{out}: {shown.frame.shape[2]} x {shown.frame.shape[1]} px, {scored}")
