@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails
 from typing_extensions import Self
 
 from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.files import read_bytes
 from physadv.core.registry import Registry
 from physadv.core.settling import settled
 from physadv.core.yaml_text import parse_yaml, written
@@ -113,11 +114,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         PhysadvError: the file is missing, unreadable, not YAML, or not a mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise PhysadvError(f"{path}: not a text file in UTF-8") from error
-    except OSError as error:
-        raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         data = parse_yaml(text)
     except yaml.YAMLError as error:

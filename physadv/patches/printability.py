@@ -15,6 +15,7 @@ from torch import Tensor
 
 from physadv.core.color import linear_to_srgb
 from physadv.core.errors import PhysadvError
+from physadv.core.files import read_bytes
 
 Palette: TypeAlias = Tensor
 """Printable colours ``[M, 3]``, sRGB-encoded."""
@@ -64,11 +65,9 @@ def load_palette(path: Path | None = None) -> Palette:
     if path is None:
         return generic_palette().clone()
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_bytes(path, what="palette").decode("utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise PhysadvError(f"{path}: not a text file; a palette has one r,g,b in 0 to 1 a line") from error
-    except OSError as error:
-        raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
     colours = [_colour(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not 1 <= len(colours) <= MAX_PALETTE:
         raise PhysadvError(f"{path}: holds {len(colours)} colours; a palette has 1 to {MAX_PALETTE}")

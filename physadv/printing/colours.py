@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from physadv.core.errors import PhysadvError
+from physadv.core.files import read_bytes
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Intent = Literal["perceptual", "relative", "saturation", "absolute"]
@@ -54,8 +56,9 @@ def conversion(profile: Path | None, intent: str = "relative") -> Conversion:
         raise PhysadvError(f"--intent {intent!r}: should be one of {', '.join(INTENTS)}")
     if profile is None:
         return Conversion()
+    data = read_bytes(profile, what="ICC profile")
     try:
-        printer = ImageCms.getOpenProfile(str(profile))
+        printer = ImageCms.ImageCmsProfile(BytesIO(data))
         space, kind = (str(word).strip() for word in (printer.profile.xcolor_space, printer.profile.device_class))
         name = ImageCms.getProfileDescription(printer).strip()
     except (ImageCms.PyCMSError, OSError) as error:
