@@ -12,7 +12,7 @@ def refused(result: tuple[int, str, str], *words: str, code: int = 2) -> None:
     """Exit code 2, or another one, and one sentence that holds ``words``."""
     ended, _, error = result
     assert ended == code, error
-    lines = [line for line in error.splitlines() if line.strip()]
+    lines = [line for line in error.splitlines() if line.strip() and not line.startswith("warning: ")]
     assert len(lines) == 1, error
     assert lines[0].startswith("error: ")
     assert "Traceback" not in error
