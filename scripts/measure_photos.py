@@ -15,7 +15,6 @@ FOLDER (or PHYSADV_DATA) holds ``rp2/victim_256``, ``roadsign_scenes`` (``images
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import re
 import sys
@@ -32,6 +31,7 @@ import torch
 from physadv.core.color import linear_to_srgb, srgb_to_linear
 from physadv.core.errors import PhysadvError
 from physadv.core.images import read_image
+from physadv.core.tables import read_table
 from physadv.photos.camera import Camera
 from physadv.photos.detector import Detector, DetectorCard, box_overlap, find_with_detector
 from physadv.photos.outline import TRUSTED, Box, Found, find_outlines
@@ -56,10 +56,9 @@ def outline_alone(pixels: Pixels) -> Sequence[Found]:
 def annotated(folder: Path) -> dict[str, list[Box]]:
     """Boxes of stop signs by picture; no boxes where a picture has none."""
     boxes: dict[str, list[Box]] = defaultdict(list)
-    with (folder / "boxes.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            box = tuple(float(row[key]) for key in ("xmin", "ymin", "xmax", "ymax"))
-            boxes[row["file"]] += [(box[0], box[1], box[2], box[3])] if row["label"] == "stop" else []
+    for row in read_table(folder / "boxes.csv", ("file", "label", "xmin", "ymin", "xmax", "ymax")).whole():
+        left, top, right, bottom = (row.decimal(key) for key in ("xmin", "ymin", "xmax", "ymax"))
+        boxes[row.text("file")] += [(left, top, right, bottom)] if row.text("label") == "stop" else []
     return dict(boxes)
 
 

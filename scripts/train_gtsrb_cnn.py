@@ -12,7 +12,6 @@ prints those of weights that exist. Half an hour on one core.
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import math
 import os
@@ -31,12 +30,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from physadv.core import tables
 from physadv.core.color import illuminant_rgb
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
 from physadv.evaluation.statistics import wilson
 from physadv.scenes import PaintedSign, load_scene
 from physadv.signs import class_names, load_sign, sign_names
+from physadv.signs.datasets import GTSRB_COLUMNS
 from physadv.victims.architectures import GtsrbCnn
 from physadv.victims.library import SHIPPED
 from physadv.victims.parameters import fill, read_parameters
@@ -79,23 +80,22 @@ def squash(picture: Image.Image, side: int) -> np.ndarray:
 def read_table(table: Path, folder: Path, side: int) -> tuple[list[np.ndarray], list[list[float]], list[int]]:
     """Pictures, boxes and classes that an annotation file of GTSRB lists."""
     pixels, boxes, labels = [], [], []
-    with table.open(newline="") as file:
-        for row in csv.DictReader(file, delimiter=";"):
-            with Image.open(folder / row["Filename"]) as picture:
-                width, height = picture.size
-                pixels.append(squash(picture, side))
-            x1, y1, x2, y2 = (int(row[f"Roi.{key}"]) for key in ("X1", "Y1", "X2", "Y2"))
-            boxes.append([x1 / width, y1 / height, x2 / width, y2 / height])
-            labels.append(int(row["ClassId"]))
+    for row in tables.read_table(table, GTSRB_COLUMNS).whole():
+        with Image.open(folder / row.text("Filename")) as picture:
+            width, height = picture.size
+            pixels.append(squash(picture, side))
+        x1, y1, x2, y2, label = (row.whole(name) for name in GTSRB_COLUMNS[1:])
+        boxes.append([x1 / width, y1 / height, x2 / width, y2 / height])
+        labels.append(label)
     return pixels, boxes, labels
 
 
 def read_training(data: Path) -> Pictures:
     """The official training set, pictures with or without a margin around the sign."""
-    tables = sorted((data / "gtsrb" / "GTSRB" / "Training").glob("*/GT-*.csv"))
-    if not tables:
+    found = sorted((data / "gtsrb" / "GTSRB" / "Training").glob("*/GT-*.csv"))
+    if not found:
         raise PhysadvError(f"{data}: no gtsrb/GTSRB/Training/*/GT-*.csv; expected GTSRB in its official layout")
-    parts = [read_table(table, table.parent, CANVAS) for table in tables]
+    parts = [read_table(table, table.parent, CANVAS) for table in found]
     pixels, boxes, labels = ([item for part in parts for item in part[k]] for k in range(3))
     return Pictures(torch.from_numpy(np.stack(pixels)), torch.tensor(boxes), torch.tensor(labels))
 

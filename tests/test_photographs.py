@@ -410,11 +410,16 @@ def test_corners_are_read_in_every_form(tmp_path: Path, form: str) -> None:
     ("text", "message"),
     [
         ("file,left\nx.png,3\n", "columns are file, left"),
+        ("file,x_px,y_px,x_mm\nx.png,3,3,3\n", "columns are file, x_px, y_px, x_mm"),
         ("file,x_px,y_px\nx.png,1,2\n", "1 points; expected the 8 corners"),
         ("file,x_px,y_px,x_mm,y_mm\nx.png,1,2,3,4\n", "1 points; expected at least 4"),
         ("file,x_px,y_px,x_mm,y_mm\n" + "x.png,1,1,1,1\n" * 4, "on a line"),
-        ("file,x_px,y_px\nx.png,one,2\n", "should be a number"),
-        ("file,x_px,y_px\nx.png,nan,2\n", "finite number"),
+        ("file,x_px,y_px\nx.png,one,2\n", r"line 2: x_px = 'one': should be a number"),
+        ("file,x_px,y_px\nx.png,nan,2\n", r"line 2: x_px = 'nan': should be a number"),
+        (
+            "file;x_px;y_px;x_mm;y_mm\nx.png;9;1;1;1\nx.png;1;1;9;1\nx.png;1;9;9;9\nx.png;9;9;1;9\n",
+            "line 2: .*mirrored",
+        ),
         (
             "file," + ",".join(f"h{i}{j}" for i in (1, 2, 3) for j in (1, 2, 3)) + "\nx.png" + ",1" * 9 + "\n",
             "inverted",
@@ -427,6 +432,15 @@ def test_wrong_corners_are_refused_in_one_sentence(tmp_path: Path, text: str, me
     with pytest.raises(PhysadvError, match=message) as caught:
         read_corners(path, STOP)
     assert "corners.csv" in str(caught.value)
+
+
+def test_the_outlines_corners_may_go_around_either_way(tmp_path: Path) -> None:
+    truth = np.array([[0.3, 0.02, 400.0], [-0.01, 0.28, 300.0], [1e-5, 2e-5, 1.0]])
+    corners = apply(truth, np.array(STOP.outline_mm))
+    for order in (corners, np.concatenate([corners[:1], corners[:0:-1]])):
+        rows = [f"x.png;{x:.4f};{y:.4f};a note".replace(".", ",").replace("x,png", "x.png") for x, y in order]
+        (tmp_path / "corners.csv").write_text("\r\n".join(["File;X_PX;Y_PX;Note", *rows, ""]), encoding="utf-16")
+        assert corner_error_px(read_corners(tmp_path / "corners.csv", STOP)["x.png"], truth, STOP) < 1e-2
 
 
 def test_corners_of_a_picture_that_is_not_there_are_refused(folder: Path, tmp_path: Path) -> None:

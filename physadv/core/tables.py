@@ -94,6 +94,7 @@ class Table:
 
     Attributes:
         path: of the file.
+        header: all its columns, as they are written.
         columns: those that were asked for and are there.
         lines: its rows.
         damaged: lines that are not rows, with the reason: one that is cut, or has more values than the header.
@@ -101,6 +102,7 @@ class Table:
     """
 
     path: Path
+    header: tuple[str, ...]
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
     damaged: tuple[tuple[int, str], ...] = ()
@@ -145,7 +147,9 @@ def read_table(path: Path, needs: Sequence[str], *, also: Sequence[str] = ()) ->
             damaged.append((number, _misfit(len(values), header, delimiter)))
             continue
         lines.append(Line(path, number, {name: plain(values[column]) for name, column in place.items()}))
-    return Table(path, tuple(place), tuple(lines), tuple(damaged), bool(text) and not text.endswith(("\r", "\n")))
+    return Table(
+        path, tuple(header), tuple(place), tuple(lines), tuple(damaged), bool(text) and not text.endswith(("\r", "\n"))
+    )
 
 
 def read_rows(path: Path, names: Sequence[str]) -> list[tuple[int, list[str]]]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from physadv.core.color import from_uint8, srgb_to_linear
 from physadv.core.errors import PhysadvError
 from physadv.core.folders import PICTURES, picture_files
 from physadv.core.images import cut_out, read_image
+from physadv.core.tables import Line, read_table
 from physadv.scenes.appearance import Appearance, estimate
 from physadv.scenes.config import DEFAULTS
 from physadv.scenes.outline import (
@@ -186,63 +186,82 @@ def _cropped(pixels: Pixels, to_photo: Matrix, box: tuple[int, int, int, int]) -
     return smaller, np.diag([size[0] / width, size[1] / height, 1.0]) @ to_photo
 
 
+_MATRIX = tuple(f"h{i}{j}" for i in (1, 2, 3) for j in (1, 2, 3))
+_FORMS = (_MATRIX, ("x_px", "y_px", "x_mm", "y_mm"), ("x_px", "y_px"))
+
+
 def read_corners(path: Path, sign: Sign) -> dict[str, Matrix]:
     """Homographies ``[3, 3]`` by picture's name, from a CSV with a header.
 
     Columns are ``file`` and either ``h11 ... h33`` (one row a picture: mm on the sign, x right, y down, centre at the
     origin, to pixels), or ``x_px, y_px, x_mm, y_mm`` (a row a point, at least four points a picture), or ``x_px, y_px``
-    alone (the corners of the sign's outline in its order). Pixel i covers i to i + 1: its centre is at i + 0.5.
+    alone (the corners of the sign's outline in its order, either way around). Further columns are ignored. Pixel i
+    covers i to i + 1: its centre is at i + 0.5.
 
     Raises:
-        PhysadvError: unreadable, other columns, too few points, or points that determine no homography.
+        PhysadvError: no table, other columns, too few points, or points that determine no homography.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-            columns = set(reader.fieldnames or ())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PhysadvError(f"{path}: cannot be read as CSV ({error})") from error
-    terms = tuple(f"h{i}{j}" for i in (1, 2, 3) for j in (1, 2, 3))
-    by_file: dict[str, list[dict[str, str]]] = {}
-    for row in rows:
-        by_file.setdefault(str(row.get("file")), []).append(row)
-    for names in (terms, ("x_px", "y_px", "x_mm", "y_mm"), ("x_px", "y_px")):
-        if columns == {"file", *names}:
-            return {name: _homography(path, name, _numbers(path, part, names), sign) for name, part in by_file.items()}
-    raise PhysadvError(
-        f"{path}: its columns are {', '.join(sorted(columns)) or 'missing'}; they should be file and h11 ... h33, or "
-        "file, x_px, y_px and, where the points are not the outline's corners, x_mm, y_mm"
-    )
-
-
-def _numbers(path: Path, rows: Sequence[Mapping[str, str]], names: Sequence[str]) -> Matrix:
-    try:
-        values = np.array([[float(row[name]) for name in names] for row in rows], np.float64)
-    except (TypeError, ValueError) as error:
-        raise PhysadvError(f"{path}: {rows[0]['file']}: {error}; every value should be a number") from error
-    if not np.isfinite(values).all():
-        raise PhysadvError(f"{path}: {rows[0]['file']}: every value should be a finite number")
-    return values
-
-
-def _homography(path: Path, file: str, values: Matrix, sign: Sign) -> Matrix:
-    if values.shape[1] == 9:
-        matrix = values[0].reshape(3, 3)
-        if len(values) != 1 or abs(np.linalg.det(matrix)) < 1e-12 or matrix[2, 2] == 0.0:
-            raise PhysadvError(f"{path}: {file}: expected one row with a matrix that can be inverted")
-        return np.asarray(matrix / matrix[2, 2], np.float64)
-    points_mm = values[:, 2:] if values.shape[1] == 4 else np.array(sign.outline_mm)
-    least = 4 if values.shape[1] == 4 else len(sign.outline_mm)
-    if len(values) < least or (values.shape[1] == 2 and len(values) != least):
+    table = read_table(path, ("file",), also=(*_MATRIX, "x_px", "y_px", "x_mm", "y_mm"))
+    names = next((names for names in _FORMS if set(names) <= set(table.columns)), None)
+    if names is None or ("x_mm" in table.columns) != ("y_mm" in table.columns):
         raise PhysadvError(
-            f"{path}: {file}: {len(values)} points; expected "
-            + ("at least 4" if values.shape[1] == 4 else f"the {least} corners of sign {sign.name}")
+            f"{path}: its columns are {', '.join(table.header)}; they should be file and h11 ... h33, or "
+            "file, x_px, y_px and, where the points are not the outline's corners, x_mm, y_mm"
         )
+    by_file: dict[str, list[Line]] = {}
+    for line in table.whole():
+        by_file.setdefault(line.text("file"), []).append(line)
+    return {name: _homography(name, lines, names, sign) for name, lines in by_file.items()}
+
+
+def _homography(file: str, lines: Sequence[Line], names: Sequence[str], sign: Sign) -> Matrix:
+    """Of one picture, whose first row says where errors are."""
+    values = np.array([[line.decimal(name) for name in names] for line in lines], np.float64)
     try:
-        return from_corners(values[:, :2], points_mm)
+        found = _of_matrix(values) if names == _MATRIX else _of_points(values, sign)
+        _check(found, sign)
     except ValueError as error:
-        raise PhysadvError(f"{path}: {file}: {error}") from error
+        raise lines[0].error(f"{file}: {error}") from error
+    return found
+
+
+def _of_matrix(values: Matrix) -> Matrix:
+    matrix = values[0].reshape(3, 3)
+    if len(values) != 1 or abs(np.linalg.det(matrix)) < 1e-12 or matrix[2, 2] == 0.0:
+        raise ValueError("expected one row with a matrix that can be inverted")
+    return np.asarray(matrix / matrix[2, 2], np.float64)
+
+
+def _of_points(values: Matrix, sign: Sign) -> Matrix:
+    seen, corners = values[:, :2], np.array(sign.outline_mm)
+    if values.shape[1] == 4:
+        if len(values) < 4:
+            raise ValueError(f"{len(values)} points; expected at least 4")
+        return from_corners(seen, values[:, 2:])
+    if len(values) != len(corners):
+        raise ValueError(f"{len(values)} points; expected the {len(corners)} corners of sign {sign.name}")
+    if _turning(seen) * _turning(corners) < 0:
+        seen = np.concatenate([seen[:1], seen[:0:-1]])
+    return from_corners(seen, corners)
+
+
+def _turning(points: Matrix) -> float:
+    """Twice the area that points go around, negative where they go around the other way."""
+    after = np.roll(points, -1, axis=0)
+    return float((points[:, 0] * after[:, 1] - after[:, 0] * points[:, 1]).sum())
+
+
+def _check(to_photo: Matrix, sign: Sign) -> None:
+    """Refuses a homography that shows the sign mirrored, or partly behind the camera.
+
+    Raises:
+        ValueError: it does.
+    """
+    outline = np.concatenate([np.array(sign.outline_mm), np.ones((len(sign.outline_mm), 1))], axis=1)
+    if (outline @ to_photo[2] <= 0.0).any():
+        raise ValueError("the sign would lie partly behind the camera; are the points in their order?")
+    if np.linalg.det(to_photo) < 0.0:
+        raise ValueError("the sign would be seen mirrored; are the points in their order?")
 
 
 def find_path(name: str, bases: Sequence[Path | None], *, what: str) -> Path:
