@@ -27,6 +27,7 @@ from physadv.core.names import composed, find_name, loose, match_names
 from physadv.core.yaml_text import dump_yaml, parse_yaml
 from physadv.evaluation.battery import Battery, load_battery
 from physadv.evaluation.robustness import RobustnessPlan
+from physadv.patches.mask import MASKS
 from physadv.signs import SignDataset
 from physadv.signs.datasets import Item
 from physadv.victims import load_victim
@@ -226,6 +227,22 @@ def test_every_fault_is_told() -> None:
                   "below.name = ' ': should not be empty", "names.1 = '': should not be empty"):  # fmt: skip
         assert fault in message
     assert "\n" not in message
+    with pytest.raises(PhysadvError, match=r"^f: size\.0 = 'x': should be a whole number$"):
+        validate(Any_, parse_yaml("size: [x, 3]"), "f")
+    with pytest.raises(PhysadvError, match=r"^f: rectangles\.0\.x_mm = 'off': should be a number$"):
+        validate(
+            MASKS["rectangles"],
+            parse_yaml("{kind: rectangles, rectangles: [{x_mm: off, y_mm: 0, width_mm: 9, height_mm: 9}]}"),
+            "f",
+        )
+
+
+def test_the_faults_of_a_file_within_are_told_as_its_own() -> None:
+    words = {"steps": 1, "views": "x", "mask": {"kind": "bars", "wrong": 1, "other": 2}}
+    with pytest.raises(PhysadvError) as caught:
+        validate(DesignConfig, words, "f")
+    assert "f: 2 faults: (a) mask: mask: 2 faults: (1) unknown key 'wrong'" in str(caught.value)
+    assert "(b) views = 'x': should be a whole number" in str(caught.value)
 
 
 # ---- lists of classes ----------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import string
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -168,13 +169,20 @@ def explain(error: ValidationError, model: type[BaseModel], data: Any = None) ->
     clauses = []
     for place, complaints in found.items():
         inside = any(other[: len(place)] == place for other in found if other != place)
-        apt = [one for one in complaints if not _mismatch(one)]
+        # of a list with wrong items Pydantic says that it is short of them, too
+        apt = [one for one in complaints if not (_mismatch(one) or (inside and one["type"] == "too_short"))]
         if apt or not inside:  # else the value fits another of the types that it may have, but for a fault within
             clauses.append((complaints[0]["type"] != "extra_forbidden", _clause(place, apt or complaints, model)))
     faults = [clause for _, clause in sorted(clauses, key=lambda one: one[0])]
     if len(faults) == 1:
         return faults[0]
-    return f"{len(faults)} faults: " + "; ".join(f"({number}) {fault}" for number, fault in enumerate(faults, 1))
+    numbered = any("faults: (1)" in fault for fault in faults)  # those of a file within
+    marks = (
+        string.ascii_lowercase if numbered and len(faults) <= len(string.ascii_lowercase) else range(1, 1 + len(faults))
+    )
+    return f"{len(faults)} faults: " + "; ".join(
+        f"({mark}) {fault}" for mark, fault in zip(marks, faults, strict=False)
+    )
 
 
 def _place(complaint: ErrorDetails, data: Any) -> tuple[str, ...]:
