@@ -87,7 +87,7 @@ def test_max_asr_fails_the_build(physadv: Command, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = LisaCnn(len(CLASSES))
     with torch.no_grad():
-        network.fc1.weight.zero_()
+        network.fc1.weight.mul_(0.01)
         network.fc1.bias.copy_(torch.tensor([3.0, 0.0, 0.0]))
     save_file(network.state_dict(), str(tmp_path / "weights.safetensors"))
     card = write_card(tmp_path / "card.yaml")
@@ -393,7 +393,9 @@ def test_a_changed_limit_judges_the_same_experiment_anew(physadv: Command, card:
     design = {"victim": "card.yaml", "steps": 2, "views": 4, "true_class": "speedLimit45"}
     plan = {"name": "small", "design": design, "evaluate": {"batteries": ["stationary-15"], "frames": 15}}
     bias = torch.tensor([0.0, 0.0, 3.0])
-    weights = {name: torch.zeros_like(value) for name, value in LisaCnn(len(CLASSES)).state_dict().items()}
+    torch.manual_seed(0)
+    weights = LisaCnn(len(CLASSES)).state_dict()
+    weights["fc1.weight"].mul_(0.01)
     save_file({**weights, "fc1.bias": bias}, str(tmp_path / "weights.safetensors"))
     made: list[bytes] = []
     for limit in (None, 0.5, 0.0):
@@ -470,7 +472,7 @@ def test_names_that_look_like_markup_are_shown_as_they_are(physadv: Command, tmp
     torch.manual_seed(0)
     network = LisaCnn(len(HOSTILE))
     with torch.no_grad():
-        network.fc1.weight.zero_()
+        network.fc1.weight.mul_(0.01)
         network.fc1.bias.copy_(torch.tensor([3.0, 0.0, 0.0, 0.0]))
     save_file(network.state_dict(), str(tmp_path / "weights.safetensors"))
     card, patch, out = write_card(tmp_path / "card.yaml", classes=HOSTILE, name="toy[b]"), tmp_path / "pa[b]t", tmp_path

@@ -279,8 +279,10 @@ def test_a_mask_or_paint_that_is_no_word_is_one_sentence(
 
 
 def test_a_clean_sign_that_is_not_read_is_told(physadv: Command, card: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
     weights = LisaCnn(len(CLASSES)).state_dict()
-    save_file({name: torch.zeros_like(value) for name, value in weights.items()}, card.parent / "weights.safetensors")
+    weights["fc1.weight"].mul_(0.01)
+    save_file({**weights, "fc1.bias": torch.tensor([3.0, 0.0, 0.0])}, card.parent / "weights.safetensors")
     write_card(card, classes=["yield", "stop", "merge"])
     code, out, error = physadv(*quick(card, tmp_path / "out", goal="targeted:merge"))
     assert code == 0, error
