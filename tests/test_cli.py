@@ -419,6 +419,7 @@ OUTPUTS = {
     "print-rig": ([], "folder"),
     "calibrate": (["no"], "file.json"),
     "preview": ([], "file.png"),
+    "replay": (["no", "--row", "0"], "file.png"),
     "signs": ([], "file.png"),
     "photos ingest": (["no"], "folder"),
     "photos calibrate-camera": (["no"], "file.json"),

@@ -7,24 +7,29 @@ from typing import Annotated
 
 import typer
 
-from physadv.cli.options import DeviceOption
+from physadv.cli.options import DeviceOption, out_file
 from physadv.cli.streams import say
 
 
 def replay(
-    folder: Annotated[Path, typer.Argument(help="Folder that physadv evaluate or run has written.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder that physadv evaluate or run has written.")
+    ],
     row: Annotated[int, typer.Option(min=0, help="Row of outcomes.parquet, counted from 0.")],
-    out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("frame.png"),
+    out: Annotated[Path, out_file("PNG file to write.")] = Path("frame.png"),
     patch: Annotated[
-        Path | None, typer.Option(help="Folder of the patch, where it is no longer where it was scored.")
+        Path | None, typer.Option(help="Folder of the patch, if it is no longer where it was scored.")
     ] = None,
     px: Annotated[
         int | None,
-        typer.Option(min=16, max=2048, help="Shorter side, to look at; the frame exactly as scored if not given."),
+        typer.Option(min=16, max=2048, help="Shorter side of a larger picture. [default: exactly as it was scored]"),
     ] = None,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Show a row of outcomes.parquet: the frame that was scored, as a picture, and its conditions."""
+    """Draw a row of outcomes.parquet: one scored frame.
+
+    Its conditions are printed.
+    """
     from physadv.core.images import check_png
     from physadv.evaluation.replayed_frame import replay as replayed
 
