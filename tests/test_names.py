@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 
 import physadv
 from physadv.attacks import DesignConfig
+from physadv.attacks.attack import options_for
 from physadv.core.class_lists import known_classes, known_lists
 from physadv.core.config import Config, Text, read_yaml, validate
 from physadv.core.config import settings as words_to_settings
@@ -30,7 +31,7 @@ from physadv.evaluation.robustness import RobustnessPlan
 from physadv.patches.mask import MASKS
 from physadv.signs import SignDataset
 from physadv.signs.datasets import Item
-from physadv.victims import load_victim
+from physadv.victims import load_victim, wrap_module
 from physadv.victims.architectures import LisaCnn
 from physadv.victims.card import VictimCard
 
@@ -217,6 +218,15 @@ def test_an_option_is_given_once(words: list[str]) -> None:
         words_to_settings(words, "--set")
 
 
+def test_options_are_as_their_attack_has_them(tmp_path: Path) -> None:
+    got = options_for(["pgd", "fgsm"], ["pgd.eps=1e-2", "eps=3e-2", "steps=0x10"])
+    assert got == {"pgd": {"eps": 0.01, "steps": 16}, "fgsm": {"eps": 0.03}}, "an attack's own come before those of all"
+    generator = options_for(["advgan"], ["generator=2024"])["advgan"]["generator"]
+    assert str(generator) == "2024", "the name of a folder is no number"
+    with pytest.raises(PhysadvError, match=r"--set 'eps=2': eps is given twice"):
+        options_for(["pgd"], ["eps=1e-2", "eps=2"])
+
+
 def test_every_fault_is_told() -> None:
     data = parse_yaml("{whole: x, rael: 1, size: [0, y], below: {limit: off, name: ' '}, names: [a, '']}")
     with pytest.raises(PhysadvError) as caught:
@@ -313,6 +323,8 @@ def test_known_lists_have_names(tmp_path: Path, name: str) -> None:
     assert name in known_lists()
     count = {"coco": 80, "gtsrb": 43, "lisa": 47}[name]
     assert load_victim(write_card(tmp_path, count, classes=name)).classes == known_classes(name)
+    module = LisaCnn(count)
+    assert wrap_module(module, classes=name, size=32, trial=False).classes == known_classes(name)
 
 
 @pytest.mark.parametrize("wrong", ["''", "'  '", '"a\\nb"', '"\\e[31m"'])

@@ -202,13 +202,15 @@ def build_attack(name: str, options: dict[str, Any] | None = None) -> Attack:
 
 
 def options_for(attacks: Sequence[str], words: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Options by attack, from words such as ``eps=0.03`` (all that have it) and ``pgd.eps=0.03`` (that one).
+    """Options by attack, from words such as ``eps=0.03`` (all that have it) and ``pgd.eps=0.03`` (that one, whatever
+    all others have).
 
     Raises:
-        PhysadvError: an unknown attack, no value, or an option that none of the attacks has.
+        PhysadvError: an unknown attack, no value, an option that none of the attacks has, or one that is given twice.
     """
     found: dict[str, dict[str, Any]] = {name: {} for name in attacks}
     known = {name: set(ATTACKS[name].model_fields) - {"kind"} for name in attacks}
+    given: set[str] = set()
     for word in words:
         name, equals, text = word.partition("=")
         attack, _, option = name.rpartition(".")
@@ -216,8 +218,12 @@ def options_for(attacks: Sequence[str], words: Sequence[str]) -> dict[str, dict[
         if not equals or not takers:
             every = sorted({f"{one}.{key}" for one in attacks for key in known[one]})
             raise PhysadvError(f"--set {word!r}: should be one of these, then = and a value: {', '.join(every)}")
+        if name in given:
+            raise PhysadvError(f"--set {word!r}: {name} is given twice")
+        given.add(name)
         for one in takers:
-            found[one][option] = read_value(text, f"--set {word!r}")
+            if attack or f"{one}.{option}" not in given:
+                found[one][option] = read_value(text, f"--set {word!r}")
     return {name: _typed(name, options) for name, options in found.items()}
 
 

@@ -125,7 +125,7 @@ def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Vict
 def wrap_module(
     module: nn.Module | Callable[[Tensor], Any],
     *,
-    classes: Sequence[str],
+    classes: Sequence[str] | str,
     size: int | tuple[int, int] | None = None,
     name: str | None = None,
     output: str = "logits",
@@ -137,7 +137,7 @@ def wrap_module(
 
     Args:
         module: from prepared pictures ``[N, C, H, W]`` to ``[N, K]``, or to a tuple, mapping or dataclass with that.
-        classes: K class names in the order of the outputs.
+        classes: K class names in the order of the outputs, or the path of a file with them, or a known list.
         size: native side, or height and width, in pixels; found out where the network takes one size alone.
         name: how tables and reports call it; its class's or function's name if not given.
         output: ``logits`` or ``probabilities``.
@@ -157,7 +157,7 @@ def wrap_module(
     card = {
         "name": called,
         "weights": "-",
-        "classes": tuple(classes),
+        "classes": classes if isinstance(classes, str) else tuple(classes),
         "output": output,
         "output_name": None if output_name is None else str(output_name),
     }
