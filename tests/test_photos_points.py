@@ -94,6 +94,7 @@ def test_one_bad_row_ends_nothing(shot: npt.NDArray[np.uint8], tmp_path: Path) -
     rows = {
         "clockwise": seen("us/stop"),
         "other": seen("us/stop")[[0, 3, 2, 1]],
+        "begins": seen("us/stop")[[1, 2, 3, 0]],
         "equal": np.full((4, 2), 300.0),
         "line": np.array([[10.0, 10.0], [100.0, 100.0], [200.0, 200.0], [300.0, 300.0]]),
         "crossed": seen("us/stop")[[0, 2, 1, 3]],
@@ -118,6 +119,7 @@ def test_one_bad_row_ends_nothing(shot: npt.NDArray[np.uint8], tmp_path: Path) -
     why = dict(made.given_up)
     for number, (name, words) in enumerate(
         {
+            "begins": "the four points fit the sign only within",
             "equal": "points 1 and 2 are in the same place",
             "line": "its four points are in a line",
             "crossed": "the lines between its points cross",
@@ -126,6 +128,15 @@ def test_one_bad_row_ends_nothing(shot: npt.NDArray[np.uint8], tmp_path: Path) -
         }.items()
     ):
         assert why[f"{name}.png"].startswith(f"{table}: line {number + 4}: {words}")
+
+
+def test_a_disc_whose_points_begin_elsewhere_is_doubtful() -> None:
+    """Nothing but its artwork says which of a disc's four points is its top."""
+    picture, sign = np.full((900, 1200, 3), 120, np.uint8), load_sign("de/no-entry")
+    right, _ = find_sign(picture, sign, PHONE, points=seen("de/no-entry"))
+    turned, _ = find_sign(picture, sign, PHONE, points=seen("de/no-entry")[[1, 2, 3, 0]])
+    assert right.flags == ()
+    assert "is the first point the one that it should be?" in turned.flags[-1]
 
 
 def test_a_row_is_read_however_a_spreadsheet_writes_it(tmp_path: Path) -> None:

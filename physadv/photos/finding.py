@@ -45,6 +45,8 @@ _CORNER_PX = 0.5
 _JUDGED_PX = 96.0
 _MIRRORED = 0.05
 """By how much mirrored artwork has to agree better with the picture for it to be called mirrored."""
+_UPRIGHT_DEG = 45.0
+"""Roll beyond which points more likely begin with the wrong one than show a sign that hangs so."""
 _RIVAL = 0.7
 """Confidence of another place over the best one's, from which on it may be the sign as well."""
 _SMALL_PX = 12.0
@@ -129,6 +131,11 @@ def _by_points(pixels: Pixels, points: Matrix, sign: Sign, camera: Camera) -> Fo
     flags: tuple[str, ...] = ()
     if _looks_mirrored(pixels, sign, pose, outline):
         flags = ("the sign between the points looks mirrored; was the photograph flipped, or taken in a mirror?",)
+    if abs(pose.roll_deg) > _UPRIGHT_DEG:
+        flags = (
+            *flags,
+            f"the sign would be turned by {pose.roll_deg:.0f}°; is the first point the one that it should be?",
+        )
     return Found(pose, "corners", round(confidence, 3), outline, flags)
 
 
