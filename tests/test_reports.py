@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -551,9 +552,64 @@ def test_verdict_and_badge_stand_before_the_figures(reports: dict[str, tuple[Sum
     assert positions == sorted(positions)
 
 
-def test_warnings_stand_before_the_overview(reports: dict[str, tuple[Summary, str, Path]]) -> None:
+def unpacked(html: str) -> dict[str, str]:
+    """Anchors of the packed results, and their sections."""
+    found = re.findall(r'<script type="text/plain" id="pack-([^"]+)">([^<]*)</script>', html)
+    return {anchor: gzip.decompress(base64.b64decode(text)).decode("utf-8") for anchor, text in found}
+
+
+def test_a_large_run_is_a_small_page_that_begins_with_a_table(tmp_path: Path) -> None:
+    patches, victims = [f"patch {n}" for n in range(5)], [HOSTILE, *(f"victim {n}" for n in range(5))]
+    warnings = [f"The clean sign is misread in {n} %." for n in range(30)]
+    summary = make_summary(tmp_path, patches=patches, victims=victims, frames_a_side=0)
+    code = "clean-accuracy-low"
+    records = tuple(
+        record.model_copy(update={"flags": (Flag(level="warning", code=code, message=text),)})
+        for record, text in zip(summary.records, warnings, strict=True)
+    )
+    summary = summary.model_copy(update={"records": records})
+    html = render_page(summary, tmp_path)
+    page, sections = Page(html), unpacked(html)
+    assert not page.errors
+    assert len(sections) == len(records) == 30
+    assert len(page.elements) < 700
+    assert len(html) < 30 * 25_000
+    anchors = {attributes["id"] for _, attributes in page.elements if attributes.get("id")}
+    for href in page.attributes("href"):
+        assert href == "data:," or href.removeprefix("#") in anchors | set(sections)
+    for record, text, section in zip(records, warnings, sections.values(), strict=True):
+        made = Page(section)
+        assert not made.errors
+        assert record.patch in made.text
+        assert record.victim.replace("\0", "\N{REPLACEMENT CHARACTER}") in made.text
+        assert text in made.text
+        assert not [tag for tag, _ in made.elements if tag == "script"]
+    assert page.text.index("Overview: patches by victims") < page.text.index("In 30 of 30 results")
+    assert page.text.count(f"[{code}]") == 1
+
+
+def test_a_large_run_is_a_table_on_the_terminal(tmp_path: Path) -> None:
+    summary = make_summary(tmp_path, patches=["a", "b", "c"], victims=[f"v{n}" for n in range(9)], frames_a_side=0)
+    out = StringIO()
+    print_summary(summary, Console(file=out, width=80))
+    text = out.getvalue()
+    assert "[9] v8" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+    for record in summary.records:
+        assert words.share(record.headline) in text
+    assert len(text.splitlines()) < 30
+
+
+def test_warnings_stand_between_the_table_and_the_results(reports: dict[str, tuple[Summary, str, Path]]) -> None:
     text = Page(reports["several"][1]).text
-    assert text.index("The clean sign is misread in every fifth frame.") < text.index("Overview")
+    warning = text.index("The clean sign is misread in every fifth frame.")
+    assert text.index("Overview: patches by victims") < warning < text.index("Patch against controls")
+
+
+def test_warnings_of_one_victim_stand_before_the_overview(tmp_path: Path) -> None:
+    told = "The clean sign is misread in every fifth frame."
+    text = Page(render_page(make_summary(tmp_path, batteries=("one", "two"), warnings=(told,)), tmp_path)).text
+    assert text.index(told) < text.index("Overview")
 
 
 @pytest.mark.parametrize(
@@ -689,7 +745,7 @@ def test_nothing_is_loaded_from_anywhere(reports: dict[str, tuple[Summary, str, 
         assert tag not in ("iframe", "object", "embed", "base", "form", "audio", "video", "image", "use")
     styles = "".join(re.findall(r"<style>(.*?)</style>", html, re.DOTALL)) + "".join(page.attributes("style"))
     assert "@import" not in styles
-    assert "url(" not in styles
+    assert all(address.startswith("data:image/") for address in re.findall(r"url\(\s*(.{11})", styles))
     script = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)[0]
     assert not re.search(r"fetch|XMLHttpRequest|import|WebSocket|sendBeacon|eval", script)
 
@@ -910,11 +966,11 @@ def browse(page: Path, folder: Path, *, width: int) -> tuple[dict[str, Any], str
     return json.loads(unescape(found.group(1))), done.stderr
 
 
-def chromium(folder: Path, page: Path, *, width: int) -> subprocess.CompletedProcess[str]:
+def chromium(folder: Path, page: Path, *, width: int, anchor: str = "") -> subprocess.CompletedProcess[str]:
     """The page's document after its scripts have run."""
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
     options += ["--enable-logging=stderr", "--virtual-time-budget=3000", f"--window-size={width},900", "--dump-dom"]
-    command = [str(CHROMIUM), *options, f"--user-data-dir={folder / 'profile'}", page.as_uri()]
+    command = [str(CHROMIUM), *options, f"--user-data-dir={folder / 'profile'}", page.as_uri() + anchor]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
 
 
@@ -946,3 +1002,17 @@ def test_a_browser_runs_the_page_under_its_own_policy(
     button = re.search(r'<button type="button" id="theme"([^>]*)>(\w+) theme', done.stdout)
     assert button
     assert "hidden" not in button.group(1)
+
+
+@needs_browser
+def test_a_browser_unpacks_the_result_that_is_asked_for(tmp_path: Path) -> None:
+    patches, victims = [f"patch {n}" for n in range(5)], [HOSTILE, *(f"victim {n}" for n in range(5))]
+    summary = make_summary(tmp_path, patches=patches, victims=victims, frames_a_side=0)
+    page = write_report(summary, tmp_path)
+    done = chromium(tmp_path, page, width=800, anchor="#record-7")
+    assert "CONSOLE" not in done.stderr
+    assert done.stdout.count('<section class="record"') == 1
+    shown = Page(done.stdout[done.stdout.index('<div id="result-place">') :].split("</section>")[0])
+    assert summary.records[6].patch in shown.text
+    assert "alert" not in [tag for tag, _ in shown.elements]
+    assert not [tag for tag, _ in shown.elements if tag == "script"]

@@ -18,7 +18,7 @@ MEANINGS: dict[str, str] = {
     "constant-answer": "The victim's answer does not depend on what it is shown",
     "too-few-frames": "The interval is wider than asked for: more frames are needed",
     "few-drives": "Few drives: the interval is only a rough estimate",
-    "no-gain": "The patch does not measurably more than a control of the same shape",
+    "no-gain": "The patch has no measurable gain over a control of the same shape",
     "control-nearly-as-good": "A control of the same shape reaches half of the patch's success or more",
     SEEN_FRAMES: "Scored on frames that the patch was designed on",
     SEEN_PHOTOGRAPHS: "Scored on photographs that the patch was designed on",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,12 +21,14 @@ from physadv.reports import charts, words
 from physadv.reports.charts import Bar, Curve
 from physadv.reports.pictures import Gallery, data_url, embed
 
-T = TypeVar("T")
-
 FILE_NAME = "report.html"
 SUMMARY_NAME = "summary.json"
 HERO_PX, CARD_PX, THUMB_PX = 320, 160, 72
 CONFUSION_ROWS = 8
+MOST_INLINE = 24
+"""Results that stand in the page as they are; those of a larger run are packed, and unpacked when asked for."""
+MOST_FINDINGS, MOST_SUBJECTS = 24, 6
+"""Messages of one kind that a notice lists; patches whose controls are shown beside them."""
 CONFIG_CHARACTERS = 40_000
 """A configuration longer than this is cut in the page; the whole of it is in ``summary.json``."""
 UNPRINTABLE = {code: "\ufffd" for code in [*range(32), *range(127, 160)] if chr(code) not in "\t\n"}
@@ -54,6 +57,7 @@ class Tile:
 class PatchView:
     """A patch with its pictures as ``data:`` addresses."""
 
+    number: int
     info: PatchInfo
     hero: str
     thumb: str
@@ -74,6 +78,8 @@ class RecordView:
     timeline: Chart | None
     gallery: Gallery
     slices: tuple[tuple[str, tuple[Slice, ...]], ...]
+    undrawn: bool
+    """Other results of the run have pictures, this one has none."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,30 @@ class MatrixRow:
     patch: PatchView
     victim: str
     cells: tuple[RecordView | None, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Patches by victims in one battery."""
+
+    battery: str
+    frames: str
+    victims: tuple[str, ...]
+    rows: tuple[tuple[PatchView, tuple[RecordView | None, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Flags or failures of one kind: what they say in general, and each message with its results."""
+
+    code: str
+    title: str
+    items: tuple[tuple[str, tuple[RecordView, ...]], ...]
+
+    @property
+    def count(self) -> int:
+        """Results that have one."""
+        return len({view.anchor for _, views in self.items for view in views})
 
 
 @dataclass(frozen=True)
@@ -107,34 +137,51 @@ def write_report(summary: Summary, folder: Path) -> Path:
 
 def render_page(summary: Summary, folder: Path) -> str:
     """The page as text (see :func:`write_report`)."""
-    patches = {patch.name: patch_view(patch, folder) for patch in summary.patches}
+    patches = {patch.name: patch_view(number, patch, folder) for number, patch in enumerate(summary.patches)}
+    galleries = embed(folder, summary)
+    drawn = any(gallery.size for gallery in galleries)
     views = [
-        record_view(i, record, patches[record.patch], gallery)
-        for i, (record, gallery) in enumerate(zip(summary.records, embed(folder, summary), strict=True))
+        record_view(i, record, patches[record.patch], gallery, undrawn=drawn and not gallery.size)
+        for i, (record, gallery) in enumerate(zip(summary.records, galleries, strict=True))
     ]
     script = template_text("report.js")
-    page = (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            summary=summary,
-            verdict=words.summary_verdict(summary),
-            badge=badge(summary, summary.records),
-            badge_of=lambda view: badge(summary, [view.record]),
-            hero=hero(summary, patches),
-            patches=list(patches.values()),
-            records=views,
-            matrix=matrix(summary, views, patches),
-            failures=places(views, words.failures_of(summary)),
-            limits=words.limits_of(summary),
-            warnings=places(views, words.flags_of(summary, "warning")),
-            glossary=words.glossary(summary),
-            style=Markup(template_text("report.css")),
-            script=Markup(script),
-            script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
-        )
+    made = environment()
+    page = made.get_template("report.html.j2").render(
+        summary=summary,
+        verdict=words.summary_verdict(summary),
+        badge=badge(summary, summary.records),
+        badge_of=lambda view: badge(summary, [view.record]),
+        hero=hero(summary, patches),
+        patches=list(patches.values()),
+        records=views,
+        packed=packed(made, summary, views) if len(views) > MOST_INLINE else (),
+        grids=grids(summary, views, patches),
+        matrix=matrix(summary, views, patches),
+        most_findings=MOST_FINDINGS,
+        most_subjects=MOST_SUBJECTS,
+        failures=grouped(views, words.grouped_failures(summary)),
+        limits=words.limits_of(summary),
+        warnings=grouped(views, words.grouped_flags(summary, "warning")),
+        glossary=words.glossary(summary),
+        style=Markup(template_text("report.css")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"),
     )
     return page.translate(UNPRINTABLE)
+
+
+def packed(made: Environment, summary: Summary, views: Sequence[RecordView]) -> list[tuple[str, str]]:
+    """Each result's anchor, and its section as the script unpacks it: gzip, in base64."""
+    section = made.get_template("record.html.j2").module.record_section  # type: ignore[attr-defined]
+    return [
+        (view.anchor, pack(section(view, True, lambda one: badge(summary, [one.record])).translate(UNPRINTABLE)))
+        for view in views
+    ]
+
+
+def pack(text: str) -> str:
+    """Text as gzip in base64, the same for the same text."""
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), compresslevel=9, mtime=0)).decode("ascii")
 
 
 def template_text(name: str) -> str:
@@ -183,10 +230,11 @@ def as_yaml(value: Mapping[str, Any]) -> str:
     return f"{text[:CONFIG_CHARACTERS]}\n# cut here; the whole of it is in summary.json\n"
 
 
-def patch_view(patch: PatchInfo, folder: Path) -> PatchView:
-    """A patch with its pictures."""
+def patch_view(number: int, patch: PatchInfo, folder: Path) -> PatchView:
+    """A patch with its pictures; ``number`` is its place in the summary."""
     subjects = [(name, patch.pictures.get(name, "")) for name in words.SUBJECTS]
     return PatchView(
+        number=number,
         info=patch,
         hero=data_url(folder, patch.picture, side_px=HERO_PX, alpha=True),
         thumb=data_url(folder, patch.picture, side_px=THUMB_PX, alpha=True),
@@ -207,7 +255,7 @@ def hero(summary: Summary, patches: Mapping[str, PatchView]) -> PatchView | None
     return patches[max(known, key=lambda record: record.headline.value or 0.0).patch]
 
 
-def record_view(number: int, record: Record, patch: PatchView, gallery: Gallery) -> RecordView:
+def record_view(number: int, record: Record, patch: PatchView, gallery: Gallery, *, undrawn: bool) -> RecordView:
     """Everything that the page shows of one record."""
     return RecordView(
         anchor=f"record-{number + 1}",
@@ -219,6 +267,7 @@ def record_view(number: int, record: Record, patch: PatchView, gallery: Gallery)
         timeline=timeline(record),
         gallery=gallery,
         slices=tuple((title, parts) for title, parts in slice_groups(record) if parts),
+        undrawn=undrawn,
     )
 
 
@@ -423,9 +472,32 @@ def matrix(summary: Summary, views: Sequence[RecordView], patches: Mapping[str, 
     ]
 
 
-def places(
-    views: Sequence[RecordView], findings: Sequence[tuple[T, Sequence[Record]]]
-) -> list[tuple[T, list[RecordView]]]:
-    """Findings with the views of their records."""
+def grids(summary: Summary, views: Sequence[RecordView], patches: Mapping[str, PatchView]) -> list[Grid]:
+    """Patches by victims, a table a battery; none where there is only one patch or one victim."""
+    if len(summary.patches) < 2 or len(summary.victims) < 2:
+        return []
+    by_key = {(view.record.battery, view.record.patch, view.record.victim): view for view in views}
+    victims = tuple(victim.name for victim in summary.victims)
+    made = []
+    for battery in summary.batteries:
+        rows = tuple(
+            (patches[patch.name], tuple(by_key.get((battery.name, patch.name, victim)) for victim in victims))
+            for patch in summary.patches
+        )
+        counts = {view.record.frames for _, cells in rows for view in cells if view}
+        frames = f"{words.plural(min(counts), 'frame')} each" if len(counts) == 1 else ""
+        made.append(Grid(battery.name, frames, victims, rows))
+    return made
+
+
+def grouped(views: Sequence[RecordView], kinds: Sequence[words.Kind]) -> list[Findings]:
+    """Findings by kind, with the views of their records."""
     by_record = {id(view.record): view for view in views}
-    return [(finding, [by_record[id(record)] for record in records]) for finding, records in findings]
+    return [
+        Findings(
+            kind.code,
+            kind.title,
+            tuple((message, tuple(by_record[id(record)] for record in records)) for message, records in kind.items),
+        )
+        for kind in kinds
+    ]

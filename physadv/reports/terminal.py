@@ -12,6 +12,11 @@ from rich.text import Text
 from physadv.evaluation.summary import Record, Summary
 from physadv.reports import words
 
+MOST_ROWS = 24
+"""Results that have a row each; of more, only the success is shown, patches by victims."""
+MOST_MESSAGES = 3
+"""Messages of one kind that have a line each."""
+
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Prints the verdict, a table of records, failed thresholds and sanity flags."""
@@ -19,15 +24,32 @@ def print_summary(summary: Summary, console: Console) -> None:
     console.print(Text(verdict.headline, style="bold"))
     for line in verdict.sentences:
         console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
-    if summary.records:
+    if len(summary.records) > MOST_ROWS and len(summary.patches) > 1 and len(summary.victims) > 1:
+        for battery in summary.batteries:
+            console.print(grid(summary, battery.name))
+        for number, victim in enumerate(summary.victims, 1):
+            console.print(Text(f"  [{number}] {victim.name}", style="dim"))
+    elif summary.records:
         console.print(table(summary))
     for line in words.limits_of(summary):
         console.print(Text(line))
-    for failure, records in words.failures_of(summary):
-        console.print(Text(f"✗ {words.sentence(failure)}{where(summary, records)}", style="red"))
+    for kind in words.grouped_failures(summary):
+        code = f" [{kind.code}]" if kind.code else ""
+        print_kind(summary, console, kind, mark="✗", style="red", code=code)
     for level, mark, style in (("warning", "⚠", "yellow"), ("info", "·", "dim")):
-        for (code, message), records in words.flags_of(summary, level):
-            console.print(Text(f"{mark} {words.sentence(message)} [{code}]{where(summary, records)}", style=style))
+        for kind in words.grouped_flags(summary, level):
+            print_kind(summary, console, kind, mark=mark, style=style, code=f" [{kind.code}]")
+
+
+def print_kind(summary: Summary, console: Console, kind: words.Kind, *, mark: str, style: str, code: str) -> None:
+    """Each message of one kind, or, where there are many, what they have in common and the first of them."""
+    if len(kind.items) <= MOST_MESSAGES:
+        for message, records in kind.items:
+            console.print(Text(f"{mark} {words.sentence(message)}{code}{where(summary, records)}", style=style))
+        return
+    message, records = kind.items[0]
+    count = f"in {kind.count} of {words.plural(len(summary.records), 'result')}"
+    console.print(Text(f"{mark} {kind.title}{code}, {count}, such as: {message}{where(summary, records)}", style=style))
 
 
 def where(summary: Summary, records: Sequence[Record]) -> str:
@@ -63,6 +85,25 @@ def table(summary: Summary) -> Table:
         goal = f", {record.goal}" if len(goals) > 1 else ""
         battery = Text(f"{'    ' if several else ''}{record.battery}{goal}")
         made.add_row(battery, *(Text(cell) for cell in cells(record, drives=drives)), outcome(summary, record))
+    return made
+
+
+def grid(summary: Summary, battery: str) -> Table:
+    """Success of each patch against each victim in one battery; victims are numbered."""
+    made = Table(title=Text(battery), title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    made.add_column("", overflow="fold")
+    for number in range(1, len(summary.victims) + 1):
+        made.add_column(Text(f"[{number}]"), justify="right", no_wrap=True)
+    found = {(record.patch, record.victim): record for record in summary.records if record.battery == battery}
+    for patch in summary.patches:
+        row = [found.get((patch.name, victim.name)) for victim in summary.victims]
+        shares = [
+            Text(words.NONE)
+            if record is None
+            else Text(words.share(record.headline), style="" if record.passed else "bold red")
+            for record in row
+        ]
+        made.add_row(Text(patch.name), *shares)
     return made
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from physadv.evaluation.battery import Thresholds
-from physadv.evaluation.flags import limited
+from physadv.evaluation.flags import MEANINGS, limited
 from physadv.evaluation.summary import (
     Confusion,
     Consecutive,
@@ -412,6 +412,41 @@ def flags_of(summary: Summary, level: str) -> list[tuple[tuple[str, str], list[R
         for flag in record.flags
         if flag.level == level
     )
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Flags or failures of one kind: its code, what it says in general, and each message with its records."""
+
+    code: str
+    title: str
+    items: tuple[tuple[str, list[Record]], ...]
+
+    @property
+    def count(self) -> int:
+        """Records that have one."""
+        return len({id(record) for _, records in self.items for record in records})
+
+
+def grouped_flags(summary: Summary, level: str) -> list[Kind]:
+    """The sanity flags of that level by code, those of most records first."""
+    by_code: dict[str, list[tuple[str, list[Record]]]] = {}
+    for (code, message), records in flags_of(summary, level):
+        by_code.setdefault(code, []).append((message, records))
+    kinds = [Kind(code, MEANINGS.get(code, items[0][0]), tuple(items)) for code, items in by_code.items()]
+    return sorted(kinds, key=lambda kind: -kind.count)
+
+
+def grouped_failures(summary: Summary) -> list[Kind]:
+    """The missed thresholds by the limit that was broken."""
+    by_limit: dict[str, list[tuple[str, list[Record]]]] = {}
+    for message, records in failures_of(summary):
+        text, _, name = message.removesuffix("]").rpartition(" [")
+        by_limit.setdefault(name if text else message, []).append((text or message, records))
+    return [
+        Kind(name if items[0][0] != name else "", f"The limit {name} is broken", tuple(items))
+        for name, items in by_limit.items()
+    ]
 
 
 def failures_of(summary: Summary) -> list[tuple[str, list[Record]]]:

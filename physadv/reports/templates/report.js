@@ -32,6 +32,22 @@
     });
   });
 
+  /* Results of a large run are packed (gzip in base64), and unpacked when they are asked for. */
+  var place = document.getElementById("result-place"), hint = document.getElementById("result-hint");
+  function unpack() {
+    var anchor = location.hash.slice(1), pack = document.getElementById("pack-" + anchor);
+    if (!place || !pack) { return; }
+    if (!window.DecompressionStream) { hint.textContent = "This browser cannot unpack the result; it is in summary.json, beside this page."; return; }
+    var bytes = Uint8Array.from(atob(pack.textContent), function (letter) { return letter.charCodeAt(0); });
+    new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text().then(function (html) {
+      place.innerHTML = html;
+      hint.hidden = true;
+      document.getElementById(anchor).scrollIntoView();
+    });
+  }
+  addEventListener("hashchange", unpack);
+  unpack();
+
   var opened = [];
   addEventListener("beforeprint", function () {
     opened = Array.prototype.slice.call(document.querySelectorAll("details:not([open])"));
