@@ -307,6 +307,7 @@ def test_classes_may_lie_in_a_file_beside_the_card(tmp_path: Path, file: str, co
         ("c.txt", "stop\nStop\nstop\n", "class 'stop' is listed 2 times"),
         ("c.md", "stop\n", "one of coco, gtsrb, lisa"),
         ("gone.txt", None, "gone.txt: does not exist"),
+        ("~nobody/c.txt", None, "c.txt: does not exist"),
     ],
 )
 def test_a_wrong_list_of_classes_is_one_sentence(tmp_path: Path, file: str, content: str | None, words: str) -> None:

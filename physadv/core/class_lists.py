@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from physadv.core.config import Text, collected
 from physadv.core.errors import PhysadvError, unknown_name
-from physadv.core.files import bundled
+from physadv.core.files import at_home, bundled
 from physadv.core.names import composed
 from physadv.core.tables import decode, read_rows
 from physadv.core.yaml_text import parse_yaml, written
@@ -55,7 +55,7 @@ def named_classes(words: str, folder: Path) -> tuple[str, ...]:
     """
     if words in known_lists():
         return known_classes(words)
-    path = folder / Path(words).expanduser()
+    path = folder / at_home(words)
     if path.suffix.lower() not in _READERS:
         raise PhysadvError(
             f"{words!r} should be a list of names, the path of {_SUFFIXES}, or one of {', '.join(known_lists())}"

@@ -72,6 +72,14 @@ def read_bytes(path: Path, *, what: str = "file", most_bytes: int = MAX_TEXT_BYT
         raise PhysadvError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
+def at_home(path: str | Path) -> Path:
+    """A path whose ``~`` is the user's home folder; as it is where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes.
 

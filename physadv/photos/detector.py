@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from physadv.core.class_lists import ClassNames
 from physadv.core.config import Config, Text, collected, load_config
 from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.files import at_home
 from physadv.core.names import find_name
 from physadv.core.onnx import open_onnx
 from physadv.photos.outline import TRUSTED, Box, Found, find_outlines
@@ -100,7 +101,7 @@ class Detector:
 
     def __init__(self, card: DetectorCard, folder: Path) -> None:
         self.card = card
-        self.path = folder / Path(card.weights).expanduser()
+        self.path = folder / at_home(card.weights)
         self._session = open_onnx(self.path)
         (first, *others) = self._session.get_inputs()
         wanted = [3, card.size, card.size]

@@ -14,6 +14,7 @@ import numpy as np
 
 from physadv.core.color import from_uint8, srgb_to_linear
 from physadv.core.errors import PhysadvError
+from physadv.core.files import at_home
 from physadv.core.folders import PICTURES, picture_files
 from physadv.core.images import cut_out, read_image
 from physadv.core.tables import Line, read_table
@@ -270,7 +271,7 @@ def find_path(name: str, bases: Sequence[Path | None], *, what: str) -> Path:
     Raises:
         PhysadvError: it is in none of these places.
     """
-    wanted = Path(name).expanduser()
+    wanted = at_home(name)
     data = os.environ.get(DATA_VARIABLE)
     places = [*bases, Path(data) if data else None, Path.cwd()]
     candidates = [wanted] if wanted.is_absolute() else [place / wanted for place in places if place is not None]

@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 
 from physadv.core.color import from_uint8
 from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.files import at_home
 from physadv.core.folders import OTHER_PICTURES, PICTURES, is_dropping, picture_files, subfolders
 from physadv.core.images import read_image
 from physadv.core.names import match_names
@@ -175,7 +176,7 @@ def data_root(root: str | Path | None = None) -> Path:
     given = root if root is not None else os.environ.get(DATA_VARIABLE)
     if not given:
         raise PhysadvError(f"no folder of data sets: give one with --data, or set {DATA_VARIABLE}")
-    path = Path(given).expanduser()
+    path = at_home(given)
     if not path.is_dir():
         origin = "--data" if root is not None else DATA_VARIABLE
         raise PhysadvError(f"{path}: not a folder; {origin} should name the folder of the data sets")

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from physadv.core.class_lists import ClassNames
 from physadv.core.config import Config, Text
+from physadv.core.files import at_home
 from physadv.victims.preprocess import InputConfig
 
 
@@ -50,4 +51,4 @@ class VictimCard(Config):
 
     def weights_path(self, folder: Path) -> Path:
         """Where the weights are, for a card in ``folder``."""
-        return folder / Path(self.weights).expanduser()
+        return folder / at_home(self.weights)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from physadv.core.config import load_config, validate
 from physadv.core.errors import PhysadvError, PhysadvWarning, unknown_name
+from physadv.core.files import at_home
 from physadv.victims.adapters import ADAPTERS, files_of
 from physadv.victims.card import VictimCard
 from physadv.victims.outputs import logits_of
@@ -104,7 +105,7 @@ def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Vict
     from physadv.victims.trial import try_out
 
     shipped = isinstance(spec, str) and spec in victim_names()
-    path = SHIPPED / f"{spec}.yaml" if shipped else Path(spec).expanduser()
+    path = SHIPPED / f"{spec}.yaml" if shipped else at_home(spec)
     if path.suffix not in {".yaml", ".yml"}:
         raise unknown_name("victim", str(spec), victim_names(), also="the path of a victim card (.yaml)")
     card = load_config(VictimCard, path)

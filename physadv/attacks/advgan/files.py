@@ -16,7 +16,7 @@ from physadv.attacks.advgan.config import AdvGanConfig
 from physadv.attacks.advgan.networks import Generator
 from physadv.core.config import Config, load_config
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, sha256, write_text
+from physadv.core.files import at_home, atomic_path, sha256, write_text
 from physadv.core.images import write_png
 from physadv.core.yaml_text import dump_yaml
 from physadv.victims import Victim
@@ -105,7 +105,7 @@ def load_generator(folder: str | Path, *, device: str | torch.device = "cpu") ->
         PhysadvError: no such folder, or one whose training is not done; a record or weights that are not what was
             written.
     """
-    folder = Path(folder).expanduser()
+    folder = at_home(folder)
     if not (folder / RECORD).is_file():
         raise PhysadvError(f"{folder}: has no trained generator ({RECORD} and {WEIGHTS})")
     record = load_config(GeneratorRecord, folder / RECORD)
