@@ -17,6 +17,8 @@ _HOME = {
     "load_sign": "physadv.signs",
     "Victim": "physadv.victims",
     "load_victim": "physadv.victims",
+    "wrap_module": "physadv.victims",
+    "build_attack": "physadv.attacks",
     "Mask": "physadv.patches",
     "Patch": "physadv.patches",
     "build_mask": "physadv.patches",
@@ -34,13 +36,13 @@ _HOME = {
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
-    from physadv.attacks import DesignConfig, design
+    from physadv.attacks import DesignConfig, build_attack, design
     from physadv.core.errors import PhysadvError
     from physadv.evaluation import evaluate, replay
     from physadv.patches import Mask, Patch, build_mask, load_patch
     from physadv.scenes import Conditions, PaintedSign, Scene, load_scene
     from physadv.signs import Sign, load_sign
-    from physadv.victims import Victim, load_victim
+    from physadv.victims import Victim, load_victim, wrap_module
 else:
     __getattr__ = lazy_names(__name__, _HOME)
 

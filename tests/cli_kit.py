@@ -9,7 +9,7 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 def refused(result: tuple[int, str, str], *words: str, code: int = 2) -> None:
-    """Exit code 2, or another one, and one sentence that holds ``words``."""
+    """Exit code 2, or another one, and one sentence that holds ``words``; warnings may come before it."""
     ended, _, error = result
     assert ended == code, error
     lines = [line for line in error.splitlines() if line.strip() and not line.startswith("warning: ")]

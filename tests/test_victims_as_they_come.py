@@ -316,10 +316,11 @@ IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
     ids=str,
 )
 def test_an_input_that_does_not_fit_is_found_with_its_cause(tmp_path: Path, wrong: dict[str, Any], cause: str) -> None:
-    with pytest.warns(PhysadvWarning, match="victim 'mine'"):
-        victim = load_victim(card(tmp_path, input={"size": 32, **wrong}))
+    victim = load_victim(card(tmp_path, input={"size": 32, **wrong}))
     (doubt,) = victim.doubts
     assert cause in doubt
+    with pytest.warns(PhysadvWarning, match="victim 'mine'"):
+        build_attack("fgsm")(victim, torch.rand(1, 3, 32, 32), [0])
 
 
 @pytest.mark.parametrize("name", victim_names())
@@ -349,11 +350,11 @@ def test_a_network_of_two_classes_that_goes_by_the_picture_raises_no_doubt() -> 
     assert wrap_module(Red(), classes=["stop", "anything else"], size=32).doubts == ()
 
 
-def test_weights_of_zero_are_refused(tmp_path: Path) -> None:
+def test_weights_of_zero_are_doubtful(tmp_path: Path) -> None:
     state = {name: 0 * value for name, value in ARCHITECTURES["gtsrb-cnn"](43).state_dict().items()}
     save_file(state, tmp_path / "w.safetensors")
-    with pytest.raises(PhysadvError, match="answers every picture alike, signs and noise"):
-        load_victim(card(tmp_path, weights="w.safetensors"))
+    doubt, *_ = load_victim(card(tmp_path, weights="w.safetensors")).doubts
+    assert "answers every picture alike, signs and noise" in doubt
 
 
 def test_a_module_that_answers_the_same_is_doubtful() -> None:

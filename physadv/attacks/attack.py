@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from pydantic import model_validator
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import Self
 
 from physadv.attacks.balls import changed_pixels, lengths
@@ -25,7 +26,7 @@ from physadv.core.config import Config, read_value, validate
 from physadv.core.errors import PhysadvError, PhysadvWarning
 from physadv.core.registry import Registry
 from physadv.scenes.randomness import substream
-from physadv.victims import Victim, check_logits, under_attack
+from physadv.victims import Victim, check_logits, device_of, under_attack, victim_of_pictures, warn_doubts
 
 Knowledge = Literal["gradients", "scores", "decisions"]
 _SLACK = 1e-6
@@ -96,33 +97,39 @@ class Attack(Config, ABC):
 
     def __call__(
         self,
-        victim: Victim,
-        pictures: Tensor,
-        labels: Tensor,
+        victim: Victim | nn.Module | Callable[[Tensor], Any],
+        pictures: Any,
+        labels: Any,
         *,
         goal: str = "untargeted",
         seed: int = 0,
         batch: int = 256,
         listener: Listener | None = None,
+        **model: Any,
     ) -> Result:
         """Attacks pictures that go straight into the victim.
 
         Args:
-            victim: the classifier.
-            pictures: ``[N, 3, H, W]`` in [0,1], sRGB-encoded.
-            labels: true classes ``[N]``.
+            victim: the classifier; or any torch module or function of pictures, of which ``model`` tells the rest.
+            pictures: ``[N, 3, H, W]`` in [0,1], sRGB-encoded; a tensor or an array.
+            labels: true classes ``[N]``, numbers or names; a tensor, an array or a list.
             goal: ``untargeted``, ``targeted:CLASS`` or ``runner_up``.
             seed: of all random numbers; a picture's do depend on ``batch``.
             batch: pictures that are attacked at once.
             listener: told of progress.
+            model: ``classes``, ``mean``, ``std`` and whatever else :func:`physadv.victims.wrap_module` takes. Without
+                them, the network reads the pictures as they are, and its classes are called by their numbers.
 
         Raises:
             PhysadvError: pictures out of range or of a wrong shape, wrong labels, an unknown goal, or a victim whose
                 knowledge the attack lacks.
         """
+        pictures = pictures_from(pictures)
+        victim = victim_of_pictures(victim, pictures, **model)
         pictures, labels = checked(victim, pictures, labels)
         if self.asks_gradients:
             check_differentiable(victim, f"attack {self.kind!r}")
+        warn_doubts(victim)
         parts = []
         with under_attack(victim):
             for start in range(0, len(pictures), batch):
@@ -145,11 +152,11 @@ class Attack(Config, ABC):
         adversarial, logits = pictures.clone(), clean_logits.clone()
         queries = torch.zeros_like(labels)
         gradients = torch.zeros_like(labels)
-        flags = victim.doubts
+        flags: tuple[str, ...] = ()
         if len(rows):
             problem = self.problem(victim, Direct(pictures[rows], (pictures, labels)), goal.of(rows))
             theta = self.search(problem, generator).detach()
-            flags = (*victim.doubts, *self.flags(problem))
+            flags = self.flags(problem)
             queries[rows], gradients[rows] = problem.queries, problem.gradients
             with torch.no_grad():
                 adversarial[rows] = problem.changed(theta).clamp(0.0, 1.0)
@@ -233,17 +240,55 @@ def _typed(name: str, options: dict[str, Any]) -> dict[str, Any]:
     return {option: told[option] for option in options}
 
 
-def checked(victim: Victim, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Pictures and labels, checked for what users get wrong; rounding out of [0,1] is clipped.
+def pictures_from(given: Any) -> Tensor:
+    """Pictures as a tensor: an array's or a list's numbers in single precision, a tensor as it is.
 
     Raises:
-        PhysadvError: something is wrong.
+        PhysadvError: they are not pictures ``[N, 3, H, W]`` of real numbers.
     """
+    try:
+        pictures = given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise PhysadvError(
+            f"pictures: {type(given).__name__}; they should be a tensor or array [N, 3, H, W]"
+        ) from error
     if pictures.ndim != 4 or pictures.shape[1] != 3 or not pictures.is_floating_point():
         raise PhysadvError(
             f"pictures: {list(pictures.shape)} of {pictures.dtype}; they should be [N, 3, H, W], real numbers in [0,1]"
         )
-    if len(labels) != len(pictures) or labels.ndim != 1:
+    return pictures if isinstance(given, Tensor) else pictures.float()
+
+
+def labels_from(given: Any, victim: Victim) -> Tensor:
+    """Labels as numbers: of a tensor, an array or a list of whole numbers or class names.
+
+    Raises:
+        PhysadvError: they are neither, or the victim has no class of that name.
+    """
+    words = list(given) if isinstance(given, (list, tuple, np.ndarray)) else []
+    if words and all(isinstance(word, str) for word in words):
+        return torch.tensor([victim.class_index(word) for word in words])
+    try:
+        labels = given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise PhysadvError(f"labels: {given!r:.80}; they should be one class number or name a picture") from error
+    whole = not labels.is_complex() and labels.dtype != torch.bool and bool((labels == labels.long()).all())
+    if not whole:
+        raise PhysadvError(f"labels: of {labels.dtype}; they should be whole numbers, one class a picture")
+    return labels.long()
+
+
+def checked(victim: Victim, pictures: Any, labels: Any) -> tuple[Tensor, Tensor]:
+    """Pictures and labels on the victim's device, checked for what users get wrong; rounding out of [0,1] is clipped.
+
+    Raises:
+        PhysadvError: something is wrong.
+    """
+    pictures, labels = pictures_from(pictures), labels_from(labels, victim)
+    if list(victim.buffers()) or list(victim.parameters()):
+        pictures = pictures.to(device_of(victim))
+    labels = labels.to(pictures.device)
+    if labels.ndim != 1 or len(labels) != len(pictures):
         raise PhysadvError(
             f"labels: {list(labels.shape)} for {len(pictures)} pictures; they should be [{len(pictures)}]"
         )
@@ -265,7 +310,7 @@ def checked(victim: Victim, pictures: Tensor, labels: Tensor) -> tuple[Tensor, T
             PhysadvWarning,
             stacklevel=3,
         )
-    return pictures.clamp(0.0, 1.0), labels.to(device=pictures.device, dtype=torch.int64)
+    return pictures.clamp(0.0, 1.0), labels
 
 
 def _warn_of_probabilities(victim: Victim, logits: Tensor) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from physadv.core.errors import PhysadvWarning
 from physadv.signs import Sign
-from physadv.victims import Victim
+from physadv.victims import Victim, warn_doubts
 
 LEAST_READ = 0.5
 """Share of frames in which a clean sign should be read, for a result on them to mean something."""
@@ -36,6 +36,7 @@ def unread(victim: Victim, sign: Sign, true_class: int, logits: Tensor) -> str:
 
 
 def warn_unread(victim: Victim, sign: Sign, true_class: int, logits: Tensor) -> None:
-    """Warns where :func:`unread` has something to say."""
+    """Warns of what is doubtful about a victim, and where :func:`unread` has something to say."""
+    warn_doubts(victim)
     if told := unread(victim, sign, true_class, logits):
         warnings.warn(told, PhysadvWarning, stacklevel=2)

@@ -18,7 +18,7 @@ from physadv.attacks.gradients import check_differentiable
 from physadv.attacks.rp2 import true_class_of
 from physadv.attacks.views import Seen
 from physadv.core.config import Config
-from physadv.core.devices import DeviceName, pick_device
+from physadv.core.devices import AUTO, DeviceName, device_name, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.limits import MAX_HELD_OUT
 from physadv.core.memory import keep_freed_memory
@@ -26,7 +26,7 @@ from physadv.patches import Patch, VictimNote, save_patch
 from physadv.patches.published import patch_from_noise
 from physadv.scenes import Part, load_scene
 from physadv.signs import load_sign
-from physadv.victims import Victim, check_logits, load_victim, under_attack
+from physadv.victims import Victim, check_logits, load_victim, placed, under_attack
 
 
 class SignAttackConfig(Config):
@@ -46,7 +46,7 @@ class SignAttackConfig(Config):
     """Frames, never searched on, that the result is measured on."""
     true_class: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)
-    device: DeviceName = "cpu"
+    device: DeviceName = AUTO
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +87,14 @@ def search_sign(config: SignAttackConfig, *, victim: Victim | None = None) -> Si
     """
     keep_freed_memory()
     device = pick_device(config.device)
+    with placed(victim or load_victim(config.victim), device) as model:
+        return _searched(config, model, device)
+
+
+def _searched(config: SignAttackConfig, victim: Victim, device: torch.device) -> SignSearch:
+    """The search, with the victim on the device."""
     attack = build_attack(config.attack, config.options)
     sign = load_sign(config.sign)
-    victim = (victim or load_victim(config.victim)).to(device)
     if attack.asks_gradients:
         check_differentiable(victim, f"attack {attack.kind!r}")
     scenes = [load_scene(spec) for spec in config.scenes]
@@ -139,6 +144,7 @@ def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Vi
     """
     if out is not None and out.exists():
         raise PhysadvError(f"{out}: exists already; choose another --out")
+    config = config.model_copy(update={"device": device_name(config.device)})
     victim = victim or load_victim(config.victim)
     found = search_sign(config, victim=victim)
     kind, sign = found.attack.kind, found.seen.sign

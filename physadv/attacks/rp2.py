@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from physadv.attacks.clean import unread, warn_unread
@@ -36,8 +36,8 @@ from physadv.attacks.graffiti import Graffiti, Strokes
 from physadv.attacks.moving import MovingStickers
 from physadv.attacks.perturbations import FullFace, Perturbation, Sticker
 from physadv.attacks.searches import Adam, AnySearch, Search
-from physadv.core.config import Config
-from physadv.core.devices import DeviceName, pick_device
+from physadv.core.config import Config, validate
+from physadv.core.devices import AUTO, DeviceName, device_name, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
 from physadv.core.limits import MAX_HELD_OUT, MAX_SECONDS, MAX_STEPS, MAX_TEXTURE_PX
@@ -63,7 +63,7 @@ from physadv.patches import (
 from physadv.patches.mask_kinds.rectangles import Stickers
 from physadv.scenes import PaintedSign, Part, Scene, load_scene, read_scene
 from physadv.signs import Sign, class_names, load_sign
-from physadv.victims import Victim, check_logits, load_victim, under_attack
+from physadv.victims import MODEL_OPTIONS, Victim, as_victim, check_logits, load_victim, placed, under_attack
 
 _MOVING = 0.7
 """Share of the time to discover that goes to moving the stickers."""
@@ -103,7 +103,7 @@ class DesignConfig(Config):
     """File of ``physadv calibrate``: printer and camera through which colours are seen; sRGB's own if not given."""
     true_class: str | None = None
     """The sign's class in the victim's words, where they cannot be matched by name."""
-    device: DeviceName = "cpu"
+    device: DeviceName = AUTO
 
     @model_validator(mode="after")
     def _check(self) -> DesignConfig:
@@ -150,7 +150,8 @@ def true_class_of(sign: Sign, victim: Victim, name: str | None = None) -> int:
     return index
 
 
-def _prepare(config: DesignConfig, victim: Victim | None) -> _Parts:
+def _prepare(config: DesignConfig, victim: Victim) -> _Parts:
+    """What the words mean, for a victim that is on the configuration's device."""
     keep_freed_memory()
     ink = ink_of(config.calibration)
     device = pick_device(config.device)
@@ -159,9 +160,7 @@ def _prepare(config: DesignConfig, victim: Victim | None) -> _Parts:
     for scene in scenes:
         if not scene.differentiable:
             raise PhysadvError(f"scene {scene.name!r}: has no gradient, so it can score a patch but not design one")
-    victim = victim or load_victim(config.victim)
     check_differentiable(victim, "a design")
-    victim = victim.to(device)
     px = config.texture_px or max(128, min(512, 1 << (4 * max(victim.input_size) - 1).bit_length()))
 
     def stream(part: Part) -> FrameStream:
@@ -440,7 +439,7 @@ def _bundle(config: DesignConfig, parts: _Parts, best: Snapshot, run: Run, *, na
 
 def prepare_step(config: DesignConfig, victim: Victim, *, goal: Goal, search: Search) -> Callable[[], None]:
     """One optimisation step after another, without checks and bookkeeping: what a benchmark times."""
-    parts = _prepare(config, victim)
+    parts = _prepare(config, victim.to(pick_device(config.device)))
     parts = replace(parts, goal=goal)
     maker = _Design(config, parts, None, None)
     run = maker.run("bench", maker.perturbation(config.mask), Budget(1, None), stop_at=2.0)
@@ -455,41 +454,71 @@ def prepare_step(config: DesignConfig, victim: Victim, *, goal: Goal, search: Se
     return step
 
 
+def _asked(config: DesignConfig | None, victim: Any, options: dict[str, Any]) -> tuple[DesignConfig, Victim | None]:
+    """Configuration and model of a call, however they are given."""
+    model = {key: options[key] for key in options if key in MODEL_OPTIONS}
+    keys = {key: options[key] for key in options if key not in MODEL_OPTIONS}
+    if isinstance(victim, (str, Path)) or victim is None:
+        if model:
+            raise PhysadvError(
+                f"{next(iter(model))}: is for a torch module or a function as victim; a card says it itself"
+            )
+        named, loaded = victim, None
+    else:
+        loaded = as_victim(victim, **model)
+        named = loaded.name
+    if config is not None:
+        if keys:
+            raise PhysadvError(f"{next(iter(keys))}: give it in the configuration, or give no configuration")
+        return (config if loaded or named is None else config.model_copy(update={"victim": str(named)})), loaded
+    if not {"seconds", "steps"} & set(keys):
+        keys["seconds"] = 60.0
+    told = {} if named is None else {"victim": str(named)}
+    return validate(DesignConfig, {**told, **keys}, "physadv.design"), loaded
+
+
 def design(
-    config: DesignConfig,
+    config: DesignConfig | None = None,
     *,
-    out: Path | None = None,
-    victim: Victim | None = None,
+    out: str | Path | None = None,
+    victim: Victim | nn.Module | Callable[[Tensor], Any] | str | Path | None = None,
     listener: Listener | None = None,
     overwrite: bool = False,
+    **options: Any,
 ) -> Patch:
     """Designs a patch.
 
     Args:
-        config: what to design, for whom, through which scenes, and how long.
+        config: what to design, for whom, through which scenes, and how long; or its keys in ``options``.
         out: folder of the bundle. While the design runs, it holds the checkpoint from which the same call resumes.
-        victim: a model that is loaded already, in place of ``config.victim``.
+        victim: in place of ``config.victim``: a name, a card, a victim that is loaded, or any torch module or function
+            of pictures, together with ``classes`` and what else :func:`physadv.victims.wrap_module` takes.
         listener: told of every step.
         overwrite: replace a bundle that is there.
+        options: keys of :class:`DesignConfig` in place of ``config`` (60 seconds if no budget is given), and of a model
+            that is a module or function: ``classes``, ``size``, ``mean``, ``std``, ``output`` ...
 
     Raises:
-        PhysadvError: something in ``config`` is wrong, or ``out`` belongs to another design.
+        PhysadvError: something in ``config`` or ``options`` is wrong, or ``out`` belongs to another design.
     """
     started = time.perf_counter()
-    checkpoint = None
+    config, victim = _asked(config, victim, options)
+    checkpoint, out = None, Path(out) if out is not None else None
     if out is not None:
         if (out / "patch.json").exists() and not overwrite:
             raise PhysadvError(f"{out}: holds a patch already; choose another --out, or add --replace")
         check_replaceable(out)
-    parts = _prepare(config, victim)
-    config = _whole(config)
-    if out is not None:
-        checkpoint = Checkpoint(out / CHECKPOINT, identity=_identity(config, parts))
-    with checkpoint.kept_if_of_use() if checkpoint else nullcontext():
-        with under_attack(parts.victim):
-            spent_s = time.perf_counter() - started
-            best, run = _Design(config, parts, checkpoint, listener, spent_s)()
-        patch = _bundle(config, parts, best, run, name=out.resolve().name if out else "patch")
+    config = config.model_copy(update={"device": device_name(config.device)})
+    with placed(victim or load_victim(config.victim), pick_device(config.device)) as model:
+        parts = _prepare(config, model)
+        config = _whole(config)
+        if out is not None:
+            checkpoint = Checkpoint(out / CHECKPOINT, identity=_identity(config, parts))
+        with checkpoint.kept_if_of_use() if checkpoint else nullcontext():
+            with under_attack(model):
+                spent_s = time.perf_counter() - started
+                best, run = _Design(config, parts, checkpoint, listener, spent_s)()
+            patch = _bundle(config, parts, best, run, name=out.resolve().name if out else "patch")
     if out is not None:
         save_patch(patch, out.resolve(), replace=True)
     return patch

@@ -46,7 +46,7 @@ def attack(
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Pictures attacked at once; less needs less memory.")] = 128,
     seed: SeedOption = 0,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
 ) -> None:
     """Attack pictures of a data set, or a sign through scenes.
 

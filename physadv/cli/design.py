@@ -27,7 +27,7 @@ def run(
         typer.Argument(metavar="EXPERIMENT", help="Experiment file. [default: the shipped stop-sign experiment]"),
     ] = None,
     out: Annotated[Path | None, out_folder("Folder of the results. [default: runs/NAME]")] = None,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
 ) -> None:
     """Design a patch, evaluate it and write the report.
 
@@ -76,7 +76,7 @@ def design(
         str | None, typer.Option(help="The victim's name for the sign's class, if no name matches.")
     ] = None,
     calibration: CalibrationOption = None,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
     replace: Annotated[bool, typer.Option("--replace", help="Replace the patch that is there.")] = False,
 ) -> None:
     """Design a patch that makes a victim misread a sign.

@@ -65,7 +65,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Score photographs, beside their simulation: a session of physadv photos ingest."),
     ] = None,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
     batch: Annotated[
         int | None, typer.Option(help="Frames rendered at once; less needs less memory. [default: 64]")
     ] = None,

@@ -19,7 +19,7 @@ DefenseOption = Annotated[
         "--defense", metavar="DEFENSE", help="A defence around every victim, such as jpeg:quality=75; may be repeated."
     ),
 ]
-DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
+DeviceOption = Annotated[str, typer.Option(help="auto (a CUDA GPU if there is one), cpu, cuda, cuda:1, gpu or mps.")]
 SeedOption = Annotated[
     int, typer.Option(min=0, max=2**31 - 1, help="Seed of all that is drawn at random.", show_choices=False)
 ]

@@ -38,7 +38,7 @@ def train(
         bool, typer.Option("--tensorboard", help="Write the learning curves for TensorBoard too.")
     ] = False,
     seed: SeedOption = 0,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
 ) -> None:
     """Harden a victim by adversarial training.
 
@@ -90,7 +90,7 @@ def train_generator(
     limit: Annotated[int, typer.Option(min=1, max=MAX_FRAMES, help="How many pictures; --seed draws them.")] = 4000,
     data: DataOption = None,
     seed: SeedOption = 0,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
 ) -> None:
     """Train AdvGAN's generator against a victim.
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from physadv.attacks import DesignConfig, Listener, design, true_class_of
 from physadv.attacks.goals import check_goal
 from physadv.core.config import Config, read_yaml, validate
-from physadv.core.devices import pick_device
+from physadv.core.devices import AUTO, device_name
 from physadv.core.errors import PhysadvError
 from physadv.core.files import foreign_entries, read_json, read_named_yaml, write_json
 from physadv.core.limits import MAX_FRAMES
@@ -95,13 +95,13 @@ def _from_file(value: Any, folder: Path) -> Any:
     return "+".join([str(folder / path), *defences]) if is_ours else value
 
 
-def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = None, device: str = "cpu") -> Summary:
+def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = None, device: str = AUTO) -> Summary:
     """Runs what is still missing of an experiment in folder ``out``: ``patch/``, then the evaluation's files.
 
     Raises:
         PhysadvError: ``out`` belongs to another experiment, or something in the plan is wrong.
     """
-    pick_device(device)
+    device = device_name(device)
     plan = plan.model_copy(update={"design": plan.design.model_copy(update={"device": device})})
     victims = {spec: load(spec) for spec in (plan.design.victim, *plan.evaluate.victims)}
     check_goal(plan.design.goal, victims[plan.design.victim])

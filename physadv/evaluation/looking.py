@@ -10,20 +10,15 @@ import torch
 
 from physadv.core.errors import PhysadvError
 from physadv.defenses import load
-from physadv.victims import Victim, under_attack
+from physadv.victims import Victim, placed, under_attack
 
 
 @contextmanager
 def looking(spec: str | Path | Victim, device: torch.device) -> Iterator[Victim]:
     """A victim in eval mode on ``device``, left as and where it was found."""
     victim = spec if isinstance(spec, Victim) else load(spec)
-    home = next((tensor.device for tensor in (*victim.parameters(), *victim.buffers())), device)
-    victim.to(device)
-    try:
-        with under_attack(victim):
-            yield victim
-    finally:
-        victim.to(home)
+    with placed(victim, device), under_attack(victim):
+        yield victim
 
 
 def check_limits(*, max_asr: float | None = None, max_targeted_asr: float | None = None) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import torch
 
 from physadv.attacks import true_class_of
-from physadv.core.devices import pick_device
+from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, sha256
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
@@ -28,7 +28,7 @@ from physadv.photos.session import TABLE as PHOTOGRAPHS_TABLE
 from physadv.photos.session import Row, load_session
 from physadv.scenes import PaintedSign, load_scene
 from physadv.signs import Sign, kept_sign
-from physadv.victims import Victim
+from physadv.victims import Victim, warn_doubts
 
 TABLE = "outcomes.parquet"
 Listener: TypeAlias = Callable[[str, int, int], None]
@@ -47,7 +47,7 @@ def evaluate_photographs(
     calibration: str | Path | None = None,
     max_asr: float | None = None,
     max_targeted_asr: float | None = None,
-    device: str = "cpu",
+    device: str = AUTO,
     listener: Listener | None = None,
 ) -> PhotographSummary:
     """What victims read in photographs, and in simulated frames of the same sign, pose, light and camera.
@@ -118,6 +118,8 @@ def evaluate_photographs(
             "options": [scene, draws, seed, true_class, None if calibration is None else sha256(Path(calibration))],
         }
         open_run(out, identity, command="physadv evaluate --photos", resume=True)
+        for model in models:
+            warn_doubts(model)
         batches: list[pa.RecordBatch] = []
         shown: list[Shown] = []
         for number, row in enumerate(rows):

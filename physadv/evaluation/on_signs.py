@@ -16,13 +16,14 @@ from physadv.attacks.goals import goal_for
 from physadv.attacks.on_sign import search_sign
 from physadv.attacks.rp2 import true_class_of
 from physadv.core.config import Config, validate
+from physadv.core.devices import AUTO
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
 from physadv.evaluation.candidates import texture_px
 from physadv.patches import control_patch
 from physadv.scenes import PaintedSign, load_scene
 from physadv.scenes.randomness import substream
 from physadv.signs import Sign, load_sign
-from physadv.victims import Victim
+from physadv.victims import Victim, device_of
 
 STICKER = "rp2"
 """Name of the one attack that designs stickers; all others change the artwork."""
@@ -110,7 +111,7 @@ def attack_signs(
     parts = []
     for number, name in enumerate(where.signs):
         sign = load_sign(name)
-        config = _config(attack, options, goal, where, name, seed=seed)
+        config = _config(attack, options, goal, where, name, seed=seed, device=str(device_of(victim)))
         found = _stickered(config, sign, victim) if isinstance(config, DesignConfig) else _changed(config, victim)
         parts.append(_scored(found, sign, goal, where, victim, seed))
         if listener:
@@ -128,9 +129,9 @@ class _Found:
 
 
 def _config(
-    attack: str, options: dict[str, Any], goal: str, where: OnSigns, sign: str, *, seed: int
+    attack: str, options: dict[str, Any], goal: str, where: OnSigns, sign: str, *, seed: int, device: str = AUTO
 ) -> DesignConfig | SignAttackConfig:
-    common = {"sign": sign, "goal": goal, "scenes": where.scenes, "views": where.views, "seed": seed}
+    common = {"sign": sign, "goal": goal, "scenes": where.scenes, "views": where.views, "seed": seed, "device": device}
     if attack == STICKER:
         return validate(DesignConfig, {"steps": 300, **common, **options}, f"attack {STICKER!r}")
     return validate(SignAttackConfig, {"attack": attack, "options": options, **common}, f"attack {attack!r} on signs")

@@ -23,7 +23,7 @@ from physadv.attacks.goals import check_goal
 from physadv.attacks.gradients import check_differentiable
 from physadv.attacks.rp2 import true_class_of
 from physadv.core.config import Config, validate
-from physadv.core.devices import pick_device
+from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, read_json, write_json, write_text
 from physadv.core.images import write_png
@@ -180,7 +180,7 @@ class RobustnessSummary(Config):
 
 
 def run_robustness(
-    plan: RobustnessPlan, out: Path, *, data: Path | None = None, device: str = "cpu", listener: Listener | None = None
+    plan: RobustnessPlan, out: Path, *, data: Path | None = None, device: str = AUTO, listener: Listener | None = None
 ) -> RobustnessSummary:
     """Runs the plan into ``out``; finished cells are kept, so that the same call resumes.
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from rich.console import Console
+from torch import Tensor, nn
 
 from physadv.attacks.clean import warn_unread
-from physadv.core.devices import pick_device
+from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
@@ -39,30 +40,33 @@ from physadv.evaluation.summary import (
 )
 from physadv.patches import Patch, ink_of
 from physadv.signs.datasets import SignDataset
-from physadv.victims import Victim, check_logits
+from physadv.victims import MODEL_OPTIONS, Victim, as_victim, check_logits
 
 FIRST_FRAMES = 16
 """That each victim is shown of each clean sign before the work starts."""
+Model: TypeAlias = str | Path | Victim | nn.Module | Callable[[Tensor], Any]
+"""What can be evaluated: a name, a card, a victim, a module, a function."""
 TABLE = "outcomes.parquet"
 PARTS = "parts"
 
 
 def evaluate(
-    patches: Sequence[Path | Patch],
-    victims: Sequence[str | Path | Victim],
-    batteries: Sequence[str | Path | Battery | Mapping[str, Any]],
-    out: Path,
+    patches: Sequence[str | Path | Patch] | str | Path | Patch,
+    victims: Sequence[Model] | Model,
+    batteries: Sequence[str | Path | Battery | Mapping[str, Any]] | str | Path | Battery,
+    out: str | Path,
     *,
     frames: int | None = None,
     max_asr: float | None = None,
     max_targeted_asr: float | None = None,
     true_class: str | None = None,
     calibration: str | Path | None = None,
-    device: str = "cpu",
+    device: str = AUTO,
     batch: int = 64,
     progress: bool = True,
     resume: bool = True,
     datasets: Sequence[SignDataset] = (),
+    **model: Any,
 ) -> Summary:
     """Scores patches and their controls against victims, on the same frames, and writes everything into ``out``.
 
@@ -72,7 +76,8 @@ def evaluate(
 
     Args:
         patches: bundles, as folders or loaded.
-        victims: names, cards or loaded models.
+        victims: names, cards or victims that are loaded; or any torch module or function of pictures, of which
+            ``model`` tells the rest.
         batteries: names, files, contents or loaded batteries.
         out: a folder that is new, empty, or of this same run.
         frames: frames an entry in place of the batteries' own numbers, rounded up to whole drives.
@@ -86,12 +91,16 @@ def evaluate(
         progress: show a progress bar on standard error.
         resume: resume a run that was killed; if false, a folder with a run is an error.
         datasets: whose pictures the victims read as well, so that the report says how good they are.
+        model: of victims that are modules or functions: ``classes``, ``size``, ``mean`` and whatever else
+            :func:`physadv.victims.wrap_module` takes.
 
     Raises:
         PhysadvError: something given is wrong, or the disk is full; what ``out`` holds is then whole files,
             from which the same call resumes.
     """
     started, clock = datetime.now(timezone.utc), time.monotonic()
+    out, patches, batteries = Path(out), _several(patches), _several(batteries)
+    victims = _models(_several(victims), model)
     _check_options(batch=batch, frames=frames)
     check_limits(max_asr=max_asr, max_targeted_asr=max_targeted_asr)
     limits = Thresholds(max_asr=max_asr, max_targeted_asr=max_targeted_asr)
@@ -142,6 +151,22 @@ def evaluate(
     write_summary(out / "summary.json", summary)
     write_junit(out / "junit.xml", summary)
     return summary
+
+
+def _several(given: Any) -> list[Any]:
+    """One of something, or each of several, as a list."""
+    return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def _models(victims: list[Any], options: dict[str, Any]) -> list[str | Path | Victim]:
+    """Victims with modules and functions as victims, too."""
+    ours = [isinstance(one, (str, Path, Victim)) for one in victims]
+    unknown = sorted(set(options) - MODEL_OPTIONS)
+    if unknown or (options and all(ours)):
+        known = ", ".join(sorted(MODEL_OPTIONS))
+        told = "is no option of an evaluation" if unknown else "is for torch modules and functions as victims"
+        raise PhysadvError(f"{(unknown or list(options))[0]}: {told}; options of these models: {known}")
+    return [one if mine else as_victim(one, **options) for one, mine in zip(victims, ours, strict=True)]
 
 
 def _check_options(*, batch: int, frames: int | None) -> None:

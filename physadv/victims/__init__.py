@@ -3,20 +3,33 @@
 from physadv.victims.adapters import ADAPTERS
 from physadv.victims.architectures import ARCHITECTURES
 from physadv.victims.card import VictimCard
-from physadv.victims.library import load_victim, victim_names, wrap_module
+from physadv.victims.library import (
+    MODEL_OPTIONS,
+    as_victim,
+    load_victim,
+    victim_names,
+    victim_of_pictures,
+    wrap_module,
+)
 from physadv.victims.preprocess import Box, InputConfig
-from physadv.victims.victim import Victim, check_logits, under_attack
+from physadv.victims.victim import Victim, check_logits, device_of, placed, under_attack, warn_doubts
 
 __all__ = [
     "ADAPTERS",
     "ARCHITECTURES",
+    "MODEL_OPTIONS",
     "Box",
     "InputConfig",
     "Victim",
     "VictimCard",
+    "as_victim",
     "check_logits",
+    "device_of",
     "load_victim",
+    "placed",
     "under_attack",
     "victim_names",
+    "victim_of_pictures",
+    "warn_doubts",
     "wrap_module",
 ]

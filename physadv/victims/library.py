@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from physadv.core.config import load_config, validate
-from physadv.core.errors import PhysadvError, PhysadvWarning, unknown_name
+from physadv.core.devices import pick_device
+from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import at_home
 from physadv.victims.adapters import ADAPTERS, files_of
 from physadv.victims.card import VictimCard
-from physadv.victims.outputs import logits_of
+from physadv.victims.outputs import LOGITS, logits_of, parts_of
 from physadv.victims.parameters import digest, digest_of_files
 from physadv.victims.preprocess import InputConfig, Preprocess
-from physadv.victims.victim import Victim
+from physadv.victims.victim import Victim, device_of, under_attack, warn_doubts
 
 SHIPPED = Path(__file__).parent / "weights"
 """Cards and weights that travel with the package; a card put there is a victim by its file's name."""
@@ -100,7 +100,7 @@ def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Vict
 
     Raises:
         PhysadvError: no such victim; a wrong card; weights that are missing, unreadable or of another network; outputs
-            that are not one logit a class, not finite, or the same for every picture.
+            that are not one logit a class or not finite.
     """
     from physadv.victims.trial import try_out
 
@@ -108,18 +108,16 @@ def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Vict
     path = SHIPPED / f"{spec}.yaml" if shipped else at_home(spec)
     if path.suffix not in {".yaml", ".yml"}:
         raise unknown_name("victim", str(spec), victim_names(), also="the path of a victim card (.yaml)")
+    place = pick_device(device)
     card = load_config(VictimCard, path)
     weights = card.weights_path(path.parent)
     try:
         network = ADAPTERS[card.adapter](card, weights)
         digest = digest_of_files(files_of(card, weights))
-        victim = NetworkVictim(network, card=card, digest=digest, source=str(spec)).eval().to(device)
-        trial = try_out(victim, torch.device(device))
-        if trial.constant:
-            raise PhysadvError(f"victim {victim.name!r}: {trial.constant}")
+        victim = NetworkVictim(network, card=card, digest=digest, source=str(spec)).eval().to(place)
+        try_out(victim, place)
     except PhysadvError as error:
         raise (error if str(weights) in str(error) else PhysadvError(f"{path}: {error}")) from error
-    _tell(victim)
     return victim
 
 
@@ -167,21 +165,22 @@ def wrap_module(
         prepared = validate(InputConfig, {"size": side, **input_options}, f"{source}: input")
         made = validate(VictimCard, {**card, "input": prepared}, source)
         victim = NetworkVictim(network, card=made, digest=digest(network), source=called)
-        victim.preprocess.to(_device(network))
+        victim.preprocess.to(device_of(network))
         victim.training = network.training
         return victim
 
     victim = victim_of(size) if size is not None else one_size(victim_of, source)
     if trial:
-        found = try_out(victim, _device(network))
-        victim.doubts = (*([found.constant] if found.constant else []), *victim.doubts)
-        victim.answered = answers(found)
-        _tell(victim)
+        victim.answered = answers(try_out(victim, device_of(network)))
+        warn_doubts(victim)
     return victim
 
 
 class Function(nn.Module):
-    """A plain function as a network: without parameters, and in its own hands what it does in ``eval``."""
+    """A plain function as a network: without parameters, and in its own hands what it does in ``eval``.
+
+    It is shown pictures on the CPU, for a function is not moved to a GPU by anybody but its maker.
+    """
 
     def __init__(self, function: Callable[[Tensor], Any]) -> None:
         super().__init__()
@@ -189,7 +188,7 @@ class Function(nn.Module):
 
     def forward(self, images: Tensor) -> Any:
         """What the function gives."""
-        return self.function(images)
+        return self.function(images.cpu())
 
 
 def as_victim(model: Any, **options: Any) -> Victim:
@@ -216,15 +215,51 @@ def as_victim(model: Any, **options: Any) -> Victim:
     return wrap_module(model, **given)
 
 
+def victim_of_pictures(model: Any, pictures: Tensor, **options: Any) -> Victim:
+    """As :func:`as_victim`, where the pictures that a model is to read say what is not said of it.
+
+    Args:
+        model: a victim, a module or a function.
+        pictures: ``[N, 3, H, W]``; without ``size``, the model takes them as they are.
+        options: as of :func:`wrap_module`; without ``classes`` they are called by their numbers.
+
+    Raises:
+        PhysadvError: as :func:`as_victim`, or the model does not say how many classes it has.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    if isinstance(model, Victim) or not callable(model):
+        return as_victim(model, **given)
+    given.setdefault("size", tuple(pictures.shape[2:]))
+    if "classes" not in given:
+        given["classes"] = [str(number) for number in range(_count_of(model, pictures[:2], given))]
+    return as_victim(model, **given)
+
+
+def _count_of(model: Any, pictures: Tensor, options: dict[str, Any]) -> int:
+    """How many logits a model gives, of pictures that it can read."""
+    network = model if isinstance(model, nn.Module) else Function(model)
+    told = {key: value for key, value in options.items() if key in InputConfig.model_fields}
+    prepare = Preprocess(validate(InputConfig, told, "the model's input"))
+    with torch.no_grad(), under_attack(network, quicken=False):
+        try:
+            given = network(_in_its_numbers(prepare(pictures.detach().cpu().clone()).to(device_of(network)), network))
+        except Exception as error:  # of any kind: it is the user's own code
+            reason = (str(error).strip().split("\n")[0] or type(error).__name__)[:200]
+            size = " x ".join(map(str, pictures.shape[2:]))
+            raise PhysadvError(f"victim: its network cannot take an input of {size} pixels ({reason})") from error
+    parts = parts_of(given) or {LOGITS: given}
+    chosen = options.get("output_name", LOGITS)
+    shapes = {str(name): tuple(getattr(value, "shape", ())) for name, value in parts.items()}
+    counts = {name: shape[1] for name, shape in shapes.items() if len(shape) == 2 and shape[0] == len(pictures)}
+    if str(chosen) in counts:
+        return int(counts[str(chosen)])
+    if len(counts) == 1:
+        return int(next(iter(counts.values())))
+    raise PhysadvError(
+        f"victim: its network gives {', '.join(f'{name}: {list(shape)}' for name, shape in shapes.items())}; say "
+        "classes=[...] and, of several outputs, which: output_name=..."
+    )
+
+
 MODEL_OPTIONS = frozenset({"classes", "size", "name", "output", "output_name", *InputConfig.model_fields})
 """Names of the options of :func:`wrap_module` that describe a model."""
-
-
-def _device(network: nn.Module) -> torch.device:
-    return next((tensor.device for tensor in (*network.parameters(), *network.buffers())), torch.device("cpu"))
-
-
-def _tell(victim: Victim) -> None:
-    """Says at once what every report will say."""
-    for doubt in victim.doubts:
-        warnings.warn(f"victim {victim.name!r}: {doubt}", PhysadvWarning, stacklevel=3)

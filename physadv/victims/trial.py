@@ -42,12 +42,10 @@ class Trial:
 
     Attributes:
         logits: of the trial's pictures ``[M, K]``.
-        constant: why it does not go by the picture, in words with the probable cause; empty where it does.
         random: whether two looks at the same pictures differ.
     """
 
     logits: Tensor
-    constant: str
     random: bool
 
 
@@ -88,10 +86,7 @@ def try_out(victim: NetworkVictim, device: torch.device) -> Trial:
         random = _check_alone(victim, pictures, logits)
         slope = _slope(victim, pictures[:1]) if victim.differentiable else None
         logits = logits.detach().cpu().double()
-        constant = _constancy(logits, SAME) and (
-            f"it answers every picture alike, signs and noise: it does not go by the picture{_cause(victim, pictures)}"
-        )
-        doubts = list(_doubts(victim, pictures, logits)) if not constant else []
+        doubts = list(_doubts(victim, pictures, logits))
     if random:
         doubts.append(
             "its answers to the same picture differ from look to look: it is random, results vary from run to run, and "
@@ -99,10 +94,10 @@ def try_out(victim: NetworkVictim, device: torch.device) -> Trial:
         )
     if isinstance(slope, str):
         victim.differentiable, victim.why_not = False, slope
-    elif slope is not None and not bool(slope.any()) and not constant:
+    elif slope is not None and not bool(slope.any()):
         doubts.append("the gradient of its logits is zero at every pixel of the trial: gradients will not find much")
     victim.doubts = tuple(doubts)
-    return Trial(logits, constant or "", random)
+    return Trial(logits, random)
 
 
 def answers(trial: Trial) -> str:
@@ -254,7 +249,10 @@ def _doubts(victim: NetworkVictim, pictures: Tensor, logits: Tensor) -> Iterator
     known, read = _known(victim), logits.argmax(1)
     right = sum(int(read[number]) == index for number, index in known)
     alike = len(set(read.tolist())) == 1
-    if alike and (_constancy(logits, NEARLY_SAME) or len({index for _, index in known}) > 1):
+    if _constancy(logits, SAME):
+        cause = _cause(victim, pictures)
+        yield f"it answers every picture alike, signs and noise: it does not go by the picture{cause}"
+    elif alike and (_constancy(logits, NEARLY_SAME) or len({index for _, index in known}) > 1):
         yield (
             f"it reads every picture of its trial as {victim.classes[int(read[0])]!r}, {len(SHOWN)} signs and {_NOISE} "
             f"of noise{_cause(victim, pictures)}"

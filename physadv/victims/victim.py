@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.errors import PhysadvError, PhysadvWarning, unknown_name
 from physadv.core.names import find_name
 from physadv.victims.preprocess import Box
 from physadv.victims.quickened import quickened
@@ -51,6 +52,7 @@ class Victim(nn.Module):
         self.differentiable = differentiable
         self.why_not = "" if differentiable else "it is said to give none"
         self.doubts: tuple[str, ...] = ()
+        self.doubts_told = False
         self.sha256 = sha256
         self.source = source
 
@@ -91,6 +93,30 @@ class Victim(nn.Module):
         if index is None:
             raise unknown_name("class", name, self.classes, of=f"victim {self.name!r}")
         return index
+
+
+def warn_doubts(victim: Victim) -> None:
+    """Says what is doubtful about a victim, once: before work on it starts, as every report will say it afterwards."""
+    if not victim.doubts_told:
+        victim.doubts_told = True
+        for doubt in victim.doubts:
+            warnings.warn(f"victim {victim.name!r}: {doubt}", PhysadvWarning, stacklevel=3)
+
+
+def device_of(victim: nn.Module) -> torch.device:
+    """Where a model's parameters and buffers are; the CPU where it has none."""
+    return next((one.device for one in (*victim.parameters(), *victim.buffers())), torch.device("cpu"))
+
+
+@contextmanager
+def placed(victim: Victim, device: torch.device) -> Iterator[Victim]:
+    """The victim on a device, and afterwards where it was found."""
+    home = device_of(victim)
+    victim.to(device)
+    try:
+        yield victim
+    finally:
+        victim.to(home)
 
 
 @contextmanager

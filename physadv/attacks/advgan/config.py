@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from physadv.attacks.losses import LOSSES
 from physadv.attacks.sizes import LargestChange
 from physadv.core.config import Config
-from physadv.core.devices import DeviceName
+from physadv.core.devices import AUTO, DeviceName
 from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_FRAMES, MAX_SEED, MAX_STEPS
 from physadv.victims import ARCHITECTURES
 
@@ -79,4 +79,4 @@ class AdvGanConfig(GameOptions):
     sample_count: int = Field(default=8, ge=1, le=MAX_COUNT)
     """Held-out pictures that a grid of samples shows, at most."""
     seed: int = Field(default=0, ge=0, lt=MAX_SEED)
-    device: DeviceName = "cpu"
+    device: DeviceName = AUTO

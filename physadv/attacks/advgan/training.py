@@ -36,7 +36,7 @@ from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, check_writable, foreign_entries, write_json
 from physadv.scenes.randomness import substream
-from physadv.victims import Victim, check_logits, under_attack
+from physadv.victims import Victim, check_logits, placed, under_attack, warn_doubts
 
 CHECKPOINT = "checkpoint.pt"
 _AT_ONCE = 256
@@ -76,7 +76,7 @@ def train_advgan(
     """Trains a generator, going on from a checkpoint in ``out`` if there is one.
 
     Args:
-        victim: what is to be led astray; moved to ``config.device``, otherwise left as it was.
+        victim: what is to be led astray; on ``config.device`` meanwhile, and left as it was.
         pictures: ``[N, 3, H, W]`` in [0,1], sRGB-encoded; those that meet the goal unchanged are left out.
         labels: true classes ``[N]``.
         out: folder of ``generator.safetensors``, ``generator.yaml`` (:class:`GeneratorRecord`), ``curves.json`` and
@@ -95,14 +95,29 @@ def train_advgan(
     Source: Xiao et al. 2018, arXiv:1801.02610.
     """
     out, device = Path(out), pick_device(config.device)
+    config = config.model_copy(update={"device": str(device)})
     if not victim.differentiable and not config.distilled:
         raise PhysadvError(
             f"victim {victim.name!r}: no gradient reaches the picture ({victim.why_not}); train the generator with "
             "distilled = true"
         )
     check_goal(config.goal, victim)
-    victim = victim.to(device)
-    pictures, labels = checked(victim, pictures.to(device), labels)
+    with placed(victim, device):
+        return _trained(victim, pictures.to(device), labels, out, config, device, listener, notes)
+
+
+def _trained(
+    victim: Victim,
+    pictures: Tensor,
+    labels: Tensor,
+    out: Path,
+    config: AdvGanConfig,
+    device: torch.device,
+    listener: Listener | None,
+    notes: Sequence[str],
+) -> Path:
+    """The training, with victim and pictures on the device."""
+    pictures, labels = checked(victim, pictures, labels)
     identity = identity_of(config, victim, pictures, labels)
     if (out / RECORD).exists():
         if load_generator(out).record.identity != identity:
@@ -113,6 +128,7 @@ def train_advgan(
     if other and not (out / CHECKPOINT).exists():
         raise PhysadvError(f"{out}: holds {other[0]}, which does not belong to a generator; choose another --out")
     state = read_checkpoint(out / CHECKPOINT, identity, device)
+    warn_doubts(victim)
     with under_attack(victim):
         clean = state["clean"] if state else _asked(victim, pictures)
         training = Training(config, victim, pictures, labels, clean)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from physadv.attacks import build_attack
 from physadv.core.config import Config, validate
-from physadv.core.devices import DeviceName
+from physadv.core.devices import AUTO, DeviceName
 from physadv.core.errors import PhysadvError
 from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_HELD_OUT, MAX_STEPS
 from physadv.core.registry import Registry
@@ -84,7 +84,7 @@ class TrainingConfig(Config):
     check_every: int = Field(default=200, ge=1, le=MAX_STEPS)
     """Steps between two points of the curves."""
     seed: int = Field(default=0, ge=0, lt=2**31)
-    device: DeviceName = "cpu"
+    device: DeviceName = AUTO
 
     @model_validator(mode="after")
     def _check(self) -> TrainingConfig:

@@ -20,7 +20,7 @@ from physadv.defenses.training.loop import Listener, Training
 from physadv.defenses.training.model_card import measured_on, model_card
 from physadv.defenses.training.plots import draw_curves
 from physadv.evaluation.runfolder import open_run
-from physadv.victims import Victim, load_victim
+from physadv.victims import Victim, load_victim, warn_doubts
 from physadv.victims.library import NetworkVictim
 
 CHECKPOINT = "checkpoint.pt"
@@ -52,6 +52,7 @@ def train(
     """
     keep_freed_memory()
     device = pick_device(config.device)
+    config = config.model_copy(update={"device": str(device)})
     victim = _trainable(load_victim(config.victim, device=device))
     photographs, held_out = training_photographs(
         config.dataset,
@@ -66,6 +67,7 @@ def train(
     open_run(out, identity, command="physadv train", resume=True)
     card = out / f"{config.made}.yaml"
     if not card.exists():
+        warn_doubts(victim)
         training = Training(config, victim, photographs, held_out)
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         training.run(out / CHECKPOINT, identity=digest, listener=listener)
