@@ -144,7 +144,7 @@ def test_a_finished_training_is_not_done_again_and_another_is_refused(folder: Pa
     seen: list[Progress] = []
     assert trained(folder, listener=seen.append, steps=45, check_every=15) == folder
     assert not seen
-    with pytest.raises(PhysadvError, match="another training"):
+    with pytest.raises(PhysadvError, match=r"holds other results \(config\.steps was 45, now 46\)"):
         trained(folder, steps=46, check_every=15)
 
 

@@ -71,8 +71,11 @@ def test_design_evaluate_and_report_work_together(physadv: Command, card: Path, 
     with Image.open(patch / "painted.png") as painted:
         assert painted.size == (1024, 1024)
         assert painted.mode == "RGBA"
-    refused(physadv(*quick(card, patch)), str(patch), "--replace")
-    assert physadv(*quick(card, patch), "--replace")[0] == 0
+    stamp = (patch / "patch.json").stat().st_mtime_ns
+    assert physadv(*quick(card, patch))[:2] == (0, said)
+    assert (patch / "patch.json").stat().st_mtime_ns == stamp
+    refused(physadv(*quick(card, patch), "--seed", 7), str(patch), "config.seed was 0, now 7", "--replace")
+    assert physadv(*quick(card, patch), "--seed", 7, "--replace")[0] == 0
 
     words = ["evaluate", patch, "--victim", card, "--battery", "stationary-15", "--frames", 15, "--out", out]
     assert physadv(*words)[0] == 0
@@ -379,7 +382,7 @@ def test_an_output_that_belongs_to_something_else(physadv: Command, card: Path, 
     assert (out / "evaluation" / "report.html").exists()
     assert physadv("run", experiment, "--out", out)[0] == 0, "a finished run is not run again"
     experiment.write_text(yaml.safe_dump({**plan, "design": {**design, "seed": 1}}))
-    refused(physadv("run", experiment, "--out", out), str(out), "design.seed was 0, now 1")
+    refused(physadv("run", experiment, "--out", out), str(out), "config.seed was 0, now 1")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
     refused(physadv("run", experiment, "--out", tmp_path / "full"), "full")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -32,6 +34,7 @@ from physadv.evaluation.outcomes import (
     SCHEMA,
     VERSION_KEY,
     check_version,
+    read_batches,
     rows_of,
 )
 from physadv.evaluation.summary import SEEN_PHOTOGRAPHS, Summary
@@ -345,15 +348,15 @@ def test_batches_do_not_change_the_table(tmp_path: Path) -> None:
     ("changes", "difference"),
     [
         ({"frames": 50}, "options.frames was None, now 50"),
-        ({"batteries": [quick_battery(frames=200)]}, "batteries"),
+        ({"batteries": [quick_battery(frames=200)]}, "batteries.0.entries.0.frames was 60, now 200"),
         ({"victims": [ColourVictim(sha256="changed")]}, "victims.0.fingerprint"),
-        ({"patches": [coloured_patch((0.9, 0.1, 0.1))]}, "patches.0.sha256"),
+        ({"patches": [coloured_patch((0.9, 0.1, 0.1))]}, "the content of patches.0.sha256 has changed"),
     ],
 )
 def test_a_folder_of_another_run_is_refused(changes: dict[str, Any], difference: str, tmp_path: Path) -> None:
     run(tmp_path, batteries=[quick_battery(frames=60)])
     before = (tmp_path / "summary.json").read_bytes()
-    with pytest.raises(PhysadvError, match="belongs to another run") as caught:
+    with pytest.raises(PhysadvError, match="holds other results") as caught:
         run(tmp_path, **{"batteries": [quick_battery(frames=60)], **changes})
     assert difference in str(caught.value)
     assert (tmp_path / "summary.json").read_bytes() == before
@@ -362,7 +365,7 @@ def test_a_folder_of_another_run_is_refused(changes: dict[str, Any], difference:
 def test_foreign_folders_and_repeats_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("x")
-    with pytest.raises(PhysadvError, match="not the folder of an evaluation"):
+    with pytest.raises(PhysadvError, match=r"holds thesis\.tex, which is no result of"):
         run(tmp_path / "mine")
     (tmp_path / "file").write_text("x")
     with pytest.raises(PhysadvError, match="is a file"):
@@ -441,10 +444,35 @@ def test_damaged_and_foreign_tables_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "outcomes.parquet"
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(PhysadvError, match="not a readable Parquet table"):
-        run(tmp_path, batteries=[quick_battery(frames=20)])
+        check_version(file)
     pq.write_table(pa.table({"x": [1]}), file)
     with pytest.raises(PhysadvError, match="no version of the outcomes table"):
+        check_version(file)
+    with pytest.raises(PhysadvError, match=r"outcomes\.parquet: has changed since it was written"):
         run(tmp_path, batteries=[quick_battery(frames=20)])
+    file.unlink()
+    run(tmp_path, batteries=[quick_battery(frames=20)])
+
+
+def test_a_flipped_bit_in_a_table_never_goes_unnoticed(tmp_path: Path) -> None:
+    """Of the pages, by their checksums; of the rest of the file, by the digest in the run's record."""
+    run(tmp_path, batteries=[quick_battery(frames=20)])
+    file = tmp_path / "outcomes.parquet"
+    whole, rows = file.read_bytes(), pa.Table.from_batches(read_batches(file))
+    (footer,) = struct.unpack("<I", whole[-8:-4])
+    random = np.random.default_rng(0)
+    changed = 0
+    for place in random.integers(4, len(whole) - 8 - footer, 60).tolist():
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << random.integers(8))]) + whole[place + 1 :])
+        with suppress(PhysadvError):
+            assert pa.Table.from_batches(read_batches(file)).equals(rows), f"byte {place}"
+            continue
+        changed += 1
+    assert changed > 30
+    for place in (9, len(whole) // 2, len(whole) - 20):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(PhysadvError, match="has changed since it was written"):
+            run(tmp_path, batteries=[quick_battery(frames=20)])
 
 
 def test_rows_must_be_of_the_schema() -> None:

@@ -92,7 +92,7 @@ def test_finished_cells_are_kept_and_another_plan_is_refused(folder: Path, monke
         return [cell.model_copy(update={"seconds": 0.0}) for cell in summary.cells]
 
     assert timeless(again) == timeless(first)
-    with pytest.raises(PhysadvError, match=r"belongs to another run.*limit"):
+    with pytest.raises(PhysadvError, match=r"holds other results.*limit"):
         run_robustness(plan(folder, limit=10), folder / "out", data=folder / "data")
 
 
@@ -273,4 +273,4 @@ def test_on_a_sign_from_the_command_line(folder: Path, physadv: Command) -> None
     assert (folder / "patch" / "patch.json").exists()
     code, _, err = physadv(*words, "--out", folder / "patch")
     assert code == 2
-    assert "exists already" in err
+    assert "holds another patch already" in err

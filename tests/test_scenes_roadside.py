@@ -18,7 +18,7 @@ from torch.nn import functional
 from physadv.core.errors import PhysadvError
 from physadv.core.images import read_image
 from physadv.scenes import Conditions, PaintedSign, Roadside, load_scene, scene_names
-from physadv.scenes.backdrop import HEIGHT, WIDTH, backdrop_atlas, draw_backdrop
+from physadv.scenes.backdrop import HEIGHT, WIDTH, backdrop_atlas, draw_backdrop, find_backdrops
 from physadv.scenes.contact_sheet import contact_sheet, write_contact_sheet
 from physadv.scenes.geometry import crop_box, homography
 
@@ -289,7 +289,7 @@ def test_backdrop_levels_do_not_bleed_into_each_other(tmp_path: Path) -> None:
         hfov_deg=90.0,
         crop_margin=0.5,
     )
-    atlas, count = backdrop_atlas(str(tmp_path / "streets"), torch.device("cpu"))
+    atlas, count = backdrop_atlas(find_backdrops(str(tmp_path / "streets")), torch.device("cpu"))
     assert count == 2
     assert atlas.shape[0] == 3
     sides = [quiet(scene, square(torch.full((3, 32, 32), level)), seen, (24, 24))[..., :8] for level in (1.0, 0.0)]

@@ -24,6 +24,7 @@ from physadv.attacks.sizes import Size, check_in_range
 from physadv.attacks.views import Direct, View
 from physadv.core.config import Config, read_value, validate
 from physadv.core.errors import PhysadvError, PhysadvWarning
+from physadv.core.identity import digest_of
 from physadv.core.registry import Registry
 from physadv.scenes.randomness import substream
 from physadv.victims import Victim, check_logits, device_of, under_attack, victim_of_pictures, warn_doubts
@@ -86,6 +87,11 @@ class Attack(Config, ABC):
     def asks_gradients(self) -> bool:
         """Whether, with these options, it asks the victim for gradients."""
         return self.knowledge == "gradients"
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the options, and of the content of every file that they name."""
+        return digest_of(self.model_dump(mode="json"))
 
     def flags(self, problem: Problem) -> tuple[str, ...]:
         """What made the search doubtful, in words: what it took note of."""

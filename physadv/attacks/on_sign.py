@@ -22,7 +22,8 @@ from physadv.core.devices import AUTO, DeviceName, device_name, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.limits import MAX_HELD_OUT
 from physadv.core.memory import keep_freed_memory
-from physadv.patches import Patch, VictimNote, save_patch
+from physadv.core.versions import package_versions
+from physadv.patches import Patch, VictimNote, bundle_of, check_replaceable, save_patch
 from physadv.patches.published import patch_from_noise
 from physadv.scenes import Part, load_scene
 from physadv.signs import load_sign
@@ -142,10 +143,35 @@ def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Vi
     Raises:
         PhysadvError: something in ``config`` is wrong, the attack has changed nothing, or ``out`` is taken.
     """
-    if out is not None and out.exists():
-        raise PhysadvError(f"{out}: exists already; choose another --out")
     config = config.model_copy(update={"device": device_name(config.device)})
     victim = victim or load_victim(config.victim)
+    identity = _identity(config, victim)
+    if out is None:
+        return _made(config, victim, identity, name=config.attack)
+    check_replaceable(out)
+    with bundle_of(out, identity, command="physadv attack --scene") as there:
+        if there:
+            return there
+        patch = _made(config, victim, identity, name=out.resolve().name)
+        save_patch(patch, out.resolve(), replace=True)
+    return patch
+
+
+def _identity(config: SignAttackConfig, victim: Victim) -> dict[str, Any]:
+    """All that decides the patch, files by their content."""
+    named = {"sign", "victim", "scenes", "device"}
+    return {
+        "config": config.model_dump(mode="json", exclude=named),
+        "attack": build_attack(config.attack, config.options).fingerprint,
+        "sign": load_sign(config.sign).fingerprint,
+        "victim": victim.fingerprint,
+        "scenes": [load_scene(spec).fingerprint for spec in config.scenes],
+        "device": str(pick_device(config.device)),
+        "versions": package_versions(),
+    }
+
+
+def _made(config: SignAttackConfig, victim: Victim, identity: dict[str, Any], *, name: str) -> Patch:
     found = search_sign(config, victim=victim)
     kind, sign = found.attack.kind, found.seen.sign
     flags = list(found.flags)
@@ -158,11 +184,11 @@ def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Vi
             f"attack {kind!r}: has changed nothing of sign {sign.name}; give it more steps or a larger bound"
         )
     target = found.goal.target_class
-    patch = patch_from_noise(
+    return patch_from_noise(
         sign,
         noise,
         where,
-        name=out.name if out else kind,
+        name=name,
         goal="untargeted" if target is None else f"targeted:{victim.classes[target]}",
         made={
             "attack": kind,
@@ -177,8 +203,6 @@ def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Vi
                 "flags": flags,
                 **found.pictures,
             },
+            "identity": identity,
         },
     )
-    if out is not None:
-        save_patch(patch, out)
-    return patch

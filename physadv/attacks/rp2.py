@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,8 +37,10 @@ from physadv.core.config import Config, validate
 from physadv.core.devices import AUTO, DeviceName, device_name, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
+from physadv.core.identity import digest_of
 from physadv.core.limits import MAX_HELD_OUT, MAX_SECONDS, MAX_STEPS, MAX_TEXTURE_PX
 from physadv.core.memory import keep_freed_memory
+from physadv.core.versions import package_versions
 from physadv.patches import (
     CHECKPOINT,
     Ink,
@@ -51,6 +50,7 @@ from physadv.patches import (
     Patch,
     VictimNote,
     build_mask,
+    bundle_of,
     check_fits,
     check_replaceable,
     discover_mask,
@@ -187,11 +187,18 @@ def _whole(config: DesignConfig) -> DesignConfig:
     return config.model_copy(update={"scenes": scenes})
 
 
-def _identity(config: DesignConfig, parts: _Parts) -> str:
-    """Of all that decides the patch, the contents of files included."""
-    calibration = sha256(Path(config.calibration)) if config.calibration else ""
-    told = [config.model_dump_json(), repr(parts.sign), parts.victim.fingerprint, calibration]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+def _identity(config: DesignConfig, parts: _Parts) -> dict[str, Any]:
+    """All that decides the patch, files by their content."""
+    named = {"sign", "victim", "scenes", "calibration", "device"}
+    return {
+        "config": config.model_dump(mode="json", exclude=named),
+        "sign": parts.sign.fingerprint,
+        "victim": parts.victim.fingerprint,
+        "scenes": [scene.fingerprint for scene in parts.scenes],
+        "calibration": sha256(Path(config.calibration)) if config.calibration else None,
+        "device": str(parts.device),
+        "versions": package_versions(),
+    }
 
 
 class _Design:
@@ -401,7 +408,9 @@ def _flags(snapshot: Snapshot) -> list[str]:
     return flags
 
 
-def _bundle(config: DesignConfig, parts: _Parts, best: Snapshot, run: Run, *, name: str) -> Patch:
+def _bundle(
+    config: DesignConfig, parts: _Parts, best: Snapshot, run: Run, *, name: str, identity: dict[str, Any]
+) -> Patch:
     """The patch with its record."""
     assert best.best_theta is not None
     target = parts.goal.target_class
@@ -433,6 +442,7 @@ def _bundle(config: DesignConfig, parts: _Parts, best: Snapshot, run: Run, *, na
             "seed": config.seed,
             "victim": VictimNote(name=victim.name, sha256=victim.sha256, source=victim.source),
             "measured": measured,
+            "identity": identity,
         },
     )
 
@@ -490,11 +500,12 @@ def design(
 
     Args:
         config: what to design, for whom, through which scenes, and how long; or its keys in ``options``.
-        out: folder of the bundle. While the design runs, it holds the checkpoint from which the same call resumes.
+        out: folder of the bundle. While the design runs, it holds the checkpoint from which the same call resumes; when
+            it is done, the same call reads the patch that is there.
         victim: in place of ``config.victim``: a name, a card, a victim that is loaded, or any torch module or function
             of pictures, together with ``classes`` and what else :func:`physadv.victims.wrap_module` takes.
         listener: told of every step.
-        overwrite: replace a bundle that is there.
+        overwrite: design anew, and replace the bundle that is there.
         options: keys of :class:`DesignConfig` in place of ``config`` (60 seconds if no budget is given), and of a model
             that is a module or function: ``classes``, ``size``, ``mean``, ``std``, ``output`` ...
 
@@ -503,22 +514,37 @@ def design(
     """
     started = time.perf_counter()
     config, victim = _asked(config, victim, options)
-    checkpoint, out = None, Path(out) if out is not None else None
+    out = Path(out) if out is not None else None
     if out is not None:
-        if (out / "patch.json").exists() and not overwrite:
-            raise PhysadvError(f"{out}: holds a patch already; choose another --out, or add --replace")
         check_replaceable(out)
     config = config.model_copy(update={"device": device_name(config.device)})
     with placed(victim or load_victim(config.victim), pick_device(config.device)) as model:
         parts = _prepare(config, model)
         config = _whole(config)
-        if out is not None:
-            checkpoint = Checkpoint(out / CHECKPOINT, identity=_identity(config, parts))
-        with checkpoint.kept_if_of_use() if checkpoint else nullcontext():
-            with under_attack(model):
-                spent_s = time.perf_counter() - started
-                best, run = _Design(config, parts, checkpoint, listener, spent_s)()
-            patch = _bundle(config, parts, best, run, name=out.resolve().name if out else "patch")
-    if out is not None:
-        save_patch(patch, out.resolve(), replace=True)
+        identity = _identity(config, parts)
+        if out is None:
+            return _designed(config, parts, None, listener, started, name="patch", identity=identity)
+        with bundle_of(out, identity, command="physadv design", overwrite=overwrite) as there:
+            if there:
+                return there
+            checkpoint, name = Checkpoint(out / CHECKPOINT, identity=digest_of(identity)), out.resolve().name
+            with checkpoint.kept_if_of_use():
+                patch = _designed(config, parts, checkpoint, listener, started, name=name, identity=identity)
+            save_patch(patch, out.resolve(), replace=True)
     return patch
+
+
+def _designed(
+    config: DesignConfig,
+    parts: _Parts,
+    checkpoint: Checkpoint | None,
+    listener: Listener | None,
+    started: float,
+    *,
+    name: str,
+    identity: dict[str, Any],
+) -> Patch:
+    with under_attack(parts.victim):
+        spent_s = time.perf_counter() - started
+        best, run = _Design(config, parts, checkpoint, listener, spent_s)()
+    return _bundle(config, parts, best, run, name=name, identity=identity)

@@ -19,6 +19,10 @@ from physadv.core.yaml_text import parse_yaml
 
 LONGEST_NAME = 200
 """Bytes; file systems take 255, and a temporary name is longer than the final one."""
+TEMPORARY = ".tmp-"
+"""In the name of what is being written: ``.NAME.tmp-RANDOM``."""
+REPLACED = ".old"
+"""At the end of the name of a folder while another takes its place."""
 
 
 def bundled(folder: str) -> Path:
@@ -112,7 +116,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     with clear_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}{TEMPORARY}", suffix=path.suffix, dir=path.parent)
         os.close(handle)
     temporary = Path(name)
     try:
@@ -208,13 +212,13 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         raise PhysadvError(f"{path}: exists already; choose another folder or remove it")
     with clear_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}{TEMPORARY}", dir=path.parent))
     try:
         with clear_os_errors(path):
             yield temporary
             temporary.chmod(0o755)
             if path.is_dir():
-                old = temporary.with_suffix(".old")
+                old = temporary.with_name(f"{temporary.name}{REPLACED}")
                 path.replace(old)
                 temporary.replace(path)
                 shutil.rmtree(old)

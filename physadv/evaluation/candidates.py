@@ -91,7 +91,7 @@ def _candidate(
         sign=patch.sign,
         painted=painted,
         record=patch.record.model_dump(mode="json"),
-        making=making_of(patch.record),
+        making=making_of(patch),
         folder=str(folder) if folder else None,
         sha256=_digest(painted, folder),
     )

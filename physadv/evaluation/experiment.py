@@ -13,23 +13,24 @@ from physadv.attacks.goals import check_goal
 from physadv.core.config import Config, read_yaml, validate
 from physadv.core.devices import AUTO, device_name
 from physadv.core.errors import PhysadvError
-from physadv.core.files import foreign_entries, read_json, read_named_yaml, write_json
+from physadv.core.files import read_named_yaml, write_json
 from physadv.core.limits import MAX_FRAMES
+from physadv.core.run_folder import claim
 from physadv.defenses import load
 from physadv.defenses.library import split
-from physadv.evaluation.battery import load_battery
-from physadv.evaluation.runfolder import first_difference
-from physadv.evaluation.runner import evaluate
+from physadv.evaluation.battery import Battery, load_battery
+from physadv.evaluation.runner import check_unique, evaluate
 from physadv.evaluation.summary import Summary
 from physadv.patches import ink_of
 from physadv.scenes import load_scene
 from physadv.signs import load_sign
+from physadv.victims import Victim
 
 SHIPPED = "stop-sign"
 EVALUATION = "evaluation"
 """Folder of an experiment's results."""
-_JUDGING = {"description", "max_asr", "max_targeted_asr"}
-"""Keys that neither the design nor the frames depend on."""
+ECHO = "experiment.json"
+"""What was asked."""
 
 
 class Scoring(Config):
@@ -96,48 +97,51 @@ def _from_file(value: Any, folder: Path) -> Any:
 
 
 def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = None, device: str = AUTO) -> Summary:
-    """Runs what is still missing of an experiment in folder ``out``: ``patch/``, then the evaluation's files.
+    """Runs what is still missing of an experiment in folder ``out``: the patch, then the evaluation's files.
+
+    An evaluation that was asked otherwise is made anew; the design is kept as long as what decides it is the same.
 
     Raises:
-        PhysadvError: ``out`` belongs to another experiment, or something in the plan is wrong.
+        PhysadvError: ``out`` holds another design or something else, or something in the plan is wrong.
     """
     device = device_name(device)
     plan = plan.model_copy(update={"design": plan.design.model_copy(update={"device": device})})
-    victims = {spec: load(spec) for spec in (plan.design.victim, *plan.evaluate.victims)}
-    check_goal(plan.design.goal, victims[plan.design.victim])
-    true_class_of(load_sign(plan.design.sign), victims[plan.design.victim], plan.design.true_class)
-    for battery in plan.evaluate.batteries:
-        load_battery(battery)
+    victims, batteries = _checked(plan)
+    with claim(out, {"experiment": plan.name}, command="physadv run"):
+        patch = out / plan.name
+        design(plan.design, out=patch, victim=victims[0], listener=listener)
+        write_json(out / ECHO, plan.model_dump(mode="json"))
+        return evaluate(
+            [patch],
+            victims,
+            batteries,
+            out / EVALUATION,
+            frames=plan.evaluate.frames,
+            max_asr=plan.max_asr,
+            max_targeted_asr=plan.max_targeted_asr,
+            true_class=plan.design.true_class,
+            calibration=plan.design.calibration,
+            device=device,
+            renew=True,
+        )
+
+
+def _checked(plan: Experiment) -> tuple[list[Victim], list[Battery]]:
+    """Victims, the one to design against first, and batteries; whatever can be wrong is found before work starts."""
+    victims = [load(spec) for spec in dict.fromkeys((plan.design.victim, *plan.evaluate.victims))]
+    batteries = [load_battery(spec) for spec in plan.evaluate.batteries]
+    check_unique("victim", [victim.name for victim in victims])
+    check_unique("battery", [battery.name for battery in batteries])
+    check_goal(plan.design.goal, victims[0])
+    if plan.max_targeted_asr is not None and plan.design.goal == "untargeted":
+        raise PhysadvError(
+            f"max_targeted_asr = {plan.max_targeted_asr:g}: the design's goal is untargeted, so there is no target; "
+            "use max_asr"
+        )
+    sign = load_sign(plan.design.sign)
+    for victim in victims:
+        true_class_of(sign, victim, plan.design.true_class)
     for scene in plan.design.scenes:
         load_scene(scene)
     ink_of(plan.design.calibration)
-    record = out / "experiment.json"
-    if foreign_entries(out, [record.name]):
-        if not record.exists():
-            raise PhysadvError(f"{out}: exists and is not an experiment's folder; choose another --out")
-        _check_same(read_json(record), plan, out)
-    write_json(record, plan.model_dump(mode="json"))
-    patch = out / plan.name
-    if not (patch / "patch.json").exists():
-        design(plan.design, out=patch, victim=victims[plan.design.victim], listener=listener)
-    return evaluate(
-        [patch],
-        list(victims),
-        list(plan.evaluate.batteries),
-        out / EVALUATION,
-        frames=plan.evaluate.frames,
-        max_asr=plan.max_asr,
-        max_targeted_asr=plan.max_targeted_asr,
-        true_class=plan.design.true_class,
-        calibration=plan.design.calibration,
-        device=device,
-    )
-
-
-def _check_same(record: Any, plan: Experiment, out: Path) -> None:
-    """Whether what ``out`` holds is this experiment's; what only judges or describes it may have changed."""
-    old = {key: value for key, value in dict(record).items() if key not in _JUDGING} if isinstance(record, dict) else {}
-    new = plan.model_dump(mode="json", exclude=_JUDGING)
-    if old != new:
-        change = first_difference(old, new)
-        raise PhysadvError(f"{out}: holds another experiment ({change}); choose another --out, or remove that folder")
+    return victims, batteries

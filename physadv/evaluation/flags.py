@@ -70,6 +70,11 @@ def flags_of(
     yield from _design_frames(battery, making, seeds)
     yield from _design_photographs(battery, making, photographs)
     yield from _victim(record, victim, making)
+    if making.edited:
+        yield warning(
+            "edited",
+            "The patch's files were edited after physadv wrote them: what they say of it may be wrong.",
+        )
     for message in making.flags:
         yield warning("design", f"The design itself warned: {message}")
 

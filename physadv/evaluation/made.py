@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from physadv.core.errors import PhysadvError
-from physadv.patches import PatchRecord
+from physadv.patches import Patch, PatchRecord
 from physadv.scenes import Photographs, load_scene
 
 
@@ -27,6 +27,7 @@ class Making:
         seed: of the design.
         flags: warnings that the design left.
         photographs: digests of those that its scenes show.
+        edited: whether its bundle was changed after it was written.
     """
 
     target: str | None = None
@@ -36,10 +37,12 @@ class Making:
     seed: int | None = None
     flags: tuple[str, ...] = ()
     photographs: frozenset[str] = frozenset()
+    edited: bool = False
 
 
-def making_of(record: PatchRecord) -> Making:
-    """The making of a patch from its ``patch.json``."""
+def making_of(patch: Patch) -> Making:
+    """The making of a patch, as its ``patch.json`` tells it."""
+    record = patch.record
     goal, _, target = (record.goal or "").partition(":")
     return Making(
         target=target if goal == "targeted" and target else None,
@@ -49,6 +52,7 @@ def making_of(record: PatchRecord) -> Making:
         seed=record.seed,
         flags=tuple(_messages(record.measured.get("flags"))),
         photographs=_photographs(record),
+        edited=patch.edited,
     )
 
 

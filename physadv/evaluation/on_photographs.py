@@ -16,16 +16,22 @@ from physadv.attacks import true_class_of
 from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, sha256
+from physadv.core.run_folder import claim
+from physadv.core.versions import package_versions
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.looking import check_limits, looking
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, SCHEMA, VERSION_KEY
 from physadv.evaluation.photograph_figures import PAINTED, PhotographSummary, Shown, agreements, flags, groups
 from physadv.evaluation.photograph_scoring import Scorer
-from physadv.evaluation.photograph_verdicts import judged, write_photograph_summary
-from physadv.evaluation.runfolder import open_run, versions
+from physadv.evaluation.photograph_verdicts import (
+    SUMMARY_NAME,
+    judged,
+    read_photograph_summary,
+    write_photograph_summary,
+)
 from physadv.patches import ink_of
 from physadv.photos.session import TABLE as PHOTOGRAPHS_TABLE
-from physadv.photos.session import Row, load_session
+from physadv.photos.session import Row, load_session, session_fingerprint, was_edited
 from physadv.scenes import PaintedSign, load_scene
 from physadv.signs import Sign, kept_sign
 from physadv.victims import Victim, warn_doubts
@@ -112,12 +118,18 @@ def evaluate_photographs(
             device=place,
         )
         identity = {
-            "photographs": sha256(session / PHOTOGRAPHS_TABLE),
+            "photographs": session_fingerprint(session),
             "victims": {victim.name: victim.fingerprint for victim in models},
-            "patches": sorted(f"{subject} {patch}" for subject, patch in scorer.painted),
-            "options": [scene, draws, seed, true_class, None if calibration is None else sha256(Path(calibration))],
+            "patches": {candidate.name: candidate.sha256 for candidate in candidates},
+            "scene": simulator.fingerprint,
+            "options": {"draws": draws, "seed": seed, "true_class": true_class, "device": str(place)},
+            "calibration": None if calibration is None else sha256(Path(calibration)),
+            "versions": package_versions(),
         }
-        open_run(out, identity, command="physadv evaluate --photos", resume=True)
+        run = stack.enter_context(claim(out, identity, command="physadv evaluate --photos"))
+        asked = {"max_asr": max_asr, "max_targeted_asr": max_targeted_asr}
+        if run.finished(asked):
+            return read_photograph_summary(out)
         for model in models:
             warn_doubts(model)
         batches: list[pa.RecordBatch] = []
@@ -129,35 +141,40 @@ def evaluate_photographs(
             if listener:
                 listener("photographs", number + 1, len(rows))
         classes = {victim.name: victim.classes[scorer.true[victim.name]] for victim in models}
-    schema = SCHEMA.with_metadata({VERSION_KEY: str(OUTCOMES_VERSION).encode()})
-    table = pa.Table.from_batches(batches, SCHEMA).unify_dictionaries().replace_schema_metadata(schema.metadata)
-    with atomic_path(out / TABLE) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-    misread, hit = agreements(shown)
-    sent_misread, sent_hit = agreements(shown, as_sent=True)
-    summary = PhotographSummary(
-        session=str(session),
-        photographs_sha256=sha256(session / PHOTOGRAPHS_TABLE),
-        sign=sign.name,
-        true_class=classes,
-        scene=scene,
-        draws=draws,
-        seed=seed,
-        calibration=None if calibration is None else str(calibration),
-        max_asr=max_asr,
-        max_targeted_asr=max_targeted_asr,
-        groups=tuple(
-            judged(group, max_asr=max_asr, max_targeted_asr=max_targeted_asr) for group in groups(rows, shown)
-        ),
-        agreement=misread,
-        agreement_hit=hit,
-        agreement_as_sent=sent_misread,
-        agreement_hit_as_sent=sent_hit,
-        shown=tuple(shown),
-        flags=(*(f"{model.name}: {doubt}" for model in models for doubt in model.doubts), *flags(rows, shown)),
-        versions=versions(),
-    )
-    write_photograph_summary(out, summary, seconds=time.monotonic() - began)
+        schema = SCHEMA.with_metadata({VERSION_KEY: str(OUTCOMES_VERSION).encode()})
+        table = pa.Table.from_batches(batches, SCHEMA).unify_dictionaries().replace_schema_metadata(schema.metadata)
+        with atomic_path(out / TABLE) as temporary:
+            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        misread, hit = agreements(shown)
+        sent_misread, sent_hit = agreements(shown, as_sent=True)
+        summary = PhotographSummary(
+            session=str(session),
+            photographs_sha256=sha256(session / PHOTOGRAPHS_TABLE),
+            sign=sign.name,
+            true_class=classes,
+            scene=scene,
+            draws=draws,
+            seed=seed,
+            calibration=None if calibration is None else str(calibration),
+            max_asr=max_asr,
+            max_targeted_asr=max_targeted_asr,
+            groups=tuple(
+                judged(group, max_asr=max_asr, max_targeted_asr=max_targeted_asr) for group in groups(rows, shown)
+            ),
+            agreement=misread,
+            agreement_hit=hit,
+            agreement_as_sent=sent_misread,
+            agreement_hit_as_sent=sent_hit,
+            shown=tuple(shown),
+            flags=(
+                *(f"{model.name}: {doubt}" for model in models for doubt in model.doubts),
+                *_edited(candidates, str(session) if was_edited(session, record) else None),
+                *flags(rows, shown),
+            ),
+            versions=package_versions(),
+        )
+        write_photograph_summary(out, summary, seconds=time.monotonic() - began)
+        run.finish(TABLE, SUMMARY_NAME, "junit.xml", asked=asked)
     return summary
 
 
@@ -199,6 +216,12 @@ def _candidates(
                 f"{candidate.folder}: is for sign {candidate.sign.name}; the photographs show {sign.name}"
             )
     return candidates
+
+
+def _edited(candidates: Sequence[Candidate], session: str | None) -> list[str]:
+    edited = [candidate.name for candidate in candidates if candidate.making.edited]
+    names = ", ".join([*edited, *([session] if session else [])])
+    return [f"edited after physadv wrote them, so what they say may be wrong: {names}"] if names else []
 
 
 def _painted(

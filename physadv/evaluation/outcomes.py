@@ -107,21 +107,35 @@ class Parts:
 
     def write(self, path: Path, batches: Iterable[pa.RecordBatch]) -> None:
         """Writes a part, whole or not at all."""
-        with atomic_path(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+        with (
+            atomic_path(path) as temporary,
+            _writer(temporary, SCHEMA) as writer,
+        ):
             for batch in batches:
                 writer.write_batch(batch)
 
     def merge(self, paths: Sequence[Path], target: Path, *, run: str) -> None:
-        """Joins the parts into one table, a few thousand rows a row group, and removes them.
+        """Joins the parts into one table, a few thousand rows a row group.
 
         Raises:
             PhysadvError: a part is missing or damaged, or the system refuses to write.
         """
         schema = SCHEMA.with_metadata({VERSION_KEY: str(OUTCOMES_VERSION).encode(), RUN_KEY: run.encode()})
-        with atomic_path(target) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        with (
+            atomic_path(target) as temporary,
+            _writer(temporary, schema) as writer,
+        ):
             for rows in _regroup(table for path in paths for table in read_batches(path)):
                 writer.write_table(rows.replace_schema_metadata(schema.metadata), row_group_size=ROWS_PER_GROUP)
+
+    def clear(self) -> None:
+        """Removes the parts."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _writer(path: Path, schema: pa.Schema) -> Any:
+    """Pages carry checksums, which :func:`read_batches` verifies."""
+    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
 
 
 def _regroup(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -149,7 +163,7 @@ def read_batches(
         PhysadvError: missing or damaged.
     """
     try:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
             wanted = {} if groups is None else {"row_groups": list(groups)}
             names = list(columns) if columns else None
             yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=names, **wanted)

@@ -7,7 +7,7 @@ through scenes and scored in frames that the design never saw. All victims see t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,13 +29,15 @@ from physadv.core.files import atomic_path, read_json, write_json, write_text
 from physadv.core.images import write_png
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
 from physadv.core.notebooks import html_table
+from physadv.core.run_folder import claim
+from physadv.core.versions import package_versions
 from physadv.defenses import Defended, load
 from physadv.evaluation.flags import warning
 from physadv.evaluation.matrix_flags import cell_flags
-from physadv.evaluation.on_signs import OnSigns, asks_gradients, attack_signs, check_on_signs, knowledge_of
-from physadv.evaluation.runfolder import open_run, versions
+from physadv.evaluation.on_signs import STICKER, OnSigns, asks_gradients, attack_signs, check_on_signs, knowledge_of
 from physadv.evaluation.statistics import rate
 from physadv.evaluation.summary import Flag, Rate, shown_rate
+from physadv.scenes import load_scene
 from physadv.signs import load_sign
 from physadv.signs.datasets import SignDataset, load_dataset
 from physadv.signs.listing import tell
@@ -196,15 +198,45 @@ def run_robustness(
         for victim in victims:
             _check_victim(spec, victim)
     chosen = _pictures(plan, victims, data)
-    identity = {"plan": plan.model_dump(mode="json"), "victims": {v.name: v.fingerprint for v in victims}}
-    open_run(out, identity, command="physadv attack", resume=True)
+    with claim(out, _identity(plan, victims, chosen, place), command="physadv attack") as run:
+        if run.finished():
+            return read_robustness(out)
+        summary = _run(plan, victims, chosen, out, listener)
+        cells = sorted(path.relative_to(out).as_posix() for path in (out / "cells").iterdir())
+        run.finish(SUMMARY_NAME, TABLE_NAME, *cells)
+    return summary
+
+
+def _identity(
+    plan: RobustnessPlan, victims: Sequence[Victim], chosen: SignDataset, place: torch.device
+) -> dict[str, Any]:
+    """What decides the matrix."""
+    named = [spec.on_signs for spec in plan.attacks if spec.on_signs]
+    scenes = {name for where in named for name in (*where.scenes, where.scored_in)}
+    signs = {name for where in named for name in where.signs}
+    return {
+        "plan": plan.model_dump(mode="json", exclude={"victims"}),
+        "victims": {victim.name: victim.fingerprint for victim in victims},
+        "attacks": [
+            spec.attack if spec.attack == STICKER else build_attack(spec.attack, spec.options).fingerprint
+            for spec in plan.attacks
+        ],
+        "pictures": chosen.fingerprint,
+        "scenes": {name: load_scene(name).fingerprint for name in sorted(scenes)},
+        "signs": {name: load_sign(name).fingerprint for name in sorted(signs)},
+        "device": str(place),
+        "versions": package_versions(),
+    }
+
+
+def _run(
+    plan: RobustnessPlan, victims: Sequence[Victim], chosen: SignDataset, out: Path, listener: Listener | None
+) -> RobustnessSummary:
     cells: list[Cell] = []
-    for victim in victims:
+    for row, victim in enumerate(victims):
         pictures, labels = pictures_for(victim, chosen)
         for number, spec in enumerate(plan.attacks):
-            cells.append(
-                _cell(out, f"{names.index(victim.name)}-{number}", plan, spec, victim, pictures, labels, listener)
-            )
+            cells.append(_cell(out, f"{row}-{number}", plan, spec, victim, pictures, labels, listener))
     summary = RobustnessSummary(
         plan=plan,
         pictures=len(chosen),
@@ -213,7 +245,7 @@ def run_robustness(
         victims={victim.name: victim.sha256 for victim in victims},
         gradients={v.name: f"{v.gradient_words} ({v.adaptive})" for v in victims if isinstance(v, Defended)},
         cells=tuple(_flagged(cells, {victim.name: victim.differentiable for victim in victims})),
-        versions=versions(),
+        versions=package_versions(),
     )
     _join(out, [out / "cells" / f"{v}-{a}.parquet" for v in range(len(victims)) for a in range(len(plan.attacks))])
     write_text(out / SUMMARY_NAME, summary.model_dump_json(indent=2) + "\n")

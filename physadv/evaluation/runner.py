@@ -21,21 +21,24 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
 from physadv.core.progress import Counted, counted_progress
+from physadv.core.run_folder import RECORD, RunFolder, claim
+from physadv.core.versions import package_versions
 from physadv.evaluation.battery import Battery, Thresholds, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.course import Course
+from physadv.evaluation.gallery import FOLDER as PICTURES_FOLDER
 from physadv.evaluation.gallery import sign_pictures
 from physadv.evaluation.junit import write_junit
 from physadv.evaluation.looking import check_limits, looking
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, Parts, check_version
 from physadv.evaluation.results import Results, victim_info
-from physadv.evaluation.runfolder import open_run, versions
 from physadv.evaluation.scoring import Scorer
 from physadv.evaluation.summary import (
     BatteryInfo,
     PatchInfo,
     Provenance,
     Summary,
+    read_summary,
     write_summary,
 )
 from physadv.patches import Patch, ink_of
@@ -65,6 +68,7 @@ def evaluate(
     batch: int = 64,
     progress: bool = True,
     resume: bool = True,
+    renew: bool = False,
     datasets: Sequence[SignDataset] = (),
     **model: Any,
 ) -> Summary:
@@ -90,6 +94,7 @@ def evaluate(
         batch: frames rendered at once.
         progress: show a progress bar on standard error.
         resume: resume a run that was killed; if false, a folder with a run is an error.
+        renew: replace another run's results in ``out``; if false, they are an error.
         datasets: whose pictures the victims read as well, so that the report says how good they are.
         model: of victims that are modules or functions: ``classes``, ``size``, ``mean`` and whatever else
             :func:`physadv.victims.wrap_module` takes.
@@ -106,50 +111,54 @@ def evaluate(
     limits = Thresholds(max_asr=max_asr, max_targeted_asr=max_targeted_asr)
     place = pick_device(device)
     courses = [Course(load_battery(spec), frames) for spec in batteries]
-    _check_unique("battery", [course.battery.name for course in courses])
+    check_unique("battery", [course.battery.name for course in courses])
     with ExitStack() as stack:
         models = [stack.enter_context(looking(spec, place)) for spec in victims]
-        _check_unique("victim", [victim.name for victim in models])
+        check_unique("victim", [victim.name for victim in models])
         px = texture_px(max(max(victim.input_size) for victim in models))
         candidates = load_candidates(patches, px=px, device=place, ink=ink_of(calibration))
         _check_targets(candidates, max_targeted_asr)
         scorer = Scorer(candidates, models, batch=batch, device=place, true_class=true_class)
         options = {"frames": frames, "true_class": true_class, "device": str(place)}
+        identity = _identity(courses, candidates, models, options, calibration)
         if calibration is not None:
             options["calibration"] = str(calibration)
-        identity = _identity(courses, candidates, models, options)
+        asked = _asked(courses, datasets, limits)
         for victim in models:
             check_logits(victim, torch.full((2, 3, *victim.input_size), 0.5, device=place))
+        run = stack.enter_context(claim(out, identity, command="physadv evaluate", resume=resume, renew=renew))
+        if run.finished(asked):
+            return read_summary(out)
         with Console(stderr=True).status("reading data sets") if datasets and progress else nullcontext():
             infos = tuple(victim_info(victim, datasets) for victim in models)
-        open_run(out, identity, command=_command(), resume=resume)
-        if not (out / TABLE).exists() and not any((out / PARTS).glob("*.parquet")):
+        if not run.sealed(TABLE) and not any((out / PARTS).glob("*.parquet")):
             _look_at_clean(scorer, courses)
         with counted_progress(shown=progress) as listener:
-            _score(scorer, courses, out, listener)
+            _score(scorer, courses, run, listener)
             records = Results(out, out / TABLE, scorer, courses, limits).records(listener)
-    rows = check_version(out / TABLE)
-    summary = Summary(
-        provenance=Provenance(
-            command=_command(),
-            started=started.isoformat(timespec="seconds"),
-            finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            seconds=time.monotonic() - clock,
-            versions=versions(),
-            device=str(place),
-            options={**options, "max_asr": max_asr, "max_targeted_asr": max_targeted_asr, "batch": batch},
-            outcomes=TABLE,
-            outcomes_sha256=sha256(out / TABLE),
-            outcomes_version=OUTCOMES_VERSION,
-            rows=rows,
-        ),
-        patches=tuple(_patch_info(candidate, out, number) for number, candidate in enumerate(candidates)),
-        victims=infos,
-        batteries=tuple(_battery_info(course) for course in courses),
-        records=tuple(records),
-    )
-    write_summary(out / "summary.json", summary)
-    write_junit(out / "junit.xml", summary)
+        summary = Summary(
+            provenance=Provenance(
+                command=_command(),
+                started=started.isoformat(timespec="seconds"),
+                finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                seconds=time.monotonic() - clock,
+                versions=package_versions(),
+                device=str(place),
+                options={**options, "max_asr": max_asr, "max_targeted_asr": max_targeted_asr, "batch": batch},
+                outcomes=TABLE,
+                outcomes_sha256=sha256(out / TABLE),
+                outcomes_version=OUTCOMES_VERSION,
+                rows=check_version(out / TABLE),
+            ),
+            patches=tuple(_patch_info(candidate, out, number) for number, candidate in enumerate(candidates)),
+            victims=infos,
+            batteries=tuple(_battery_info(course) for course in courses),
+            records=tuple(records),
+        )
+        write_summary(out / "summary.json", summary)
+        write_junit(out / "junit.xml", summary)
+        shown = sorted(path.relative_to(out).as_posix() for path in (out / PICTURES_FOLDER).rglob("*.*"))
+        run.finish(TABLE, "summary.json", "junit.xml", *shown, asked=asked)
     return summary
 
 
@@ -185,7 +194,12 @@ def _check_targets(candidates: Sequence[Candidate], max_targeted_asr: float | No
         )
 
 
-def _check_unique(kind: str, names: Sequence[str]) -> None:
+def check_unique(kind: str, names: Sequence[str]) -> None:
+    """Refuses a list of victims or batteries that is empty or names one twice.
+
+    Raises:
+        PhysadvError: it does.
+    """
     if not names:
         raise PhysadvError(f"no {kind} to evaluate with; name at least one")
     twice = [name for name in names if names.count(name) > 1]
@@ -194,16 +208,37 @@ def _check_unique(kind: str, names: Sequence[str]) -> None:
 
 
 def _identity(
-    courses: Sequence[Course], candidates: Sequence[Candidate], victims: Sequence[Victim], options: Mapping[str, Any]
+    courses: Sequence[Course],
+    candidates: Sequence[Candidate],
+    victims: Sequence[Victim],
+    options: Mapping[str, Any],
+    calibration: str | Path | None,
 ) -> dict[str, Any]:
     """What decides the table: two requests with the same identity are the same run."""
     return {
-        "batteries": [course.battery.model_dump(mode="json") for course in courses],
+        "batteries": [
+            {
+                "name": course.battery.name,
+                "entries": [entry.model_dump(mode="json", exclude={"scene"}) for entry in course.battery.entries],
+                "scenes": [scene.fingerprint for scene in course.scenes],
+            }
+            for course in courses
+        ],
         "patches": [{"name": candidate.name, "sha256": candidate.sha256} for candidate in candidates],
         "victims": [{"name": victim.name, "fingerprint": victim.fingerprint} for victim in victims],
         "options": dict(options),
-        "versions": versions(),
+        "calibration": None if calibration is None else sha256(Path(calibration)),
+        "versions": package_versions(),
         "outcomes_version": OUTCOMES_VERSION,
+    }
+
+
+def _asked(courses: Sequence[Course], datasets: Sequence[SignDataset], limits: Thresholds) -> dict[str, Any]:
+    """What a finished table is made into: limits, bins, other data that the victims read."""
+    return {
+        "batteries": [course.battery.model_dump(mode="json", exclude={"entries"}) for course in courses],
+        "data sets": [[dataset.kind, dataset.split, dataset.fingerprint] for dataset in datasets],
+        "limits": limits.model_dump(mode="json"),
     }
 
 
@@ -226,10 +261,10 @@ def _look_at_clean(scorer: Scorer, courses: Sequence[Course]) -> None:
             warn_unread(victim, candidate.sign, true, victim(frames))
 
 
-def _score(scorer: Scorer, courses: Sequence[Course], out: Path, listener: Counted) -> None:
+def _score(scorer: Scorer, courses: Sequence[Course], run: RunFolder, listener: Counted) -> None:
     """Fills in the parts that are missing, and merges them."""
-    table, parts = out / TABLE, Parts(out / PARTS)
-    if table.exists():
+    table, parts = run.folder / TABLE, Parts(run.folder / PARTS)
+    if run.sealed(TABLE):
         check_version(table)
         return
     work = [
@@ -243,7 +278,9 @@ def _score(scorer: Scorer, courses: Sequence[Course], out: Path, listener: Count
             parts.write(path, scorer.rows(stretch))
         done += stretch.count
         listener("frames", done, total)
-    parts.merge([path for _, path in work], table, run=(out / "run.json").read_text(encoding="utf-8"))
+    parts.merge([path for _, path in work], table, run=(run.folder / RECORD).read_text(encoding="utf-8"))
+    run.seal(TABLE)
+    parts.clear()
 
 
 def _patch_info(candidate: Candidate, out: Path, number: int) -> PatchInfo:

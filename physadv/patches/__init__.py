@@ -8,11 +8,11 @@ from physadv.patches.bundle import (
     Patch,
     PatchRecord,
     VictimNote,
+    bundle_of,
     check_replaceable,
     find_bundle,
     load_patch,
     new_patch,
-    package_versions,
     save_patch,
 )
 from physadv.patches.compose import compose, compose_texels, with_rim
@@ -57,6 +57,7 @@ __all__ = [
     "VictimNote",
     "as_sent",
     "build_mask",
+    "bundle_of",
     "check_fits",
     "check_replaceable",
     "compose",
@@ -72,7 +73,6 @@ __all__ = [
     "load_patch",
     "new_patch",
     "non_printability",
-    "package_versions",
     "parse_mask",
     "parse_paint",
     "patch_from_picture",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
-import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,13 +15,15 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-import physadv
 from physadv.core.color import from_uint8, linear_to_srgb, to_uint8
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_folder, bundled, check_writable, foreign_entries, read_json, write_json
+from physadv.core.identity import as_json, digest_of, digest_of_files, first_difference
 from physadv.core.images import read_image, write_png
 from physadv.core.notebooks import html_picture, html_table, png_bytes
+from physadv.core.run_folder import BOOKKEEPING, claim
+from physadv.core.versions import package_versions
 from physadv.patches.compose import compose
 from physadv.patches.mask import Mask, build_mask, parse_mask
 from physadv.patches.press import Ink, as_sent
@@ -80,6 +80,10 @@ class PatchRecord(Config):
     """ISO 8601, or empty."""
     measured: dict[str, Any] = Field(default_factory=dict)
     """What the design saw on its held-out frames, its flags, and digests of the photographs that its scenes show."""
+    identity: dict[str, Any] | None = None
+    """All that decided the patch, by content; None where it was not designed."""
+    sha256: str = ""
+    """Of this record's other values and of the bundle's other files, as written; empty where it was not noted."""
 
     @field_validator("created")
     @classmethod
@@ -87,19 +91,6 @@ class PatchRecord(Config):
         if created:
             datetime.datetime.fromisoformat(created)
         return created
-
-
-@lru_cache(maxsize=1)
-def package_versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    names = ("torch", "torchvision", "kornia", "numpy", "opencv-python-headless", "albumentations", "shapely")
-    found = {"physadv": physadv.__version__, "python": platform.python_version()}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +109,8 @@ class Patch:
     mask: Mask
     paint: Tensor
     record: PatchRecord
+    edited: bool = False
+    """Whether a file of its bundle has changed since physadv wrote it."""
 
     @property
     def name(self) -> str:
@@ -220,7 +213,45 @@ def save_patch(patch: Patch, folder: str | Path, *, replace: bool = False) -> No
         for name, pixels in pictures.items():
             write_png(new / name, pixels)
         keep_sign(patch.sign, new)
-        write_json(new / "patch.json", patch.record.model_dump(mode="json"))
+        values = patch.record.model_dump(mode="json", exclude={"sha256"})
+        write_json(new / "patch.json", {**values, "sha256": _digest(new, values)})
+
+
+def _digest(folder: Path, values: Mapping[str, Any]) -> str:
+    """Of a record's values but the digest itself, and of the files beside it."""
+    files = [folder / name for name in _FILES if name != "patch.json" and (folder / name).exists()]
+    return digest_of([{k: value for k, value in values.items() if k != "sha256"}, digest_of_files(files)])
+
+
+@contextmanager
+def bundle_of(
+    folder: Path, identity: Mapping[str, Any], *, command: str, overwrite: bool = False
+) -> Iterator[Patch | None]:
+    """Claims a folder for the bundle of a piece of work; gives the patch if that is done already.
+
+    Args:
+        folder: of the bundle.
+        identity: all that decides the patch.
+        command: in whose name.
+        overwrite: let other work take the place of the patch that is there.
+
+    Raises:
+        PhysadvError: another process works there; the folder holds another patch, other work in progress or something
+            else.
+    """
+    if (folder / "patch.json").exists():
+        found = _read_record(folder / "patch.json").get("identity")
+        if found == as_json(identity) and not overwrite:
+            yield load_patch(folder)
+            return
+        if not overwrite:
+            how = f" ({first_difference(found, identity)})" if found else ""
+            raise PhysadvError(
+                f"{folder}: holds another patch already{how}; choose another --out, or remove it "
+                "(physadv design: --replace)"
+            )
+    with claim(folder, identity, command=command, own=(*_FILES, CHECKPOINT)):
+        yield None
 
 
 def check_replaceable(folder: Path) -> None:
@@ -231,7 +262,7 @@ def check_replaceable(folder: Path) -> None:
     """
     check_writable(folder)
     check_writable(folder.resolve().parent)  # a new folder is made beside the old one, and takes its place
-    other = foreign_entries(folder, (*_FILES, CHECKPOINT))
+    other = foreign_entries(folder, (*_FILES, CHECKPOINT, *BOOKKEEPING))
     if other:
         raise PhysadvError(
             f"{folder}: holds {other[0]}, which does not belong to a patch and would be lost; choose another --out"
@@ -266,7 +297,8 @@ def load_patch(folder: str | Path) -> Patch:
     """
     folder = find_bundle(folder)
     source = folder / "patch.json"
-    record = _read_record(source)
+    data = _read_record(source)
+    record = validate(PatchRecord, data, source)
     sign = kept_sign(folder, record.sign)
     if (record.sign_width_mm, record.sign_height_mm) != (sign.width_mm, sign.height_mm):
         raise PhysadvError(
@@ -275,7 +307,8 @@ def load_patch(folder: str | Path) -> Patch:
         )
     shown = from_uint8(_read_picture(folder / "painted.png", "RGBA"))
     paint = from_uint8(_read_picture(folder / "paint.png", "RGBA")[..., :3])
-    patch = Patch(sign, _read_mask(folder, record, sign), paint, record)
+    edited = bool(record.sha256) and record.sha256 != _digest(folder, data)
+    patch = Patch(sign, _read_mask(folder, record, sign), paint, record, edited)
     painted = patch.painted(BUNDLE_PX)
     seen = (painted[3:] * shown[3:]).bool()
     colours, outline = (shown[:3] - linear_to_srgb(painted[:3])) * seen, shown[3:] - painted[3:]
@@ -287,14 +320,14 @@ def load_patch(folder: str | Path) -> Patch:
     return patch
 
 
-def _read_record(source: Path) -> PatchRecord:
+def _read_record(source: Path) -> Mapping[str, Any]:
     data = read_json(source)
     if not isinstance(data, Mapping):
         raise PhysadvError(f"{source}: holds {type(data).__name__}; a patch's record is an object of keys and values")
     version = data.get("schema_version")
     if version != SCHEMA_VERSION:
         raise PhysadvError(f"{source}: schema_version = {version!r}; this physadv reads version {SCHEMA_VERSION}")
-    return validate(PatchRecord, data, source)
+    return data
 
 
 def _read_picture(path: Path, mode: str) -> npt.NDArray[np.uint8]:

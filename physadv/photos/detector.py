@@ -15,8 +15,9 @@ from physadv.core.class_lists import ClassNames
 from physadv.core.config import Config, Text, collected, load_config
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import at_home
+from physadv.core.identity import digest_of, digest_of_files
 from physadv.core.names import find_name
-from physadv.core.onnx import open_onnx
+from physadv.core.onnx import external_files, open_onnx
 from physadv.photos.outline import TRUSTED, Box, Found, find_outlines
 from physadv.scenes.outline import apply
 from physadv.signs import Sign
@@ -114,6 +115,12 @@ class Detector:
                 f"tensor(float); write the size that the detector was exported with into its card"
             )
         self._input = first.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what the card says and of the graph's files."""
+        files = [self.path, *external_files(self.path)]
+        return digest_of([self.card.model_dump(mode="json", exclude={"weights"}), digest_of_files(files)])
 
     @cached_property
     def _grid(self) -> tuple[Matrix, Matrix]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +16,11 @@ from pydantic import ValidationError
 from physadv.core.config import explain
 from physadv.core.errors import CannotWrite, PhysadvError
 from physadv.core.files import atomic_path, read_json, sha256, write_json
+from physadv.core.identity import digest_of
 from physadv.core.images import write_png
-from physadv.patches import find_bundle, load_patch, package_versions
+from physadv.core.run_folder import claim
+from physadv.core.versions import package_versions
+from physadv.patches import find_bundle, load_patch
 from physadv.photos.camera import Camera, camera_from_focal, load_camera
 from physadv.photos.detector import Detector, load_detector
 from physadv.photos.finding import Found, find_sign
@@ -30,13 +31,17 @@ from physadv.photos.reading import Photo, Refusal, list_files, read_file
 from physadv.photos.rig import Rig, load_rig
 from physadv.photos.session import (
     CROPS,
+    GIVEN_UP,
     OVERLAYS,
+    RECORD,
+    ROWS,
+    TABLE,
     Row,
     Session,
     Subject,
-    open_session,
     row_json,
     write_given_up,
+    write_session,
     write_table,
 )
 from physadv.photos.sidecar import Clicked, read_sidecar
@@ -270,6 +275,7 @@ def ingest(
     points = read_sidecar(corners) if corners else {}
     files = _files(photographs, clean)
     _check_names(corners, points, files, photographs)
+    seeker = load_detector(detector) if detector else None
     session = Session(
         sign=shown.name,
         patch=named,
@@ -280,26 +286,35 @@ def ingest(
         every=every,
         corners_sha256=sha256(corners) if corners else None,
         camera_sha256=sha256(camera) if camera else None,
-        detector_sha256=sha256(detector) if detector else None,
+        detector_sha256=seeker.fingerprint if seeker else None,
         versions=package_versions(),
     )
     lens = load_camera(camera) if camera else None
-    seeker = load_detector(detector) if detector else None
-    place = open_session(out, session)
-    keep_sign(shown, out)
-    reader = _Reader(session, shown, layout, lens, points, seeker, out, photographs.resolve().name)
-    done: list[tuple[Row | None, str, str]] = []
-    for number, file in enumerate(files):
-        done += _file(reader, file, place, every)
-        if listener:
-            listener("photographs", number + 1, len(files))
-    done += [(None, name, _UNREAD.format(every, 2 * every)) for name in points.keys() - {name for _, name, _ in done}]
-    rows = [row for row, _, _ in done if row is not None]
-    refused = [(name, why) for row, name, why in done if row is None]
-    write_given_up(out, refused)
-    write_index(out, rows, refused, shown)
-    write_table(out, rows)
-    shutil.rmtree(place, ignore_errors=True)
+    identity = session.model_dump(mode="json", exclude={"sha256", "photographs", "clean"})
+    identity |= {"folder": photographs.resolve().name, "sign": shown.fingerprint}
+    with claim(out, identity, command="physadv photos ingest") as run:
+        content = digest_of([[file.name, sha256(file.path)] for file in files])
+        finished = run.finished(content)
+        if not finished:
+            (out / RECORD).unlink(missing_ok=True)
+            keep_sign(shown, out)
+        reader = _Reader(session, shown, layout, lens, points, seeker, out, photographs.resolve().name)
+        done: list[tuple[Row | None, str, str]] = []
+        for number, file in enumerate(files):
+            done += _file(reader, file, every)
+            if listener:
+                listener("photographs", number + 1, len(files))
+        unread = points.keys() - {name for _, name, _ in done}
+        done += [(None, name, _UNREAD.format(every, 2 * every)) for name in unread]
+        rows = [row for row, _, _ in done if row is not None]
+        refused = [(name, why) for row, name, why in done if row is None]
+        if not finished:
+            _tidy(out, [name for _, name, _ in done])
+            write_given_up(out, refused)
+            write_index(out, rows, refused, shown)
+            write_table(out, rows)
+            write_session(out, session)
+            run.finish(GIVEN_UP, TABLE, RECORD, asked=content)
     rough = Counter(why for row in rows for why in row.rough)
     shows = Counter(row.subject for row in rows)
     return Outcome(
@@ -347,17 +362,28 @@ def _check_names(corners: Path | None, points: dict[str, Clicked], files: list[_
         raise PhysadvError(f"{corners}: names {unknown[0]!r}, which is not a file in {folder}")
 
 
-def _file(reader: _Reader, file: _File, place: Path, every: int) -> list[tuple[Row | None, str, str]]:
+def _tidy(out: Path, names: list[str]) -> None:
+    """Removes the pictures of photographs that are no longer there."""
+    wanted = {stem_of(name) for name in names}
+    for path in (*(out / CROPS).glob("*"), *(out / OVERLAYS).glob("*.jpg")):
+        if path.stem not in wanted:
+            path.unlink()
+
+
+def _file(reader: _Reader, file: _File, every: int) -> list[tuple[Row | None, str, str]]:
     """Rows and refusals of a file, kept on disk once they are known."""
-    stat = file.path.stat()
-    key = hashlib.sha256(f"{file.name}/{stat.st_size}/{stat.st_mtime_ns}".encode()).hexdigest()[:24]
-    kept = place / f"{key}.json"
-    if not kept.exists():
+    kept = reader.out / ROWS / f"{digest_of([file.name, sha256(file.path)])[:32]}.json"
+    if not kept.exists() or any(not (reader.out / made).is_file() for made in _pictures(kept)):
         write_json(kept, [_echo(*found) for found in _read(reader, file, every)])
     return [
         (None if entry["row"] is None else Row.model_validate(entry["row"]), entry["name"], entry["why"])
         for entry in read_json(kept)
     ]
+
+
+def _pictures(kept: Path) -> list[str]:
+    """The crops of a file's rows."""
+    return [entry["row"]["crop"] for entry in read_json(kept) if entry["row"] is not None]
 
 
 def _echo(row: Row | None, name: str, why: str) -> dict[str, object]:

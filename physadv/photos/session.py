@@ -17,6 +17,7 @@ from physadv.core import tables as core_tables
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, read_json, write_json
+from physadv.core.identity import digest_of, digest_of_files
 from physadv.core.images import read_image
 from physadv.core.limits import MAX_PX, MAX_STEPS
 from physadv.photos.rig import Rig
@@ -26,6 +27,8 @@ GIVEN_UP = "given_up.csv"
 RECORD = "session.json"
 CROPS = "crops"
 OVERLAYS = "overlays"
+ROWS = "rows"
+"""Folder of what is known of each file, so that no file is read twice."""
 Subject = Literal["patch", "clean", "grey", "random", "unknown"]
 """What a photograph shows: a patch whose bundle is known, a control of one, the clean sign, or paint of others."""
 
@@ -138,6 +141,14 @@ class Session(Config):
     camera_sha256: str | None = None
     detector_sha256: str | None = None
     versions: dict[str, str] = Field(default_factory=dict)
+    sha256: str = ""
+    """Of the sign, the table and the crops, as they were written; empty in sessions without it."""
+
+
+def write_session(folder: Path, session: Session) -> None:
+    """``session.json``, last of all: where it is, the photographs are all read."""
+    whole = session.model_copy(update={"sha256": _content(folder)})
+    write_json(folder / RECORD, whole.model_dump(mode="json"))
 
 
 def write_table(folder: Path, rows: list[Row]) -> None:
@@ -179,11 +190,11 @@ def load_session(folder: Path) -> tuple[Session, list[Row]]:
         PhysadvError: it is not a session, or not a whole one.
     """
     if not (folder / RECORD).is_file():
+        if (folder / ROWS).is_dir():
+            raise PhysadvError(f"{folder}: its photographs are not all read; run the same physadv photos ingest again")
         raise PhysadvError(
             f"{folder}: is not a session of photographs; give the folder that physadv photos ingest wrote"
         )
-    if not (folder / TABLE).is_file():
-        raise PhysadvError(f"{folder}: its photographs are not all read; run the same physadv photos ingest again")
     session = validate(Session, read_json(folder / RECORD), folder / RECORD)
     try:
         columns = pq.read_table(folder / TABLE).to_pylist()
@@ -205,6 +216,21 @@ def _triples(values: Any) -> Any:
     if not isinstance(values, list) or len(values) % 3:
         return values
     return [values[start : start + 3] for start in range(0, len(values), 3)]
+
+
+def session_fingerprint(folder: Path) -> str:
+    """Digest of a session's record, sign, table and crops."""
+    return digest_of([digest_of_files([folder / RECORD]), _content(folder)])
+
+
+def was_edited(folder: Path, session: Session) -> bool:
+    """Whether a file of a session has changed since physadv wrote it."""
+    return bool(session.sha256) and session.sha256 != _content(folder)
+
+
+def _content(folder: Path) -> str:
+    files = [folder / TABLE, *sorted(folder.glob("sign.*")), *sorted((folder / CROPS).glob("*"))]
+    return digest_of_files(files, root=folder)
 
 
 def read_crop(folder: Path, row: Row) -> npt.NDArray[np.uint8]:
@@ -229,25 +255,3 @@ def read_crop(folder: Path, row: Row) -> npt.NDArray[np.uint8]:
 def row_json(row: Row) -> Any:
     """As JSON, for a row that is kept while the others are read."""
     return json.loads(row.model_dump_json())
-
-
-def open_session(folder: Path, session: Session) -> Path:
-    """The folder's place for finished rows; the session resumes if it is the same one.
-
-    Raises:
-        PhysadvError: the folder holds something else.
-    """
-    record = folder / RECORD
-    echo = session.model_dump(mode="json")
-    if record.exists():
-        if read_json(record) != echo:
-            raise PhysadvError(
-                f"{folder}: holds a session that was read with other options; choose another --out, or remove it"
-            )
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise PhysadvError(f"{folder}: exists and is not a session of photographs; choose another --out")
-    else:
-        write_json(record, echo)
-    place = folder / "rows"
-    place.mkdir(exist_ok=True)
-    return place

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 from physadv.core.color import from_uint8, srgb_to_linear
 from physadv.core.errors import PhysadvError
 from physadv.core.folders import PICTURES, picture_files
+from physadv.core.identity import digest_of_files
 from physadv.core.images import read_image
 
 WIDTH, HEIGHT = 512, 384
@@ -26,6 +28,18 @@ _LEVELS = 5
 _GAP = 2
 
 Picture = npt.NDArray[np.float32]
+
+
+class Backdrops(NamedTuple):
+    """Where backdrops come from.
+
+    Attributes:
+        source: ``drawn``, or a folder.
+        content: digest of the photographs in it.
+    """
+
+    source: str
+    content: str
 
 
 def _cloud(rng: np.random.Generator, cells: int, octaves: int, *, stretch: float = 1.0) -> Picture:
@@ -139,6 +153,15 @@ def backdrop_paths(folder: Path) -> list[Path]:
     return paths[:_MOST]
 
 
+def find_backdrops(source: str) -> Backdrops:
+    """The backdrops of ``drawn``, or of a folder of photographs.
+
+    Raises:
+        PhysadvError: no such folder, or none in it.
+    """
+    return Backdrops(source, "" if source == "drawn" else digest_of_files(backdrop_paths(Path(source))))
+
+
 def _read_backdrops(folder: Path) -> list[Picture]:
     pictures = []
     for path in backdrop_paths(folder):
@@ -148,9 +171,10 @@ def _read_backdrops(folder: Path) -> list[Picture]:
 
 
 @lru_cache(maxsize=4)
-def backdrop_atlas(source: str, device: torch.device) -> tuple[Tensor, int]:
+def backdrop_atlas(backdrops: Backdrops, device: torch.device) -> tuple[Tensor, int]:
     """All backdrops with their mip levels side by side in one picture ``[3, A, B]`` linear, and how many there are."""
-    pictures = [draw_backdrop(i) for i in range(_COUNT)] if source == "drawn" else _read_backdrops(Path(source))
+    drawn = backdrops.source == "drawn"
+    pictures = [draw_backdrop(i) for i in range(_COUNT)] if drawn else _read_backdrops(Path(backdrops.source))
     rows = []
     for picture in pictures:
         levels = [picture]

@@ -78,14 +78,14 @@ class Study:
 
 @lru_cache(maxsize=8)
 def study_folder(
-    stamps: tuple[tuple[Path, int], ...], sign_name: str, corners: tuple[Path, int] | None, margin: float | None
+    stamps: tuple[tuple[Path, str], ...], sign_name: str, corners: tuple[Path, str] | None, margin: float | None
 ) -> Study:
     """Studies the pictures of a folder; remembered as long as neither they nor the corners' file change.
 
     Args:
-        stamps: the pictures, each with its time of change.
+        stamps: the pictures, each with the digest of its content.
         sign_name: of the sign that they show.
-        corners: CSV with homographies (see :func:`read_corners`) and its time of change; the rest is found.
+        corners: CSV with homographies (see :func:`read_corners`) and the digest of its content; the rest is found.
         margin: room around the sign's box to which a picture is cut, as a share of the box; None: not cut.
 
     Raises:

@@ -25,6 +25,7 @@ from physadv.core.color import from_uint8, linear_to_srgb, srgb_to_linear
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError, PhysadvWarning, unknown_name
 from physadv.core.files import sha256
+from physadv.core.identity import digest_of, digest_of_files
 from physadv.scenes import lens, light, record, texture
 from physadv.scenes.appearance import LUMINANCE
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
@@ -169,8 +170,8 @@ class Photographs(Scene):
         Raises:
             PhysadvError: the sign was found in none of them, or a picture or the corners' file cannot be read.
         """
-        stamps = tuple((file, file.stat().st_mtime_ns) for file in self.files)
-        corners = None if self._corners is None else (self._corners, self._corners.stat().st_mtime_ns)
+        stamps = tuple((file, sha256(file)) for file in self.files)
+        corners = None if self._corners is None else (self._corners, sha256(self._corners))
         study = study_folder(stamps, self.config.sign, corners, self._margin)
         if not study.photographs:
             first = study.left_out[0]
@@ -200,6 +201,12 @@ class Photographs(Scene):
     def pictures(self) -> frozenset[str]:
         """Of the files' contents, wherever they lie."""
         return frozenset(sha256(photo.file)[:_DIGEST] for photo in self.photographs)
+
+    @property
+    def fingerprint(self) -> str:
+        said = self.config.model_dump(mode="json", exclude={"description", "folder", "corners"})
+        files = [*self.files, *([] if self._corners is None else [self._corners])]
+        return digest_of([said, self.sign.fingerprint, digest_of_files(files)])
 
     @cached_property
     def _squared(self) -> tuple[Photograph, ...]:

@@ -65,7 +65,7 @@ def place(
     size: tuple[int, int],
     oversample: int,
     aim: geometry.Aim,
-    backdrop: str,
+    backdrop: backdrops.Backdrops,
 ) -> Placement:
     """Places frames on a grid of ``oversample`` times ``size`` samples at most."""
     device, dtype = painted.rgba.device, painted.rgba.dtype
@@ -131,7 +131,7 @@ def _plane_forms(
     return forms, low, high, torch.stack([POST_HALF_MM / ramp + 0.5, POST_HALF_MM / ramp], dim=-1)
 
 
-def _window(conditions: Conditions, sides: Tensor, step: Tensor, backdrop: str) -> Tensor:
+def _window(conditions: Conditions, sides: Tensor, step: Tensor, backdrop: backdrops.Backdrops) -> Tensor:
     atlas, count = backdrops.backdrop_atlas(backdrop, conditions.index.device)
     degrees = torch.rad2deg(1.0 / geometry.focal_px(conditions))[:, None]
     span = torch.tensor([backdrops.WIDTH, backdrops.HEIGHT], dtype=torch.float64, device=step.device)

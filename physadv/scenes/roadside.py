@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from physadv.core.identity import digest_of
 from physadv.scenes import backdrop as backdrops
 from physadv.scenes import geometry, record, texture
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
@@ -63,10 +63,14 @@ class Roadside(Scene):
         self.description = config.description
         self.lights = tuple(config.lights) or ("plain",)
         self.frames_per_approach = config.drive.frames if config.drive else 1
-        if config.backdrops != "drawn":
-            backdrops.backdrop_paths(Path(config.backdrops))
+        self._backdrops = backdrops.find_backdrops(config.backdrops)
         base = RoadsideConfig(name="defaults", conditions=DEFAULTS).conditions
         self._base: dict[str, Distribution] = {**base, **config.conditions}
+
+    @property
+    def fingerprint(self) -> str:
+        said = self.config.model_dump(mode="json", exclude={"description", "backdrops"})
+        return digest_of([said, self._backdrops.content])
 
     def sample(self, count: int, *, seed: int, start: int = 0) -> Conditions:
         """Conditions of the frames ``start .. start + count``; frame i depends on ``(seed, i)`` alone."""
@@ -125,7 +129,7 @@ class Roadside(Scene):
                 size=size,
                 oversample=self.config.oversample,
                 aim=self.config.aim,
-                backdrop=self.config.backdrops,
+                backdrop=self._backdrops,
             )
 
     def show(self, painted: PaintedSign, prepared: Prepared) -> Tensor:
@@ -203,7 +207,7 @@ class Roadside(Scene):
 
     def _behind(self, placed: Placement, across_post: Tensor, below_top: Tensor) -> Tensor:
         """Reflectance behind the sign ``[N, 3, h, w]``: the backdrop, and the post that carries the sign."""
-        atlas, _ = backdrops.backdrop_atlas(self.config.backdrops, across_post.device)
+        atlas, _ = backdrops.backdrop_atlas(self._backdrops, across_post.device)
         planes = backdrops.window_planes(placed.window, *across_post.shape[-2:])
         picture = texture.Sampling(planes)(atlas.to(planes.dtype))
         edge, half = placed.post.T[:, :, None, None]

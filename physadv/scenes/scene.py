@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
+from physadv.core.identity import digest_of
 from physadv.scenes.conditions import Conditions
 from physadv.scenes.texture import build_atlas
 from physadv.signs import Sign
@@ -113,6 +114,11 @@ class Scene(ABC):
     def pictures(self) -> frozenset[str]:
         """Digests of the photographs of a sign that the frames show; none where all is drawn."""
         return frozenset()
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that decides the frames: the scene's declaration and the content of every file that it reads."""
+        return digest_of([self.kind, self.name, sorted(self.pictures)])
 
     def parted(self, part: Part) -> Scene:
         """The scene of that part of a design's frames: drawn ones differ by their seeds, photographs are dealt out."""

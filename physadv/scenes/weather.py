@@ -26,6 +26,7 @@ from torch.nn import functional as F
 
 from physadv.core.color import from_uint8, to_uint8
 from physadv.core.config import Config, validate
+from physadv.core.identity import digest_of
 from physadv.core.registry import Registry
 from physadv.scenes.conditions import Conditions
 from physadv.scenes.library import SCENE_KINDS, load_scene
@@ -142,6 +143,10 @@ class Weather(Scene):
     @property
     def pictures(self) -> frozenset[str]:
         return self.base.pictures
+
+    @property
+    def fingerprint(self) -> str:
+        return digest_of([self.name, self.base.fingerprint, self.grid.model_dump(mode="json")])
 
     def parted(self, part: Part) -> Weather:
         return Weather(self.base.parted(part), self.grid, name=self.name, description=self.description)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from torch.utils.data import Dataset
 
 from physadv.core.color import from_uint8
 from physadv.core.errors import PhysadvError, unknown_name
-from physadv.core.files import at_home
+from physadv.core.files import at_home, sha256
 from physadv.core.folders import OTHER_PICTURES, PICTURES, is_dropping, picture_files, subfolders
 from physadv.core.images import read_image
 from physadv.core.names import match_names
@@ -80,6 +81,15 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
     def labels(self) -> Tensor:
         """``[N]`` int64."""
         return torch.tensor([item.label for item in self.items], dtype=torch.int64)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the classes, and of every picture's name, label, box, track and bytes."""
+        total = hashlib.sha256(repr(self.classes).encode())
+        for item in self.items:
+            told = (item.path.name, item.label, item.roi, item.track, sha256(item.path))
+            total.update(repr(told).encode("utf-8", "surrogateescape"))
+        return total.hexdigest()
 
     def read(self, index: int, *, crop: Crop = "frame") -> npt.NDArray[np.uint8]:
         """A picture as ``[H, W, 3]`` uint8: the whole frame, or its region of interest where it has one.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+from physadv.core.identity import digest_of
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ class Sign:
     def labels(self) -> tuple[str, ...]:
         """Every class name under which a classifier may know this sign, likeliest first."""
         return tuple(dict.fromkeys([*self.classes.values(), *self.aliases, self.name.split("/")[-1]]))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of all that the sign is, its artwork included."""
+        return digest_of(asdict(self))
 
     def texture(self, px: int) -> Tensor:
         """The artwork as ``[4, px, px]`` float32: linear RGB, straight alpha, anti-aliased; alpha is the outline.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from physadv.core.config import Config, load_config
 from physadv.core.errors import PhysadvError
 from physadv.core.files import at_home, atomic_path, sha256, write_text
 from physadv.core.images import write_png
+from physadv.core.versions import package_versions
 from physadv.core.yaml_text import dump_yaml
 from physadv.victims import Victim
 from physadv.victims.parameters import fill, read_parameters
@@ -130,13 +130,17 @@ def write_samples(path: Path, clean: Tensor, changed: Tensor, eps: float) -> Non
         write_png(temporary, (sheet * 255.0).round().byte().cpu().numpy())
 
 
-def identity_of(config: AdvGanConfig, victim: Victim, pictures: Tensor, labels: Tensor) -> str:
-    """Digest of all that decides how the training goes; the device does not."""
-    told = {"config": config.model_dump(mode="json", exclude={"device"}), "victim": victim.fingerprint}
-    total = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+def identity_of(config: AdvGanConfig, victim: Victim, pictures: Tensor, labels: Tensor) -> dict[str, Any]:
+    """All that decides how the training goes; the device does not."""
+    total = hashlib.sha256()
     for tensor in (pictures, labels):
         total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return total.hexdigest()
+    return {
+        "config": config.model_dump(mode="json", exclude={"device"}),
+        "victim": victim.fingerprint,
+        "pictures": total.hexdigest(),
+        "versions": package_versions(),
+    }
 
 
 def read_checkpoint(path: Path, identity: str, device: torch.device) -> dict[str, Any] | None:

@@ -18,7 +18,6 @@ from physadv.attacks.advgan.files import (
     GeneratorRecord,
     HeldOut,
     identity_of,
-    load_generator,
     read_checkpoint,
     save_generator,
     save_record,
@@ -34,7 +33,9 @@ from physadv.attacks.substitute import learn, new_student, seeded
 from physadv.attacks.views import Direct
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, check_writable, foreign_entries, write_json
+from physadv.core.files import atomic_path, check_writable, write_json
+from physadv.core.identity import digest_of
+from physadv.core.run_folder import claim
 from physadv.scenes.randomness import substream
 from physadv.victims import Victim, check_logits, placed, under_attack, warn_doubts
 
@@ -118,25 +119,23 @@ def _trained(
 ) -> Path:
     """The training, with victim and pictures on the device."""
     pictures, labels = checked(victim, pictures, labels)
-    identity = identity_of(config, victim, pictures, labels)
-    if (out / RECORD).exists():
-        if load_generator(out).record.identity != identity:
-            raise PhysadvError(f"{out}: holds a generator of another training; choose another folder")
-        return out
+    told = identity_of(config, victim, pictures, labels)
+    identity = digest_of(told)
     check_writable(out)
-    other = [name for name in foreign_entries(out, (CHECKPOINT, WEIGHTS)) if not name.startswith(SAMPLES)]
-    if other and not (out / CHECKPOINT).exists():
-        raise PhysadvError(f"{out}: holds {other[0]}, which does not belong to a generator; choose another --out")
-    state = read_checkpoint(out / CHECKPOINT, identity, device)
-    warn_doubts(victim)
-    with under_attack(victim):
-        clean = state["clean"] if state else _asked(victim, pictures)
-        training = Training(config, victim, pictures, labels, clean)
-        if state:
-            training.load(state)
-        training.run(out, identity=identity, listener=listener)
-        training.write(out, identity, notes)
-    (out / CHECKPOINT).unlink(missing_ok=True)
+    with claim(out, told, command="physadv train-advgan", own=(CHECKPOINT, WEIGHTS)) as run:
+        if run.finished():
+            return out
+        state = read_checkpoint(out / CHECKPOINT, identity, device)
+        warn_doubts(victim)
+        with under_attack(victim):
+            clean = state["clean"] if state else _asked(victim, pictures)
+            training = Training(config, victim, pictures, labels, clean)
+            if state:
+                training.load(state)
+            training.run(out, identity=identity, listener=listener)
+            training.write(out, identity, notes)
+        (out / CHECKPOINT).unlink(missing_ok=True)
+        run.finish(WEIGHTS, RECORD)
     return out
 
 

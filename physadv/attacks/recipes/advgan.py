@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import torch
@@ -9,7 +10,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from physadv.attacks.advgan.config import AdvGanConfig, GameOptions
-from physadv.attacks.advgan.files import TrainedGenerator, load_generator
+from physadv.attacks.advgan.files import RECORD, WEIGHTS, TrainedGenerator, load_generator
 from physadv.attacks.advgan.game import Game
 from physadv.attacks.attack import ATTACKS, Attack
 from physadv.attacks.changes import Change, PixelBall
@@ -18,6 +19,7 @@ from physadv.attacks.problem import Problem
 from physadv.attacks.sizes import LargestChange
 from physadv.attacks.substitute import seeded
 from physadv.core.errors import PhysadvError
+from physadv.core.identity import digest_of, digest_of_files
 from physadv.core.limits import MAX_STEPS
 
 
@@ -55,6 +57,13 @@ class AdvGan(GameOptions, Attack):
     def asks_gradients(self) -> bool:
         """Only a generator that is still to be trained needs them."""
         return self.generator is None
+
+    @property
+    def fingerprint(self) -> str:
+        if self.generator is None:
+            return super().fingerprint
+        folder = Path(self.generator).expanduser()
+        return digest_of([self.kind, digest_of_files([folder / RECORD, folder / WEIGHTS])])
 
     def change(self) -> Change:
         """Any change of the pixels of at most eps."""

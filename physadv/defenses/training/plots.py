@@ -55,9 +55,12 @@ def tensorboard_listener(folder: Path) -> Listener:
         raise PhysadvError(
             "--tensorboard: needs the package tensorboard: pip install 'physadv[tensorboard]'"
         ) from error
-    writer = SummaryWriter(str(folder / "tensorboard"))
+    writers: list[SummaryWriter] = []
 
     def listen(progress: Progress) -> None:
+        if not writers:  # only now is the folder the training's
+            writers.append(SummaryWriter(str(folder / "tensorboard")))
+        writer = writers[0]
         writer.add_scalar("loss", progress.loss, progress.step)
         if progress.point.get("step") == progress.step:
             for name in ("clean", "attacked"):

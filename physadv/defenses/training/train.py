@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save_file
 
+from physadv.attacks import build_attack
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, write_json, write_text
+from physadv.core.identity import digest_of
 from physadv.core.memory import keep_freed_memory
 from physadv.core.progress import Counted
+from physadv.core.run_folder import claim
+from physadv.core.versions import package_versions
 from physadv.core.yaml_text import dump_yaml
 from physadv.defenses.training.config import TrainingConfig
-from physadv.defenses.training.data import training_photographs
+from physadv.defenses.training.data import Photographs, training_photographs
 from physadv.defenses.training.loop import Listener, Training
 from physadv.defenses.training.model_card import measured_on, model_card
 from physadv.defenses.training.plots import draw_curves
-from physadv.evaluation.runfolder import open_run
+from physadv.defenses.training.stickers import known_signs
+from physadv.scenes import load_scene
+from physadv.signs import load_sign
 from physadv.victims import Victim, load_victim, warn_doubts
 from physadv.victims.library import NetworkVictim
 
@@ -63,23 +68,39 @@ def train(
         held_out=config.held_out,
         seed=config.seed,
     )
-    identity = {"config": config.model_dump(mode="json"), "victim": victim.fingerprint, "pictures": len(photographs)}
-    open_run(out, identity, command="physadv train", resume=True)
+    identity = _identity(config, victim, photographs, held_out) | {"device": str(device)}
     card = out / f"{config.made}.yaml"
-    if not card.exists():
-        warn_doubts(victim)
-        training = Training(config, victim, photographs, held_out)
-        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-        training.run(out / CHECKPOINT, identity=digest, listener=listener)
-        _write(training, victim, card)
-    made = load_victim(card, device=device)
-    if not card.with_suffix(".md").exists():
+    weights, report = card.with_suffix(".safetensors"), card.with_suffix(".md")
+    with claim(out, identity, command="physadv train") as run:
+        if run.finished():
+            return load_victim(card, device=device)
+        if not run.sealed(card.name, weights.name):
+            warn_doubts(victim)
+            training = Training(config, victim, photographs, held_out)
+            training.run(out / CHECKPOINT, identity=digest_of(identity), listener=listener)
+            _write(training, victim, card)
+            run.seal(card.name, weights.name)
+        made = load_victim(card, device=device)
         test = measured_on(config, data, made, held_out)
         start = load_victim(config.victim, device=device)
-        text = model_card(config, made, test, photographs, start=start, listener=measuring)
-        write_text(card.with_suffix(".md"), text)
-    (out / CHECKPOINT).unlink(missing_ok=True)
+        write_text(report, model_card(config, made, test, photographs, start=start, listener=measuring))
+        (out / CHECKPOINT).unlink(missing_ok=True)
+        run.finish(card.name, weights.name, report.name)
     return made
+
+
+def _identity(config: TrainingConfig, victim: Victim, learnt: Photographs, held_out: Photographs) -> dict[str, Any]:
+    """What decides the weights."""
+    return {
+        "name": config.made,
+        "config": config.model_dump(mode="json", exclude={"name", "victim", "device"}),
+        "victim": victim.fingerprint,
+        "attack": build_attack(config.attack, config.attack_options).fingerprint if config.attack else None,
+        "pictures": {"learnt from": learnt.dataset.fingerprint, "held out": held_out.dataset.fingerprint},
+        "scenes": [load_scene(name).fingerprint for name in config.scenes],
+        "signs": [load_sign(name).fingerprint for name in known_signs(victim)],
+        "versions": package_versions(),
+    }
 
 
 def _trainable(victim: Victim) -> NetworkVictim:

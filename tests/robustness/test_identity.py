@@ -1,0 +1,365 @@
+"""A result belongs to exactly what was asked.
+
+Each command is run to its end once. Asked again, it computes nothing. With any one input changed - a file's bytes, not
+its time - it computes anew or refuses, and says what changed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from photo_kit import photograph, sign_board
+from safetensors.torch import load_file, save_file
+
+import physadv
+from physadv.attacks import DesignConfig, SignAttackConfig, design
+from physadv.attacks.advgan import AdvGanConfig, train_advgan
+from physadv.attacks.on_sign import attack_sign
+from physadv.core import versions
+from physadv.core.color import linear_to_srgb, to_uint8
+from physadv.core.config import validate
+from physadv.core.errors import PhysadvError
+from physadv.core.files import bundled
+from physadv.core.images import write_png
+from physadv.defenses.training import train, training_config
+from physadv.evaluation import evaluate
+from physadv.evaluation.experiment import load_experiment, run_experiment
+from physadv.evaluation.on_photographs import evaluate_photographs
+from physadv.evaluation.robustness import RobustnessPlan, pictures_for, run_robustness
+from physadv.photos.camera import Camera, save_camera
+from physadv.photos.ingest import ingest
+from physadv.photos.rig import default_rig, save_rig
+from physadv.signs import keep_sign, load_sign
+from physadv.signs.datasets import load_dataset
+from physadv.victims import load_victim
+from physadv.victims.library import SHIPPED
+
+SIGNS = ("de/stop", "de/yield")
+PHONE = Camera(width_px=640, height_px=480, fx_px=560.0, fy_px=560.0, cx_px=320.0, cy_px=240.0)
+
+
+def write_victim(folder: Path) -> None:
+    card = yaml.safe_load((SHIPPED / "gtsrb-cnn.yaml").read_text())
+    (folder / "victim.yaml").write_text(yaml.safe_dump(card | {"name": "mine"}))
+    shutil.copy(SHIPPED / "gtsrb-cnn.safetensors", folder / "gtsrb-cnn.safetensors")
+
+
+def write_pictures(folder: Path) -> None:
+    random = np.random.default_rng(0)
+    for name in SIGNS:
+        (folder / "data" / name.split("/")[1]).mkdir(parents=True)
+        texture = load_sign(name).texture(40)
+        face = to_uint8(linear_to_srgb(texture[:3] * texture[3:] + 0.2 * (1 - texture[3:])))
+        for number in range(20):
+            noise = random.integers(-12, 12, face.shape)
+            write_png(folder / "data" / name.split("/")[1] / f"{number}.png", np.uint8(np.clip(face + noise, 0, 255)))
+    (folder / "streets").mkdir()
+    for number in range(2):
+        write_png(folder / "streets" / f"{number}.png", random.integers(0, 255, (48, 64, 3), np.uint8))
+
+
+def write_photographs(folder: Path) -> None:
+    rig = default_rig(load_sign("us/stop"))
+    save_rig(rig, folder / "rig.json")
+    save_camera(PHONE, folder / "camera.json")
+    flat, centre = sign_board(rig, px_per_mm=1.0)
+    (folder / "photographs" / "clean").mkdir(parents=True)
+    for number, distance in enumerate((1300.0, 1500.0)):
+        shown = photograph(flat, centre, 1.0, PHONE, np.radians([3.0, 8.0, 1.0]), np.array([20.0, -10.0, distance]))
+        cv2.imwrite(str(folder / "photographs" / "clean" / f"{number}.png"), shown[..., ::-1])
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that a command here can be given, as files in one folder."""
+    folder = tmp_path_factory.mktemp("inputs")
+    write_victim(folder)
+    write_pictures(folder)
+    write_photographs(folder)
+    (folder / "mask.yaml").write_text(
+        "kind: rectangles\nrectangles: [{x_mm: -80, y_mm: -60, width_mm: 160, height_mm: 50}]\n"
+    )
+    scene = {"name": "street", "lights": ["noon"], "conditions": {"distance_m": 5.0}, "backdrops": "streets"}
+    (folder / "scene.yaml").write_text(yaml.safe_dump(scene))
+    battery = {"name": "short", "entries": [{"scene": "scene.yaml", "frames": 12, "seed": 3}]}
+    (folder / "battery.yaml").write_text(yaml.safe_dump(battery))
+    sign = load_sign("de/stop")
+    keep_sign(physadv.Sign(**{**sign.__dict__, "name": "my/stop"}), folder)
+    experiment = {
+        "name": "trial",
+        "design": {
+            "victim": "victim.yaml",
+            "sign": "sign.yaml",
+            "mask": "mask.yaml",
+            "scenes": ["scene.yaml"],
+            "steps": 2,
+            "views": 4,
+            "held_out_frames": 16,
+            "texture_px": 64,
+        },
+        "evaluate": {"batteries": ["battery.yaml"]},
+    }
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment))
+    return folder
+
+
+def design_words(folder: Path) -> dict[str, Any]:
+    words = yaml.safe_load((folder / "experiment.yaml").read_text())["design"]
+    paths = {"victim", "sign", "mask"}
+    found = {key: str(folder / value) if key in paths else value for key, value in words.items()}
+    return {**found, "scenes": [str(folder / "scene.yaml")]}
+
+
+# what each command is asked; it works on a folder of inputs and leaves its results in ``out`` there
+
+
+def run_design(folder: Path) -> None:
+    design(validate(DesignConfig, design_words(folder), "design"), out=folder / "out")
+
+
+def run_sign_attack(folder: Path) -> None:
+    words = {key: value for key, value in design_words(folder).items() if key in {"victim", "sign", "scenes"}}
+    more = {"attack": "pgd", "options": {"steps": 2, "eps": 0.3}, "views": 4, "held_out_frames": 16, "texture_px": 64}
+    attack_sign(validate(SignAttackConfig, {**words, **more}, "attack"), out=folder / "out")
+
+
+def run_evaluate(folder: Path) -> None:
+    evaluate(
+        [bundled("patches") / "de-stop-bars"],
+        [folder / "victim.yaml"],
+        [folder / "battery.yaml"],
+        folder / "out",
+        progress=False,
+        datasets=[load_dataset("image-folder", folder / "data")],
+    )
+
+
+def run_whole(folder: Path) -> None:
+    run_experiment(load_experiment(folder / "experiment.yaml"), folder / "out")
+
+
+def run_attack(folder: Path) -> None:
+    words = {
+        "victims": [str(folder / "victim.yaml")],
+        "attacks": [
+            {"attack": "fgsm"},
+            {
+                "attack": "rp2",
+                "options": {"steps": 2},
+                "on_signs": {"frames": 8, "views": 4, "scenes": [str(folder / "scene.yaml")]},
+            },
+        ],
+        "dataset": "image-folder",
+        "limit": 8,
+    }
+    run_robustness(validate(RobustnessPlan, words, "attack"), folder / "out", data=folder / "data")
+
+
+def run_train(folder: Path) -> None:
+    config = training_config(
+        "fgsm",
+        victim=str(folder / "victim.yaml"),
+        dataset="image-folder",
+        steps=2,
+        batch=4,
+        frames=2,
+        held_out=16,
+        scenes=[str(folder / "scene.yaml")],
+    )
+    train(config, folder / "out", data=folder / "data")
+
+
+def run_train_advgan(folder: Path) -> None:
+    victim = load_victim(folder / "victim.yaml")
+    pictures, labels = pictures_for(victim, load_dataset("image-folder", folder / "data"))
+    train_advgan(victim, pictures, labels, folder / "out", config=AdvGanConfig(steps=2, batch=8, check_every=1))
+
+
+def run_ingest(folder: Path) -> None:
+    ingest(folder / "photographs", folder / "out", rig=folder / "rig.json", camera=folder / "camera.json")
+
+
+def run_photographs(folder: Path) -> None:
+    session = folder / "session"
+    if not session.exists():
+        ingest(folder / "photographs", session, rig=folder / "rig.json", camera=folder / "camera.json")
+    evaluate_photographs(session, [folder / "victim.yaml"], folder / "out", draws=2)
+
+
+# what may change
+
+
+def other_weights(folder: Path) -> None:
+    path = folder / "gtsrb-cnn.safetensors"
+    tensors = load_file(path)
+    tensors["fc.bias"][0] += 0.25
+    save_file(tensors, path)
+
+
+def other_picture(path: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        picture = cv2.imread(str(folder / path))
+        picture[0, 0] = 255 - picture[0, 0]
+        cv2.imwrite(str(folder / path), picture)
+
+    return change
+
+
+def other_text(path: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        text = (folder / path).read_text()
+        assert old in text
+        (folder / path).write_text(text.replace(old, new, 1))
+
+    return change
+
+
+def other_name(path: str, new: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / path).rename((folder / path).parent / new)
+
+    return change
+
+
+def other_version(folder: Path) -> None:
+    versions.package_versions.cache_clear()
+    physadv.__version__ = "9.9.9"
+
+
+WEIGHTS = ("weights", other_weights)
+CARD = ("class order", other_text("victim.yaml", "- speedLimit20\n- speedLimit30", "- speedLimit30\n- speedLimit20"))
+SCENE = ("scene", other_text("scene.yaml", "5.0", "6.0"))
+STREET = ("backdrop", other_picture("streets/1.png"))
+SIGN = ("artwork", other_text("sign.svg", "<svg", "<svg "))
+MASK = ("mask", other_text("mask.yaml", "160", "150"))
+PICTURE = ("picture", other_picture("data/stop/3.png"))
+LABEL = ("label", other_name("data/yield/3.png", "../stop/99.png"))
+VERSION = ("version", other_version)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command, and the inputs that decide its result."""
+
+    run: Callable[[Path], None]
+    changes: tuple[tuple[str, Callable[[Path], None]], ...] = field(default=())
+
+
+CASES = {
+    "design": Case(run_design, (WEIGHTS, CARD, SCENE, STREET, SIGN, MASK, VERSION)),
+    "attack --scene": Case(run_sign_attack, (WEIGHTS, CARD, SCENE, STREET, SIGN, VERSION)),
+    "evaluate": Case(run_evaluate, (WEIGHTS, CARD, SCENE, STREET, PICTURE, LABEL, VERSION)),
+    "run": Case(run_whole, (WEIGHTS, CARD, SCENE, STREET, SIGN, MASK, VERSION)),
+    "attack": Case(run_attack, (WEIGHTS, CARD, SCENE, STREET, PICTURE, LABEL, VERSION)),
+    "train": Case(run_train, (WEIGHTS, CARD, SCENE, STREET, PICTURE, LABEL, VERSION)),
+    "train-advgan": Case(run_train_advgan, (WEIGHTS, CARD, PICTURE, LABEL, VERSION)),
+    "photos ingest": Case(
+        run_ingest,
+        (
+            ("photograph", other_picture("photographs/clean/1.png")),
+            ("its folder", other_name("photographs/clean", "grey")),
+            ("rig", other_text("rig.json", '"size_mm": ', '"size_mm": 1')),
+            ("camera", other_text("camera.json", "560.0", "561.0")),
+            VERSION,
+        ),
+    ),
+    "evaluate --photos": Case(
+        run_photographs,
+        (
+            WEIGHTS,
+            CARD,
+            (
+                "crop",
+                lambda folder: other_picture(f"session/crops/{next((folder / 'session' / 'crops').iterdir()).name}")(
+                    folder
+                ),
+            ),
+            VERSION,
+        ),
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def finished(
+    request: pytest.FixtureRequest, inputs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """A command's name, and a folder of inputs with its results."""
+    folder = tmp_path_factory.mktemp("finished") / "work"
+    shutil.copytree(inputs, folder)
+    CASES[request.param].run(folder)
+    return request.param, folder
+
+
+def results(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Each result's time and content; what is kept to resume is none."""
+    return {
+        path.relative_to(folder).as_posix(): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted((folder / "out").rglob("*"))
+        if path.is_file() and path.name not in {"run.json", "experiment.json"}
+    }
+
+
+def refusal(run: Callable[[Path], None], folder: Path) -> str | None:
+    """What a command says against its folder; None if it does its work."""
+    try:
+        run(folder)
+    except PhysadvError as error:
+        return str(error)
+    return None
+
+
+@pytest.fixture
+def this_version(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Goes back to physadv's own version after a change of it."""
+
+    def back() -> None:
+        monkeypatch.undo()
+        versions.package_versions.cache_clear()
+        monkeypatch.setattr(physadv, "__version__", physadv.__version__)
+
+    back()
+    yield back
+    back()
+
+
+def changed_copy(done: Path, folder: Path, change: Callable[[Path], None]) -> dict[str, tuple[int, bytes]]:
+    """Copies inputs and results, changes one input but none of the times, and tells the results."""
+    shutil.copytree(done, folder)
+    before = results(folder)
+    stamps = {path: path.stat() for path in folder.rglob("*") if path.is_file()}
+    change(folder)
+    for path, stamp in stamps.items():
+        if path.exists():
+            os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    return before
+
+
+@pytest.mark.slow
+def test_a_result_belongs_to_what_was_asked(
+    finished: tuple[str, Path], tmp_path: Path, this_version: Callable[[], None]
+) -> None:
+    name, done = finished
+    case = CASES[name]
+    before = changed_copy(done, tmp_path / "again", lambda folder: None)
+    case.run(tmp_path / "again")
+    assert results(tmp_path / "again") == before, "asked again, something was computed twice"
+    for what, change in case.changes:
+        folder = tmp_path / what
+        before = changed_copy(done, folder, change)
+        said = refusal(case.run, folder)
+        this_version()
+        if said is None:
+            assert results(folder) != before, f"{what} changed, and the result did not"
+        else:
+            assert any(word in said for word in ("has changed", " was ", " is new", " is missing")), f"{what}: {said}"
+            assert results(folder) == before, f"{what} changed, which was refused and still changed the result"
