@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from physadv.cli import main
 from physadv.cli.outcomes import Code
 from physadv.cli.streams import plain
 
@@ -235,6 +236,24 @@ with atomic_path(Path({str(tmp_path / "x.txt")!r})):
     process.send_signal(number)
     assert process.wait(timeout=20) == code
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("design", "stopped; the same command resumes"), ("photos ingest", "stopped; the same command resumes")]
+    + [(words, "stopped") for words in ("", "photos measure-rig", "print")],
+)
+def test_what_is_stopped_says_whether_it_resumes(
+    words: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("physadv.cli.app.app", interrupted)
+    monkeypatch.setattr("sys.argv", ["physadv", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (Code.INTERRUPTED, f"{said}\n")
 
 
 def test_a_library_that_hears_no_signal_is_ended(tmp_path: Path) -> None:

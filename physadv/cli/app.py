@@ -50,9 +50,8 @@ app.command(epilog=_example("signs --out signs.png"))(show.signs)
 app.command("list", epilog=_example("list attacks"))(show.list_parts)
 app.add_typer(photos.app, name="photos")
 
-RESUMES = frozenset({"run", "design", "evaluate", "attack", "train", "train-advgan"})
+RESUMES = frozenset({"run", "design", "evaluate", "attack", "train", "train-advgan", "photos ingest"})
 """Commands that keep what they have done: after a stop, the same command resumes."""
-_running = ""
 
 
 @app.callback()
@@ -61,12 +60,10 @@ def _begin(
     version: Annotated[bool, typer.Option("--version", "-V", is_eager=True, help="Show the version and exit.")] = False,
 ) -> None:
     """Does a traffic-sign classifier survive stickers and graffiti in the physical world?"""
-    global _running
-    _running = context.invoked_subcommand or ""
     if version:
         say(f"physadv {physadv.__version__}")
         raise typer.Exit
-    if not _running:
+    if context.invoked_subcommand is None:
         say(context.get_help())
 
 
@@ -95,7 +92,8 @@ def _run() -> int:
     except Exception as error:
         code = outcome_of(error)
     if signals.received or code == Code.INTERRUPTED:
-        tell("stopped; the same command resumes" if _running in RESUMES else "stopped")
+        resumes = RESUMES & {sys.argv[1], " ".join(sys.argv[1:3])} if sys.argv[1:] else ()
+        tell("stopped; the same command resumes" if resumes else "stopped")
         return 128 + (signals.received or signal.SIGINT)
     return code
 
