@@ -37,6 +37,7 @@ SIGN = stop_sign()
 EXAMPLES: dict[str, dict[str, Any]] = {
     "rectangles": {"rectangles": [{"x_mm": 0, "y_mm": -200, "width_mm": 300, "height_mm": 60, "angle_deg": 10}]},
     "polygons": {"polygons": [[[-100, -300], [100, -300], [0, -150]]]},
+    "drawing": {"pieces": [[[[-0.2, -0.1], [0.2, -0.1], [0.2, 0.1], [-0.2, 0.1]]]]},
     "stickers": {"stickers": [{"left_mm": -100, "top_mm": 150, "width_mm": 200, "height_mm": 100}]},
 }
 DRAWABLE = [name for name in MASKS if MASKS[name].__module__.startswith("physadv.patches")]
@@ -70,7 +71,8 @@ def test_every_kind_says_what_it_is_and_survives_json(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", DRAWABLE)
 def test_every_kind_follows_the_size_of_the_sign_where_it_says_so(kind: str) -> None:
-    small = {**example(kind), **({"drawn_for_mm": 762.0} if kind in EXAMPLES else {})}
+    scaled = kind in EXAMPLES and "drawn_for_mm" in MASKS[kind].model_fields
+    small = {**example(kind), **({"drawn_for_mm": 762.0} if scaled else {})}
     assert build_mask(small, stop_sign(1524.0), px=64).area_fraction == pytest.approx(
         build_mask(small, SIGN, px=64).area_fraction, rel=1e-9
     )

@@ -53,7 +53,8 @@ def design(
     ] = "us/stop",
     goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
     mask: Annotated[
-        str, typer.Option(help="Where paint may go: a kind of mask (see physadv list masks) or a YAML file.")
+        str,
+        typer.Option(help="Where paint may go: a kind (physadv list masks), a YAML file, or a drawing (SVG, PNG)."),
     ] = "bars",
     paint: Annotated[
         str, typer.Option(help="Which colours: a kind of paint (see physadv list paints) or a YAML file.")

@@ -14,6 +14,7 @@ from physadv.core.config import Config, read_yaml, validate
 from physadv.core.devices import AUTO, device_name
 from physadv.core.errors import PhysadvError
 from physadv.core.files import read_named_yaml, write_json
+from physadv.core.folders import PICTURES
 from physadv.core.limits import MAX_FRAMES
 from physadv.core.run_folder import claim
 from physadv.defenses import load
@@ -83,6 +84,7 @@ def load_experiment(path: Path | None = None) -> Experiment:
 
 _PATHS = {"design": {"sign", "victim", "mask", "paint", "scenes", "calibration"}, "evaluate": {"victims", "batteries"}}
 """Keys of an experiment whose values may be paths."""
+_FILES = PICTURES | {".yaml", ".yml", ".json", ".svg"}
 
 
 def _from_file(value: Any, folder: Path) -> Any:
@@ -92,7 +94,7 @@ def _from_file(value: Any, folder: Path) -> Any:
     if not isinstance(value, str):
         return value
     path, *defences = split(value)
-    is_ours = path.endswith((".yaml", ".yml", ".json")) and (folder / path).is_file()
+    is_ours = Path(path).suffix.lower() in _FILES and (folder / path).is_file()
     return "+".join([str(folder / path), *defences]) if is_ours else value
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from physadv.core.config import Config, collected, parse_kind
 from physadv.core.errors import PhysadvError
+from physadv.core.folders import PICTURES
 from physadv.core.registry import Registry
 from physadv.patches.geometry import Ring, farthest_outside_mm, rasterise, to_rings
 from physadv.signs.sign import Sign
@@ -138,25 +139,30 @@ def _alpha(rings: tuple[Ring, ...], extent_mm: float, px: int) -> Tensor:
 
 
 def parse_mask(spec: str | Path | Mapping[str, Any] | MaskConfig) -> MaskConfig:
-    """A mask's configuration from a kind's name, a YAML file, a mapping, or itself.
+    """A mask's configuration from a kind's name, a YAML file, an SVG or another picture, a mapping, or itself.
 
     Raises:
-        PhysadvError: unknown kind, unreadable file, unknown key or wrong value.
+        PhysadvError: unknown kind, unreadable file, unknown key or wrong value, or a picture that is no mask.
     """
     if isinstance(spec, MaskConfig):
         return spec
+    if not isinstance(spec, Mapping) and Path(spec).suffix.lower() in PICTURES | {".svg"}:
+        from physadv.patches.drawings import read_drawing
+
+        return read_drawing(Path(spec))
     return parse_kind(spec, MASKS)
 
 
 MaskField: TypeAlias = Annotated[SerializeAsAny[MaskConfig], BeforeValidator(collected(parse_mask))]
-"""A mask inside another configuration: a kind's name, a YAML file's path, or the mask's own keys."""
+"""A mask inside another configuration: a kind's name, the path of a YAML file or a drawing, or the mask's own keys."""
 
 
 def build_mask(spec: str | Path | Mapping[str, Any] | MaskConfig, sign: Sign, *, px: int = 256) -> Mask:
     """The mask that ``spec`` means on ``sign``.
 
     Args:
-        spec: a kind of :data:`MASKS`, the path of a YAML file (``kind`` and its keys), a mapping, or a configuration.
+        spec: a kind of :data:`MASKS`, the path of a YAML file (``kind`` and its keys), of an SVG or a picture, a
+            mapping, or a configuration.
         sign: where it goes; what lies beyond its outline is cut off, up to 1 % of each shape.
         px: texels a side of :attr:`Mask.alpha`.
 

@@ -113,6 +113,12 @@ class Drawing:
         attributes = re.sub(r"\s(viewBox|width|height|preserveAspectRatio)=(\"[^\"]*\"|'[^']*')", "", root)
         return Drawing(f"{attributes} viewBox={quoteattr(view_box)}>{rest}", view_box, ("", ""))
 
+    def sized(self, side_px: int) -> str:
+        """The text with its root as large as the picture: the renderer would round another size to whole pixels."""
+        root, rest = self.text.split(">", 1)
+        attributes = re.sub(r"\s(width|height)=(\"[^\"]*\"|'[^']*')", "", root)
+        return f'{attributes} width="{side_px}" height="{side_px}">{rest}' if self.view_box else self.text
+
 
 @dataclass
 class _Node:
@@ -290,7 +296,8 @@ def draw(drawing: Drawing, side_px: int, *, trusted: bool = False) -> npt.NDArra
     Raises:
         BadSvg: it cannot be drawn, or not within the limits.
     """
-    data = _here(drawing.text, side_px) if trusted or not sys.executable else _apart(drawing.text, side_px)
+    text = drawing.sized(side_px)
+    data = _here(text, side_px) if trusted or not sys.executable else _apart(text, side_px)
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
 
 
