@@ -25,6 +25,7 @@ from prove_loop import PLACES_FT_DEG, stance
 from virtual_shop import phone, place
 
 from physadv.attacks.rp2 import true_class_of
+from physadv.core.images import read_image
 from physadv.evaluation.statistics import rate
 from physadv.patches import Patch, load_patch
 from physadv.signs import load_sign
@@ -41,7 +42,7 @@ def crop(file: Path, pose: np.ndarray, outline_m: np.ndarray, seed: int) -> np.n
     points = points.reshape(-1, 2)
     low, high = points.min(0), points.max(0)
     room = np.random.default_rng(seed).uniform(0.0, 0.08, (2, 2)) * (high - low)
-    photo = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
+    photo = read_image(file)
     left, top = np.floor(np.maximum(low - room[0], 0)).astype(int)
     right, bottom = np.ceil(np.minimum(high + room[1], [CAMERA.width_px, CAMERA.height_px])).astype(int)
     return photo[top:bottom, left:right]

@@ -34,6 +34,7 @@ from physadv.core import tables
 from physadv.core.color import illuminant_rgb
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
+from physadv.core.images import read_image
 from physadv.evaluation.statistics import wilson
 from physadv.scenes import PaintedSign, load_scene
 from physadv.signs import class_names, load_sign, sign_names
@@ -81,9 +82,9 @@ def read_table(table: Path, folder: Path, side: int) -> tuple[list[np.ndarray], 
     """Pictures, boxes and classes that an annotation file of GTSRB lists."""
     pixels, boxes, labels = [], [], []
     for row in tables.read_table(table, GTSRB_COLUMNS).whole():
-        with Image.open(folder / row.text("Filename")) as picture:
-            width, height = picture.size
-            pixels.append(squash(picture, side))
+        picture = Image.fromarray(read_image(folder / row.text("Filename")))
+        width, height = picture.size
+        pixels.append(squash(picture, side))
         x1, y1, x2, y2, label = (row.whole(name) for name in GTSRB_COLUMNS[1:])
         boxes.append([x1 / width, y1 / height, x2 / width, y2 / height])
         labels.append(label)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image
 from physadv.core.errors import PhysadvError
 from physadv.core.folders import PICTURES, is_dropping, picture_files, subfolders
 from physadv.core.images import read_image, read_size
+from physadv.photos.ingest import ingest
 from physadv.photos.reading import Photo, Refusal, list_files, read_file
 from physadv.scenes.backdrop import backdrop_paths
 from physadv.scenes.photograph_study import pictures_in
@@ -155,3 +158,17 @@ def test_links_to_class_folders_are_followed(tmp_path: Path) -> None:
     assert (data.classes, len(data)) == (("stop",), 1)
     shutil.rmtree(tmp_path / "elsewhere")
     assert np.size(subfolders(tmp_path / "set")) == 0
+
+
+def test_one_odd_picture_does_not_end_an_ingest(tmp_path: Path) -> None:
+    """Pictures that are hundreds of times as long as wide, broken, a pipe: each is one line, and the rest is read."""
+    folder = tmp_path / "photos"
+    for name, size in (("tall.png", (32, 29_000)), ("wide.png", (29_000, 32)), ("plain.png", (90, 90))):
+        picture(folder / name, size)
+    head = b"IHDR" + struct.pack(">2I5B", 120_000_000, 1, 8, 2, 0, 0, 0)
+    chunks = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + struct.pack(">I", 99) + b"IDAT"
+    (folder / "header.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    os.mkfifo(folder / "pipe.jpg")
+    outcome = ingest(folder, tmp_path / "out")
+    assert {name for name, _ in outcome.given_up} == {"tall.png", "wide.png", "plain.png", "header.png", "pipe.jpg"}
+    assert "each side should have 1 to 30,000" in dict(outcome.given_up)["header.png"]

@@ -92,9 +92,12 @@ def sha256(path: Path) -> str:
     """
     check_regular(path)
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for chunk in iter(lambda: file.read(1 << 20), b""):
-            digest.update(chunk)
+    try:
+        with path.open("rb") as file:
+            for chunk in iter(lambda: file.read(1 << 20), b""):
+                digest.update(chunk)
+    except OSError as error:
+        raise PhysadvError(f"{path}: cannot be read ({error.strerror or error})") from error
     return digest.hexdigest()
 
 

@@ -293,7 +293,7 @@ def ingest(
     identity = session.model_dump(mode="json", exclude={"sha256", "photographs", "clean"})
     identity |= {"folder": photographs.resolve().name, "sign": shown.fingerprint}
     with claim(out, identity, command="physadv photos ingest") as run:
-        content = digest_of([[file.name, sha256(file.path)] for file in files])
+        content = digest_of([[file.name, _content(file.path)] for file in files])
         finished = run.finished(content)
         if not finished:
             (out / RECORD).unlink(missing_ok=True)
@@ -334,6 +334,14 @@ class _File:
     name: str
 
 
+def _content(path: Path) -> str:
+    """The digest of a file; what cannot be read has none, and is given up when its turn comes."""
+    try:
+        return sha256(path)
+    except PhysadvError:
+        return "cannot be read"
+
+
 def _files(photographs: Path, clean: Path | None) -> list[_File]:
     """Those of both folders, each once; those of ``clean`` are called ``clean/...``.
 
@@ -372,7 +380,7 @@ def _tidy(out: Path, names: list[str]) -> None:
 
 def _file(reader: _Reader, file: _File, every: int) -> list[tuple[Row | None, str, str]]:
     """Rows and refusals of a file, kept on disk once they are known."""
-    kept = reader.out / ROWS / f"{digest_of([file.name, sha256(file.path)])[:32]}.json"
+    kept = reader.out / ROWS / f"{digest_of([file.name, _content(file.path)])[:32]}.json"
     if not kept.exists() or any(not (reader.out / made).is_file() for made in _pictures(kept)):
         write_json(kept, [_echo(*found) for found in _read(reader, file, every)])
     return [

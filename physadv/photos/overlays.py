@@ -17,7 +17,7 @@ from physadv.signs import Sign
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
-_LEAST_WIDTH_PX, _WIDTH_PX = 700, 1100
+_LEAST_WIDTH_PX, _WIDTH_PX, _MOST_HEIGHT_PX = 700, 1100, 4000
 _LABEL_PX, _LABEL_MARGIN_PX = 24.0, 10
 _SURE, _UNSURE = (40, 220, 90), (255, 150, 0)
 
@@ -63,7 +63,8 @@ def _reduced(pixels: Pixels) -> tuple[Pixels, float]:
     """For a page, and how much smaller."""
     import cv2
 
-    scale = float(np.clip(pixels.shape[1], _LEAST_WIDTH_PX, _WIDTH_PX)) / pixels.shape[1]
+    height, width = pixels.shape[:2]
+    scale = min(float(np.clip(width, _LEAST_WIDTH_PX, _WIDTH_PX)) / width, _MOST_HEIGHT_PX / height)
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     shown = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC)
     return np.asarray(shown, np.uint8), scale
