@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 import physadv
-from physadv.cli import attack, design, evaluate, photos, printing, replay, show, train
+from physadv.cli import attack, certify, design, evaluate, photos, printing, replay, show, train
 from physadv.cli.libraries import quiet_libraries
 from physadv.cli.outcomes import Code, one_line, outcome_of
 from physadv.cli.signals import Signals
@@ -38,6 +38,9 @@ app.command(epilog=_example("run"))(design.run)
 app.command(epilog=_example("design --mask discover --seconds 60 --out patches/mine"))(design.design)
 app.command(epilog=_example("evaluate patches/mine --victim gtsrb-cnn --out report"))(evaluate.evaluate)
 app.command(epilog=_example("attack pgd --victim gtsrb-cnn --data FOLDER --out digital"))(attack.attack)
+app.command(epilog=_example("certify gtsrb-cnn --defense patch-cleanser:patch_px=5 --data FOLDER --out certified"))(
+    certify.certify
+)
 app.command(epilog=_example("train roadside --data FOLDER --out hardened"))(train.train)
 app.command("train-advgan", epilog=_example("train-advgan --data FOLDER --out generator"))(train.train_generator)
 app.command("print", epilog=_example("print patches/mine --controls --out sheets.pdf"))(printing.print_sheets)

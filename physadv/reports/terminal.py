@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from physadv.evaluation.certification import CertificationSummary
 from physadv.evaluation.summary import Record, Summary
 from physadv.reports import words
 
@@ -104,6 +105,23 @@ def grid(summary: Summary, battery: str) -> Table:
             for record in row
         ]
         made.add_row(Text(patch.name), *shares)
+    return made
+
+
+def certified_table(summary: CertificationSummary) -> Table:
+    """Certified accuracy at each bound, under the accuracy without and with the defence."""
+    title = (
+        f"{summary.victim} behind {summary.defense}: {words.plural(summary.pictures, 'picture')} of {summary.dataset}"
+    )
+    made = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    made.add_column(Text(summary.unit))
+    made.add_column(Text("read correctly, for certain"), justify="right")
+    made.add_row("no defence, no attack", Text(words.share_interval(summary.clean_accuracy)))
+    made.add_row("defended, no attack", Text(words.share_interval(summary.defended_accuracy)))
+    if summary.abstained is not None:
+        made.add_row("defended, abstains", Text(words.share_interval(summary.abstained)))
+    for level in summary.levels:
+        made.add_row(f"up to {level.bound:g}", Text(words.share_interval(level.accuracy)))
     return made
 
 

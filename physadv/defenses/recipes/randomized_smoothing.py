@@ -94,6 +94,7 @@ def certify(
     n: int = 1000,
     alpha: float = 0.001,
     seed: int = 0,
+    first: int = 0,
     batch: int = 1024,
 ) -> Certificates:
     """The class of the smoothed victim and the radius within which it is constant, for each picture.
@@ -110,6 +111,7 @@ def certify(
         n0, n: samples a picture.
         alpha: probability that a radius is too large.
         seed: of the noise.
+        first: number of the first picture: pictures that are certified in parts have the noise of the whole.
         batch: noisy pictures that the victim is given at once.
 
     Raises:
@@ -130,7 +132,7 @@ def certify(
     pictures, labels = checked(victim, pictures, labels)
     found = []
     with under_attack(victim), torch.no_grad():
-        for number, picture in enumerate(pictures):
+        for number, picture in enumerate(pictures, first):
             generator = torch.Generator().manual_seed(substream(seed, f"certify/{number}"))
             chosen = int(_votes(victim, picture, sigma, n0, generator, batch).argmax())
             votes = _votes(victim, picture, sigma, n, generator, batch)
