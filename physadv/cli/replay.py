@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from physadv.cli.options import DeviceOption, out_file
+from physadv.cli.options import out_file
 from physadv.cli.streams import say
 
 
@@ -24,7 +24,7 @@ def replay(
         int | None,
         typer.Option(min=16, max=2048, help="Shorter side of a larger picture. [default: exactly as it was scored]"),
     ] = None,
-    device: DeviceOption = "cpu",
+    device: Annotated[str | None, typer.Option(help="Where to render. [default: where it was scored, or cpu]")] = None,
 ) -> None:
     """Draw a row of outcomes.parquet: one scored frame.
 

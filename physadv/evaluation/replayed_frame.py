@@ -89,7 +89,7 @@ class Replay:
 
 
 def replay(
-    folder: Path, row: int, *, patch: Path | Patch | None = None, px: int | None = None, device: str = "cpu"
+    folder: Path, row: int, *, patch: Path | Patch | None = None, px: int | None = None, device: str | None = None
 ) -> Replay:
     """The frame of a row of ``outcomes.parquet``, exactly as the victim was shown it.
 
@@ -98,13 +98,13 @@ def replay(
         row: counted from 0.
         patch: the patch's bundle, where it lies elsewhere than when it was scored; it has to be the same.
         px: render the shorter side of the frame with so many pixels, to look at; None: as it was scored.
-        device: where to render; the frame was scored on the device that the summary names.
+        device: where to render; None: where the frame was scored, or the CPU where there is no such device.
 
     Raises:
         PhysadvError: no such row, the patch is not there or not the same, or the folder is no evaluation's.
     """
     summary = _summary(folder)
-    place = pick_device(device)
+    place = pick_device(device) if device is not None else _device_of(summary)
     values, batch = _looked_at(folder / summary.provenance.outcomes, row, summary)
     options = summary.provenance.options
     victim = next(info for info in summary.victims if info.name == values["victim"])
@@ -120,6 +120,13 @@ def replay(
         frames = scene.render(candidate.painted[values["subject"]], conditions.to(place), size=size)
     at = conditions.index.tolist().index(values["index"])
     return Replay(row, values, frames[at].cpu())
+
+
+def _device_of(summary: Summary) -> torch.device:
+    try:
+        return pick_device(summary.provenance.device)
+    except PhysadvError:
+        return torch.device("cpu")
 
 
 def _summary(folder: Path) -> Summary:
