@@ -237,7 +237,7 @@ def test_presets_are_joined_with_what_is_asked() -> None:
         (["pgd", "--set", "rate"], "then = and a value"),
         (["pgd", "--set", "attack=1"], "one by one"),
         (["pgd", "--set", "a=1", "--set", "a.b=1"], "keys below it"),
-        (["clean", "--set", "attack.eps=1"], "no attack"),
+        (["clean", "--set", "attack.eps=1"], "need an attack"),
         (["roadside", "--set", "stickers.area=[0.5, 0.1]"], "two shares"),
         (["pgd", "--set", "held_out=50"], "keep 50 of them"),
         (["pgd", "--attack", "unheard-of"], "unknown attack"),

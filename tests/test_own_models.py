@@ -65,7 +65,7 @@ def test_a_function_that_changes_is_another_run(tmp_path: Path) -> None:
     run: list[Any] = [[coloured_patch()], quick_battery(frames=20), tmp_path]
     physadv.evaluate(run[0], [redness], *run[1:], **said)
     physadv.evaluate(run[0], [lambda images: redness(images)], *run[1:], **said)
-    with pytest.raises(PhysadvError, match="belongs to another run"):
+    with pytest.raises(PhysadvError, match=r"victims\.0\.fingerprint"):
         physadv.evaluate(run[0], [lambda images: redness(images.flip(1))], *run[1:], **said)
 
 

@@ -112,7 +112,10 @@ def _searched(config: SignAttackConfig, victim: Victim, device: torch.device) ->
         check_logits(victim, torch.zeros(1, 3, *victim.input_size, device=device))
         true_class = true_class_of(sign, victim, config.true_class)
         warn_unread(victim, sign, true_class, clean)
-        doubts = (*filter(None, [unread(victim, sign, true_class, clean)]), *victim.doubts)
+        doubts = (
+            *filter(None, [unread(victim, sign, true_class, clean)]),
+            *(f"{victim.name}: {doubt}" for doubt in victim.doubts),
+        )
         goal = build_goal(config.goal, victim=victim, true_class=true_class, clean_logits=clean)
         problem = attack.problem(victim, seen, goal)
         theta = attack.search(problem, torch.Generator().manual_seed(design_seed(config.seed, attack.kind))).detach()

@@ -173,7 +173,10 @@ def _prepare(config: DesignConfig, victim: Victim) -> _Parts:
         clean_logits = check_logits(victim, held_out.render(bare, 0))
     true_class = true_class_of(sign, victim, config.true_class)
     warn_unread(victim, sign, true_class, clean_logits)
-    doubts = (*filter(None, [unread(victim, sign, true_class, clean_logits)]), *victim.doubts)
+    doubts = (
+        *filter(None, [unread(victim, sign, true_class, clean_logits)]),
+        *(f"{victim.name}: {doubt}" for doubt in victim.doubts),
+    )
     goal = build_goal(config.goal, victim=victim, true_class=true_class, clean_logits=clean_logits)
     return _Parts(sign, victim, scenes, goal, px, device, stream("train"), held_out, doubts, ink)
 

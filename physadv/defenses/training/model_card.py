@@ -18,6 +18,7 @@ from physadv.core.yaml_text import dump_yaml
 from physadv.defenses.training.config import METHODS, TrainingConfig
 from physadv.defenses.training.data import Photographs
 from physadv.evaluation.statistics import rate
+from physadv.evaluation.summary import Rate
 from physadv.signs.datasets import load_known
 from physadv.victims import Victim
 
@@ -95,7 +96,14 @@ def model_card(
 def _row(attack: str, right: list[Tensor]) -> dict[str, Any]:
     rates = [rate(each.numpy()) for each in right]
     shares = [f"{each.value or 0.0:.1%} ({each.low or 0.0:.1%} to {each.high or 0.0:.1%})" for each in rates]
-    return {"attack": attack, "n": len(right[0]), "shares": shares}
+    return {"attack": attack, "n": len(right[0]), "shares": shares, "verdict": _verdict(*rates)}
+
+
+def _verdict(start: Rate, made: Rate) -> str:
+    """What a row of two rates says, as far as their intervals are apart."""
+    if (made.low or 0.0) > (start.high or 0.0):
+        return "better"
+    return "worse" if (made.high or 0.0) < (start.low or 0.0) else "no sure difference"
 
 
 def _read(victim: Victim, photographs: Photographs, listener: Callable[[int, int], None] | None) -> Tensor:
