@@ -22,9 +22,9 @@ from physadv.photos.session import (
     Row,
     Session,
     load_session,
-    open_session,
     read_crop,
     write_given_up,
+    write_session,
     write_table,
 )
 
@@ -72,8 +72,9 @@ FLAT = (1.0, 2.0, 3.0, 2.0, 4.0, 6.0, 0.0, 0.0, 1.0)
 @pytest.fixture
 def session(tmp_path: Path) -> Path:
     folder = tmp_path / "session"
-    open_session(folder, Session(sign="us/stop", photographs="somewhere"))
+    folder.mkdir()
     write_table(folder, [Row(**GOOD), Row(**{**GOOD, "file": "b.jpg"})])
+    write_session(folder, Session(sign="us/stop", photographs="somewhere"))
     return folder
 
 
@@ -149,8 +150,8 @@ def test_a_damaged_table_is_read_or_one_sentence(
     tmp_path_factory: pytest.TempPathFactory, cut: int, flips: Any
 ) -> None:
     folder = tmp_path_factory.mktemp("session")
-    open_session(folder, Session(sign="us/stop", photographs="somewhere"))
     write_table(folder, [Row(**GOOD)])
+    write_session(folder, Session(sign="us/stop", photographs="somewhere"))
     data = bytearray((folder / TABLE).read_bytes())
     for place, bits in flips:
         data[place % len(data)] ^= bits
