@@ -21,6 +21,7 @@ from physadv.evaluation.matrix_flags import cell_flags
 from physadv.evaluation.robustness import Cell, RobustnessPlan, read_robustness, run_robustness
 from physadv.evaluation.statistics import rate
 from physadv.reports import report_from
+from physadv.reports.matrix import flags_of_matrix
 from physadv.victims import load_victim
 from physadv.victims.architectures import LisaCnn
 
@@ -150,6 +151,14 @@ def test_a_victim_that_reads_little_is_flagged(folder: Path, physadv: Command) -
     assert code == 0, err
     assert "warning: constant: " in out
     assert "[clean-accuracy-low]" in out
+
+
+def test_many_flags_of_one_kind_are_one(folder: Path) -> None:
+    attacks = [{"attack": "fgsm", "options": {"eps": eps}} for eps in (0.01, 0.02, 0.05, 0.1)]
+    summary = run_robustness(plan(folder, attacks=attacks, limit=8), folder / "out", data=folder / "data")
+    told = [place for place, flag in flags_of_matrix(summary) if flag.code == "too-few-frames"]
+    assert told == ["8 of 8 cells"] or len(told) <= 3
+    assert sum(flag.code == "too-few-frames" for cell in summary.cells for flag in cell.flags) == 8
 
 
 def test_a_victim_that_reads_nothing_is_flagged(folder: Path) -> None:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from physadv.core.files import write_text
 from physadv.core.images import read_image
+from physadv.evaluation.flags import MEANINGS
 from physadv.evaluation.robustness import Cell, Example, RobustnessSummary
 from physadv.evaluation.summary import Flag
 from physadv.reports import words
@@ -16,6 +17,8 @@ from physadv.reports.page import FILE_NAME, environment, template_text
 from physadv.reports.pictures import inside, png_url
 
 SHADES = 10
+MOST_MESSAGES = 3
+"""Flags of one kind that are told one by one; of more, what they have in common."""
 MOST_STRIPS = 96
 """Pictures in the page: six of each attack on each victim, fewer where there are many."""
 
@@ -53,17 +56,24 @@ def write_matrix(summary: RobustnessSummary, folder: Path) -> Path:
 
 
 def flags_of_matrix(summary: RobustnessSummary) -> list[tuple[str, Flag]]:
-    """Each flag once, warnings first, with where it holds: cells, or a whole victim."""
+    """Flags, warnings first, with where they hold: cells, or a whole victim; many of one kind are one."""
     cells: dict[str, list[Cell]] = {}
     found: dict[tuple[str, Flag], list[Cell]] = {}
     for cell in summary.cells:
         cells.setdefault(cell.victim, []).append(cell)
         for flag in cell.flags:
             found.setdefault((cell.victim, flag), []).append(cell)
-    placed = [
-        (victim if held == cells[victim] else f"{victim}, {words.listed([cell.attack for cell in held])}", flag)
-        for (victim, flag), held in found.items()
-    ]
+    placed: list[tuple[str, Flag]] = []
+    codes = dict.fromkeys(flag.code for _, flag in found)
+    for code in codes:
+        held = {key: those for key, those in found.items() if key[1].code == code}
+        if len(held) > MOST_MESSAGES and code in MEANINGS:
+            flag = next(iter(held))[1].model_copy(update={"message": f"{MEANINGS[code]}."})
+            placed.append((f"{sum(map(len, held.values()))} of {len(summary.cells)} cells", flag))
+            continue
+        for (victim, flag), those in held.items():
+            whole = those == cells[victim]
+            placed.append((victim if whole else f"{victim}, {words.listed([cell.attack for cell in those])}", flag))
     return sorted(placed, key=lambda pair: pair[1].level != "warning")
 
 
