@@ -52,12 +52,12 @@ PATIENCE_S = 600.0
 
 COMMANDS = {
     "run": "run EXPERIMENT",
-    "design": "design --sign de/stop --views 16 --mask bars --steps 300 --seed 1",
-    "evaluate": "evaluate de-stop-bars --victim gtsrb-cnn --battery wide --frames 1500",
-    "attack": "attack pgd one-pixel --victim gtsrb-cnn --data DATA --dataset image-folder --limit 40 --batch 8",
-    "attack --scene": "attack pgd --victim gtsrb-cnn --sign de/stop --scene wide --set steps=40",
-    "train": "train fgsm --data DATA --dataset image-folder --steps 99 --set held_out=16 --set batch=16 --set frames=4",
-    "train-advgan": "train-advgan --data DATA --dataset image-folder --limit 40 --set steps=150 --set check_every=10",
+    "design": "design --sign de/stop --views 16 --mask bars --steps 160 --seed 1",
+    "evaluate": "evaluate de-stop-bars --victim gtsrb-cnn --battery wide --frames 600",
+    "attack": "attack pgd one-pixel --victim gtsrb-cnn --data DATA --dataset image-folder --limit 20 --batch 4",
+    "attack --scene": "attack pgd --victim gtsrb-cnn --sign de/stop --scene wide --set steps=20",
+    "train": "train fgsm --data DATA --dataset image-folder --steps 70 --set held_out=16 --set batch=16 --set frames=4",
+    "train-advgan": "train-advgan --data DATA --dataset image-folder --limit 40 --set steps=40 --set check_every=5",
     "photos ingest": "photos ingest PHOTOGRAPHS --sign us/stop",
 }
 """Every command that resumes, each some seconds long; words in capitals are paths."""

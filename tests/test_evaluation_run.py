@@ -369,7 +369,7 @@ def test_a_folder_of_another_run_is_refused(changes: dict[str, Any], difference:
 def test_foreign_folders_and_repeats_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("x")
-    with pytest.raises(PhysadvError, match=r"holds thesis\.tex, which is no result of"):
+    with pytest.raises(PhysadvError, match=r"holds thesis\.tex, which physadv evaluate did not write"):
         run(tmp_path / "mine")
     (tmp_path / "file").write_text("x")
     with pytest.raises(PhysadvError, match="is a file"):

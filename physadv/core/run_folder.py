@@ -119,7 +119,7 @@ def claim(
     foreign = foreign_entries(folder, (*BOOKKEEPING, *own))
     if foreign and not (folder / RECORD).exists():
         raise PhysadvError(
-            f"{folder}: holds {foreign[0]}, which is no result of {command}; choose another --out, or empty the folder"
+            f"{folder}: holds {foreign[0]}, which {command} did not write; choose another --out, or empty the folder"
         )
     with alone(folder, command):
         try:

@@ -211,21 +211,30 @@ def _identity(
     plan: RobustnessPlan, victims: Sequence[Victim], chosen: SignDataset, place: torch.device
 ) -> dict[str, Any]:
     """What decides the matrix."""
-    named = [spec.on_signs for spec in plan.attacks if spec.on_signs]
-    scenes = {name for where in named for name in (*where.scenes, where.scored_in)}
-    signs = {name for where in named for name in where.signs}
     return {
-        "plan": plan.model_dump(mode="json", exclude={"victims"}),
+        "plan": plan.model_dump(mode="json", exclude={"victims", "attacks"}),
         "victims": {victim.name: victim.fingerprint for victim in victims},
-        "attacks": [
-            spec.attack if spec.attack == STICKER else build_attack(spec.attack, spec.options).fingerprint
-            for spec in plan.attacks
-        ],
+        "attacks": [_attack_identity(spec) for spec in plan.attacks],
         "pictures": chosen.fingerprint,
-        "scenes": {name: load_scene(name).fingerprint for name in sorted(scenes)},
-        "signs": {name: load_sign(name).fingerprint for name in sorted(signs)},
         "device": str(place),
         "versions": package_versions(),
+    }
+
+
+def _attack_identity(spec: AttackSpec) -> dict[str, Any]:
+    """What decides the cells of an attack beside victims and pictures."""
+    told = spec.model_dump(mode="json", exclude={"on_signs"})
+    if spec.attack != STICKER:
+        told["files"] = build_attack(spec.attack, spec.options).fingerprint
+    where = spec.on_signs
+    if where is None:
+        return told
+    return {
+        **told,
+        "on signs": where.model_dump(mode="json", exclude={"signs", "scenes", "scored_in"}),
+        "signs": [load_sign(name).fingerprint for name in where.signs],
+        "scenes": [load_scene(name).fingerprint for name in where.scenes],
+        "scored in": load_scene(where.scored_in).fingerprint,
     }
 
 

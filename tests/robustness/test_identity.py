@@ -159,7 +159,7 @@ def run_attack(folder: Path) -> None:
             },
         ],
         "dataset": "image-folder",
-        "limit": 8,
+        "limit": None,
     }
     run_robustness(validate(RobustnessPlan, words, "attack"), folder / "out", data=folder / "data")
 

@@ -93,7 +93,7 @@ def _identity(config: TrainingConfig, victim: Victim, learnt: Photographs, held_
     """What decides the weights."""
     return {
         "name": config.made,
-        "config": config.model_dump(mode="json", exclude={"name", "victim", "device"}),
+        "config": config.model_dump(mode="json", exclude={"name", "victim", "scenes", "device"}),
         "victim": victim.fingerprint,
         "attack": build_attack(config.attack, config.attack_options).fingerprint if config.attack else None,
         "pictures": {"learnt from": learnt.dataset.fingerprint, "held out": held_out.dataset.fingerprint},
