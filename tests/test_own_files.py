@@ -139,7 +139,7 @@ def test_a_design_does_not_go_on_once_its_files_have_changed(
     refused(physadv(*words), "the content of scenes.0 has changed")
     scene.write_text(kept)
     write_card(card, input={"size": 32, "mean": 0.5})
-    refused(physadv(*words), "design.checkpoint", "changed")
+    refused(physadv(*words), "the content of victim has changed")
     write_card(card)
     assert physadv(*words)[0] == 0
     assert load_patch(out).record.config["scenes"] == [yaml.safe_load(kept)]
@@ -258,7 +258,7 @@ def test_an_experiment_is_checked_before_anything_is_written(
     plan = {"name": "small", **{key: {**part, **change.get(key, {})} for key, part in parts.items()}}
     (card.parent / "plan.yaml").write_text(yaml.safe_dump(plan))
     refused(physadv("run", card.parent / "plan.yaml", "--out", tmp_path / "out"), *words)
-    refused(physadv("run", card.parent / "plan.yaml", "--out", tmp_path / "out", "--device", "gpu"), "gpu", "cuda")
+    refused(physadv("run", card.parent / "plan.yaml", "--out", tmp_path / "out", "--device", "tpu"), "tpu", "cuda")
     assert not (tmp_path / "out").exists()
 
 

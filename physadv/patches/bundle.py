@@ -40,6 +40,8 @@ CHECKPOINT = "design.checkpoint"
 _FILES = ("patch.json", "painted.png", "mask.png", "paint.png", "sign.yaml", "sign.svg")
 _SHOWN_PX = 256
 """Side of the picture that notebooks show."""
+_WRITTEN = "sha256"
+"""Key of ``patch.json``: digest of its other values and of the bundle's other files, as physadv wrote them."""
 _MASK_TOLERANCE = 0.002
 _PAINTED_TOLERANCE = 0.01
 """Mean difference of pictures that show the same; renderers of SVG differ along edges."""
@@ -82,8 +84,6 @@ class PatchRecord(Config):
     """What the design saw on its held-out frames, its flags, and digests of the photographs that its scenes show."""
     identity: dict[str, Any] | None = None
     """All that decided the patch, by content; None where it was not designed."""
-    sha256: str = ""
-    """Of this record's other values and of the bundle's other files, as written; empty where it was not noted."""
 
     @field_validator("created")
     @classmethod
@@ -213,14 +213,14 @@ def save_patch(patch: Patch, folder: str | Path, *, replace: bool = False) -> No
         for name, pixels in pictures.items():
             write_png(new / name, pixels)
         keep_sign(patch.sign, new)
-        values = patch.record.model_dump(mode="json", exclude={"sha256"})
-        write_json(new / "patch.json", {**values, "sha256": _digest(new, values)})
+        values = patch.record.model_dump(mode="json")
+        write_json(new / "patch.json", {**values, _WRITTEN: _digest(new, values)})
 
 
 def _digest(folder: Path, values: Mapping[str, Any]) -> str:
     """Of a record's values but the digest itself, and of the files beside it."""
     files = [folder / name for name in _FILES if name != "patch.json" and (folder / name).exists()]
-    return digest_of([{k: value for k, value in values.items() if k != "sha256"}, digest_of_files(files)])
+    return digest_of([{key: value for key, value in values.items() if key != _WRITTEN}, digest_of_files(files)])
 
 
 @contextmanager
@@ -298,7 +298,8 @@ def load_patch(folder: str | Path) -> Patch:
     folder = find_bundle(folder)
     source = folder / "patch.json"
     data = _read_record(source)
-    record = validate(PatchRecord, data, source)
+    written = data.get(_WRITTEN, "")
+    record = validate(PatchRecord, {key: value for key, value in data.items() if key != _WRITTEN}, source)
     sign = kept_sign(folder, record.sign)
     if (record.sign_width_mm, record.sign_height_mm) != (sign.width_mm, sign.height_mm):
         raise PhysadvError(
@@ -307,7 +308,7 @@ def load_patch(folder: str | Path) -> Patch:
         )
     shown = from_uint8(_read_picture(folder / "painted.png", "RGBA"))
     paint = from_uint8(_read_picture(folder / "paint.png", "RGBA")[..., :3])
-    edited = bool(record.sha256) and record.sha256 != _digest(folder, data)
+    edited = bool(written) and written != _digest(folder, data)
     patch = Patch(sign, _read_mask(folder, record, sign), paint, record, edited)
     painted = patch.painted(BUNDLE_PX)
     seen = (painted[3:] * shown[3:]).bool()
