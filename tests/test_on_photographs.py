@@ -146,6 +146,18 @@ def test_a_patch_made_for_a_class_is_scored_by_how_often_it_is_read(session: Pat
     of_slab = [row for row in table if row["subject"] == "patch"]
     assert {row["target_class"] for row in of_slab} == {"other"}
     assert all(row["fooled_targeted"] == (row["predicted"] == "other") for row in of_slab)
+    limited = evaluate_photographs(
+        session, [Redness()], tmp_path / "limited", patches=[slab], draws=1, max_targeted_asr=0.5
+    )
+    (failure,) = [failure for group in limited.groups for failure in group.failures]
+    assert failure == (
+        "targeted success (read as other) in photographs 100.0 % is above the limit of 50.0 % by 50.0 points "
+        "[max_targeted_asr]"
+    )
+    untargeted = bundle(tmp_path / "untargeted" / "slab", "us/stop", goal="untargeted")
+    for patches, told in (([untargeted], "no patch has a target class"), ([], "no patch is given")):
+        with pytest.raises(PhysadvError, match=told):
+            evaluate_photographs(session, [Redness()], tmp_path / "c", patches=patches, max_targeted_asr=0.5)
     for goal in ("targeted:stop", "targeted:speedLimit45"):
         aimless = bundle(tmp_path / goal[9:] / "slab", "us/stop", goal=goal)
         found = evaluate_photographs(session, [Redness()], tmp_path / "b" / goal[9:], patches=[aimless], draws=1)
