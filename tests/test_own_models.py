@@ -40,7 +40,9 @@ class Redness(nn.Module):
         return redness(images) * self.gain
 
 
-@pytest.mark.parametrize("model", [Redness(), redness, lambda images: {"logits": redness(images)}], ids=str)
+@pytest.mark.parametrize(
+    "model", [Redness(), redness, lambda images: {"logits": redness(images)}], ids=["module", "function", "dict"]
+)
 def test_a_design_and_an_evaluation_take_it(tmp_path: Path, model: Any) -> None:
     patch = physadv.design(victim=model, classes=NAMES, size=16, out=str(tmp_path / "patch"), **QUICK)
     assert patch.record.goal == "untargeted"

@@ -12,16 +12,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field
 from torch import Tensor
 
 from physadv.core.config import Config, validate
 from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, read_json, write_text
+from physadv.core.files import read_json, write_text
 from physadv.core.limits import MAX_FRAMES, MAX_QUERIES
 from physadv.core.notebooks import html_table
+from physadv.core.parquet import read_parquet, write_parquet
 from physadv.core.progress import Counted
 from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
@@ -234,9 +234,8 @@ def run_certification(
         if run.finished():
             return read_certification(out)
         parts = list(_parts(certifier, victim, pictures, labels, out / "parts", listener))
-        table = pa.concat_tables([pq.read_table(part) for part in parts])
-        with atomic_path(out / TABLE_NAME) as temporary:
-            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        table = pa.concat_tables([read_parquet(part) for part in parts])
+        write_parquet(out / TABLE_NAME, table)
         made = _summary(plan, defense, certifier, victim, chosen, table, seconds=time.monotonic() - began)
         write_text(out / SUMMARY_NAME, made.model_dump_json(indent=2) + "\n")
         run.finish(SUMMARY_NAME, TABLE_NAME)
@@ -308,8 +307,7 @@ def _parts(
                 "right": found.right,
                 "bound": found.bound,
             }
-            with atomic_path(path) as temporary:
-                pq.write_table(pa.table(columns, schema=_SCHEMA), temporary, compression="zstd")
+            write_parquet(path, pa.table(columns, schema=_SCHEMA))
         if listener:
             listener("pictures", some.stop, len(pictures))
         yield path
@@ -317,8 +315,8 @@ def _parts(
 
 def _there(path: Path) -> bool:
     try:
-        pq.read_table(path)
-    except (pa.ArrowInvalid, OSError):
+        read_parquet(path)
+    except PhysadvError:
         return False
     return True
 

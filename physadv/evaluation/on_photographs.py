@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from physadv.attacks import true_class_of
 from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, sha256
+from physadv.core.files import sha256
+from physadv.core.parquet import write_parquet
 from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
@@ -143,8 +143,7 @@ def evaluate_photographs(
         classes = {victim.name: victim.classes[scorer.true[victim.name]] for victim in models}
         schema = SCHEMA.with_metadata({VERSION_KEY: str(OUTCOMES_VERSION).encode()})
         table = pa.Table.from_batches(batches, SCHEMA).unify_dictionaries().replace_schema_metadata(schema.metadata)
-        with atomic_path(out / TABLE) as temporary:
-            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        write_parquet(out / TABLE, table)
         misread, hit = agreements(shown)
         sent_misread, sent_hit = agreements(shown, as_sent=True)
         summary = PhotographSummary(

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
+from physadv.core.parquet import open_parquet, parquet_writer
 from physadv.scenes import INTEGERS, Conditions
 
 OUTCOMES_VERSION = 1
@@ -100,17 +100,14 @@ class Parts:
     def there(self, path: Path) -> bool:
         """Whether a part is there, with an end that can be read; if not, it is made again."""
         try:
-            pq.read_metadata(path)
-        except (pa.ArrowInvalid, OSError):
+            with open_parquet(path):
+                return True
+        except PhysadvError:
             return False
-        return True
 
     def write(self, path: Path, batches: Iterable[pa.RecordBatch]) -> None:
         """Writes a part, whole or not at all."""
-        with (
-            atomic_path(path) as temporary,
-            _writer(temporary, SCHEMA) as writer,
-        ):
+        with atomic_path(path) as temporary, parquet_writer(temporary, SCHEMA) as writer:
             for batch in batches:
                 writer.write_batch(batch)
 
@@ -121,21 +118,13 @@ class Parts:
             PhysadvError: a part is missing or damaged, or the system refuses to write.
         """
         schema = SCHEMA.with_metadata({VERSION_KEY: str(OUTCOMES_VERSION).encode(), RUN_KEY: run.encode()})
-        with (
-            atomic_path(target) as temporary,
-            _writer(temporary, schema) as writer,
-        ):
+        with atomic_path(target) as temporary, parquet_writer(temporary, schema) as writer:
             for rows in _regroup(table for path in paths for table in read_batches(path)):
                 writer.write_table(rows.replace_schema_metadata(schema.metadata), row_group_size=ROWS_PER_GROUP)
 
     def clear(self) -> None:
         """Removes the parts."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _writer(path: Path, schema: pa.Schema) -> Any:
-    """Pages carry checksums, which :func:`read_batches` verifies."""
-    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
 
 
 def _regroup(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -162,17 +151,10 @@ def read_batches(
     Raises:
         PhysadvError: missing or damaged.
     """
-    try:
-        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
-            wanted = {} if groups is None else {"row_groups": list(groups)}
-            names = list(columns) if columns else None
-            yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=names, **wanted)
-    except FileNotFoundError as error:
-        raise PhysadvError(f"{path}: no such table") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise PhysadvError(
-            f"{path}: not a readable Parquet table ({error}); remove it, and the same command makes it again"
-        ) from error
+    with open_parquet(path) as file:
+        wanted = {} if groups is None else {"row_groups": list(groups)}
+        names = list(columns) if columns else None
+        yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=names, **wanted)
 
 
 def select(
@@ -204,11 +186,8 @@ class Places:
     _KEYS = ("patch", "victim", "battery")
 
     def __init__(self, path: Path) -> None:
-        try:
-            with pq.ParquetFile(path) as file:
-                sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-        except (pa.ArrowInvalid, OSError) as error:
-            raise PhysadvError(f"{path}: not a readable Parquet table ({error})") from error
+        with open_parquet(path) as file:
+            sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
         self.starts = np.concatenate([[0], np.cumsum(sizes)]).tolist()[:-1]
         self._groups: dict[tuple[str, ...], list[int]] = {}
         for number in range(len(sizes)):
@@ -234,13 +213,8 @@ def check_version(path: Path) -> int:
     Raises:
         PhysadvError: missing, damaged, not an outcomes table, or of another version.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            metadata, rows = file.schema_arrow.metadata or {}, file.metadata.num_rows
-    except FileNotFoundError as error:
-        raise PhysadvError(f"{path}: no such table") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise PhysadvError(f"{path}: not a readable Parquet table ({error})") from error
+    with open_parquet(path) as file:
+        metadata, rows = file.schema_arrow.metadata or {}, file.metadata.num_rows
     version = metadata.get(VERSION_KEY)
     if version != str(OUTCOMES_VERSION).encode():
         found = f"version {version.decode()}" if version else "no version"

@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -22,6 +21,7 @@ from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
 from physadv.core.notebooks import html_picture, html_table
+from physadv.core.parquet import open_parquet
 from physadv.evaluation.battery import entry_scene, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.course import PART_FRAMES
@@ -148,7 +148,7 @@ def _looked_at(path: Path, row: int, summary: Summary) -> tuple[dict[str, Any], 
     total = check_version(path)
     if not 0 <= row < total:
         raise PhysadvError(f"--row {row}: {path} has rows 0 to {total - 1}")
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         starts = [0]
         for number in range(file.num_row_groups):
             starts.append(starts[-1] + file.metadata.row_group(number).num_rows)

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -29,6 +28,7 @@ from physadv.core.files import atomic_path, read_json, write_json, write_text
 from physadv.core.images import write_png
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
 from physadv.core.notebooks import html_table
+from physadv.core.parquet import read_parquet, write_parquet
 from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
 from physadv.defenses import Defended, load
@@ -349,10 +349,10 @@ def _kept(record: Path, table: Path) -> Cell | None:
     """A finished cell; None where a file of it is missing or damaged, so that it is computed again."""
     try:
         cell = validate(Cell, read_json(record), record)
-        pq.read_table(table)
+        read_parquet(table)
         if cell.examples and not (record.parent.parent / cell.examples).is_file():
             return None
-    except (PhysadvError, pa.ArrowInvalid, OSError):
+    except PhysadvError:
         return None
     return cell
 
@@ -460,10 +460,8 @@ def _write_table(path: Path, victim: str, attack: str, labels: Tensor, result: R
             for name in NORMS
         },
     }
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.table(columns), temporary, compression="zstd")
+    write_parquet(path, pa.table(columns))
 
 
 def _join(out: Path, parts: list[Path]) -> None:
-    with atomic_path(out / TABLE_NAME) as temporary:
-        pq.write_table(pa.concat_tables([pq.read_table(part) for part in parts]), temporary, compression="zstd")
+    write_parquet(out / TABLE_NAME, pa.concat_tables([read_parquet(part) for part in parts]))

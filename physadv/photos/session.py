@@ -10,16 +10,16 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from physadv.core import tables as core_tables
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, read_json, write_json
+from physadv.core.files import read_json, write_json
 from physadv.core.identity import digest_of, digest_of_files
 from physadv.core.images import read_image
 from physadv.core.limits import MAX_PX, MAX_STEPS
+from physadv.core.parquet import read_parquet, write_parquet
 from physadv.photos.rig import Rig
 
 TABLE = "photos.parquet"
@@ -157,8 +157,7 @@ def write_table(folder: Path, rows: list[Row]) -> None:
     for values in columns:
         values["chart"] = None if values["chart"] is None else [value for colour in values["chart"] for value in colour]
     table = pa.Table.from_pylist(columns, schema=_schema())
-    with atomic_path(folder / TABLE) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    write_parquet(folder / TABLE, table)
 
 
 def _schema() -> pa.Schema:
@@ -196,10 +195,7 @@ def load_session(folder: Path) -> tuple[Session, list[Row]]:
             f"{folder}: is not a session of photographs; give the folder that physadv photos ingest wrote"
         )
     session = validate(Session, read_json(folder / RECORD), folder / RECORD)
-    try:
-        columns = pq.read_table(folder / TABLE).to_pylist()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise PhysadvError(f"{folder / TABLE}: not a readable table ({error})") from error
+    columns = read_parquet(folder / TABLE).to_pylist()
     rows: dict[str, Row] = {}
     for values in columns:
         row = validate(

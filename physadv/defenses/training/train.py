@@ -126,6 +126,7 @@ def _write(training: Training, start: NetworkVictim, card: Path) -> None:
     write_json(card.parent / "curves.json", training.points)
     draw_curves(training.points, card.parent / "curves.png", title=config.made)
     described = f"{start.card.name} after {config.steps} steps of {config.method} training"
-    made = start.card.model_copy(update={"name": config.made, "description": described, "weights": weights.name})
+    own = {"name": config.made, "description": described, "weights": weights.name, "weights_key": None}
+    made = start.card.model_copy(update=own)
     values = made.model_dump(mode="json", exclude_defaults=True)
     write_text(card, dump_yaml(values))
