@@ -24,6 +24,7 @@ import stat
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,12 +42,25 @@ from safetensors.numpy import load_file
 from physadv import cli
 from physadv.core.color import linear_to_srgb, to_uint8
 from physadv.core.files import bundled
+from physadv.core.identity import first_difference
 from physadv.core.images import write_png
 from physadv.signs import load_sign
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-TIMES = {"created", "started", "finished", "seconds", "took_s", "elapsed_s", "command", "since", "loss_history_seconds"}
-"""Keys of a record that differ from run to run."""
+TIMES = {
+    "created",
+    "started",
+    "finished",
+    "seconds",
+    "took_s",
+    "elapsed_s",
+    "command",
+    "since",
+    "folder",
+    "session",
+    "photographs",
+}
+"""Keys of a record that differ from run to run: times and paths."""
 PATIENCE_S = 600.0
 
 
@@ -122,6 +136,7 @@ def build(world: Path) -> None:
 
 def start(words: list[str], log: Path, *, before: Callable[[], None] | None = None) -> int:
     """A command in a process of its own; its number."""
+    sys.stdout.flush()
     number = os.fork()
     if number:
         return number
@@ -137,6 +152,8 @@ def start(words: list[str], log: Path, *, before: Callable[[], None] | None = No
         cli.main()
     except SystemExit as ended:
         code = int(ended.code or 0)
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(code)
 
@@ -198,7 +215,8 @@ def differences(folder: Path, reference: Path) -> list[str]:
         one, other = content(here[name]), content(there[name])
         same = one.equals(other) if isinstance(one, pa.Table) else one == other
         if not same:
-            found.append(f"{name} differs")
+            told = isinstance(one, dict) and isinstance(other, dict)
+            found.append(f"{name} differs" + (f" ({first_difference(other, one)})" if told else ""))
     return found
 
 
@@ -226,6 +244,7 @@ class Trials:
         """Notes one."""
         said = log.read_text(errors="replace").strip().splitlines()[-1:] if log and log.exists() else []
         self.faults.append(f"{command.name}: {what}{' - ' + said[0] if said else ''}")
+        print("FAULT", self.faults[-1], flush=True)
 
     def killed(self, command: Command, reference: Path, seconds: float, kills: int) -> Counter[str]:
         """Kills and repeats until it ends."""
@@ -368,8 +387,7 @@ def main() -> None:
             table.add_row(command.name, f"{seconds:.1f}", *map(str, row))
             console.print(f"{command.name}: done, {len(trials.faults)} faults so far", markup=False)
     console.print(table)
-    for fault in trials.faults:
-        console.print(f"FAULT {fault}", markup=False, soft_wrap=True)
+    console.print(f"{len(trials.faults)} faults")
     sys.exit(bool(trials.faults))
 
 
