@@ -248,7 +248,7 @@ def test_every_fault_is_told() -> None:
 
 
 def test_the_faults_of_a_file_within_are_told_as_its_own() -> None:
-    words = {"steps": 1, "views": "x", "mask": {"kind": "bars", "wrong": 1, "other": 2}}
+    words = {"steps": 1, "views": "x", "mask": {"kind": "bars", "wrong": 1, "width": "x"}}
     with pytest.raises(PhysadvError) as caught:
         validate(DesignConfig, words, "f")
     assert "f: 2 faults: (a) mask: mask: 2 faults: (1) unknown key 'wrong'" in str(caught.value)

@@ -23,7 +23,7 @@ from physadv.attacks.problem import Problem
 from physadv.attacks.sizes import Size, check_in_range
 from physadv.attacks.views import Direct, View
 from physadv.core.config import Config, read_value, validate
-from physadv.core.errors import PhysadvError, PhysadvWarning
+from physadv.core.errors import PhysadvError, PhysadvWarning, shown
 from physadv.core.identity import digest_of
 from physadv.core.registry import Registry
 from physadv.scenes.randomness import substream
@@ -230,13 +230,13 @@ def options_for(attacks: Sequence[str], words: Sequence[str]) -> dict[str, dict[
         takers = [one for one in attacks if option in known[one] and attack in ("", one)]
         if not equals or not takers:
             every = sorted({f"{one}.{key}" for one in attacks for key in known[one]})
-            raise PhysadvError(f"--set {word!r}: should be one of these, then = and a value: {', '.join(every)}")
+            raise PhysadvError(f"--set {shown(word)}: should be one of these, then = and a value: {', '.join(every)}")
         if name in given:
-            raise PhysadvError(f"--set {word!r}: {name} is given twice")
+            raise PhysadvError(f"--set {shown(word)}: {name} is given twice")
         given.add(name)
         for one in takers:
             if attack or f"{one}.{option}" not in given:
-                found[one][option] = read_value(text, f"--set {word!r}")
+                found[one][option] = read_value(text, f"--set {shown(word)}")
     return {name: _typed(name, options) for name, options in found.items()}
 
 

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeAlias, TypeVar, get_args
+from typing import Annotated, Any, Literal, ParamSpec, TypeAlias, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import (
@@ -24,7 +24,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from typing_extensions import Self
 
-from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.errors import PhysadvError, shown, unknown_name
 from physadv.core.files import read_bytes
 from physadv.core.registry import Registry
 from physadv.core.settling import settled
@@ -48,7 +48,10 @@ class Config(BaseModel):
             data = {
                 key: settled(value, fields[key].annotation) if key in fields else value for key, value in data.items()
             }
-        return handler(data)
+        try:
+            return handler(data)
+        except PhysadvError as error:  # of what a validator reads or builds: a fault of this configuration
+            raise ValueError(str(error)) from error
 
 
 def _text(value: object) -> str:
@@ -75,8 +78,10 @@ T = TypeVar("T")
 
 
 _SHOULD = "should be "
-_SHOWN = 120
-"""Letters of a value that a message shows."""
+_MOST_LETTERS = 1000
+"""Of all faults that a message tells; the others are counted."""
+_MOST_KEYS = 12
+"""Unknown keys of one place that a message names."""
 _PLAIN = {
     "too_short": "needs at least {min_length}, not {actual_length}",
     "too_long": "has {actual_length}; at most {max_length} are possible",
@@ -97,7 +102,7 @@ _PLAIN = {
     "less_than": "should be less than {lt}",
     "less_than_equal": "should be at most {le}",
     "literal_error": "should be {expected}",
-    "union_tag_invalid": "{discriminator} is {tag!r}; it should be one of {expected_tags}",
+    "union_tag_invalid": "{discriminator} is {tag}; it should be one of {expected_tags}",
     "union_tag_not_found": "key {discriminator} is missing",
     "dict_type": "should be a mapping of keys to values",
     "model_type": "should be a mapping of keys to values",
@@ -146,6 +151,8 @@ def validate(model: type[C], data: Any, source: str | Path, *, folder: Path | No
         return model.model_validate(data, context={"folder": folder} if folder is not None else None)
     except ValidationError as error:
         raise PhysadvError(f"{source}: {explain(error, model, data)}") from error
+    except PhysadvError as error:  # of a model's own validator
+        raise PhysadvError(f"{source}: {error}") from error
 
 
 def collected(parse: Callable[P, T]) -> Callable[P, T]:
@@ -162,27 +169,51 @@ def collected(parse: Callable[P, T]) -> Callable[P, T]:
 
 
 def explain(error: ValidationError, model: type[BaseModel], data: Any = None) -> str:
-    """Every fault that Pydantic has found, a clause each; unknown keys first, for a key missed may be one."""
+    """Every fault that Pydantic has found, a clause each; unknown keys first, for a key missed may be one.
+
+    The unknown keys of one place are one clause. Of very many faults some are told and the others counted.
+    """
     found: dict[tuple[str, ...], list[ErrorDetails]] = {}
     for complaint in error.errors(include_url=False):
         found.setdefault(_place(complaint, data), []).append(complaint)
     clauses = []
+    unknown: dict[tuple[str, ...], list[ErrorDetails]] = {}
     for place, complaints in found.items():
+        if complaints[0]["type"] == "extra_forbidden":
+            unknown.setdefault(place[:-1], []).append(complaints[0])
+            continue
         inside = any(other[: len(place)] == place for other in found if other != place)
         # of a list with wrong items Pydantic says that it is short of them, too
         apt = [one for one in complaints if not (_mismatch(one) or (inside and one["type"] == "too_short"))]
         if apt or not inside:  # else the value fits another of the types that it may have, but for a fault within
-            clauses.append((complaints[0]["type"] != "extra_forbidden", _clause(place, apt or complaints, model)))
-    faults = [clause for _, clause in sorted(clauses, key=lambda one: one[0])]
+            clauses.append(_clause(place, apt or complaints, model))
+    faults = [*(_unknown_keys(above, keys, model) for above, keys in unknown.items()), *clauses]
     if len(faults) == 1:
         return faults[0]
     numbered = any("faults: (1)" in fault for fault in faults)  # those of a file within
     marks = (
         string.ascii_lowercase if numbered and len(faults) <= len(string.ascii_lowercase) else range(1, 1 + len(faults))
     )
-    return f"{len(faults)} faults: " + "; ".join(
-        f"({mark}) {fault}" for mark, fault in zip(marks, faults, strict=False)
-    )
+    told: list[str] = []
+    for mark, fault in zip(marks, faults, strict=False):
+        if told and sum(map(len, told)) + len(fault) > _MOST_LETTERS:
+            break
+        told.append(f"({mark}) {fault}")
+    more = [f"and {len(faults) - len(told)} more"] if len(told) < len(faults) else []
+    return f"{len(faults)} faults: " + "; ".join([*told, *more])
+
+
+def _unknown_keys(above: tuple[str, ...], complaints: Sequence[ErrorDetails], model: type[BaseModel]) -> str:
+    """What is said of the unknown keys of one place."""
+    known = sorted(_keys_beside(complaints[0]["loc"], model))
+    names = []
+    for complaint in complaints[:_MOST_KEYS]:
+        key = str(complaint["loc"][-1])
+        near = difflib.get_close_matches(key, known, n=1) if len(key) < _MOST_LETTERS else []
+        names.append(shown(".".join((*above, key))) + (f" (did you mean {near[0]!r}?)" if near else ""))
+    more = f" and {len(complaints) - _MOST_KEYS} more" if len(complaints) > _MOST_KEYS else ""
+    listed = f"; known keys: {', '.join(known)}" if known else ""
+    return f"unknown key{'s' * (len(complaints) > 1)} {', '.join(names)}{more}{listed}"
 
 
 def _place(complaint: ErrorDetails, data: Any) -> tuple[str, ...]:
@@ -209,12 +240,6 @@ def _mismatch(complaint: ErrorDetails) -> bool:
 def _clause(place: tuple[str, ...], complaints: Sequence[ErrorDetails], model: type[BaseModel]) -> str:
     """What is wrong in one place."""
     first, key = complaints[0], ".".join(place)
-    if first["type"] == "extra_forbidden":
-        known = sorted(_keys_beside(first["loc"], model))
-        near = difflib.get_close_matches(place[-1], known, n=1)
-        meant = f" (did you mean {near[0]!r}?)" if near else ""
-        listed = f"; known keys: {', '.join(known)}" if known else ""
-        return f"unknown key {key!r}{meant}{listed}"
     if first["type"] == "missing":
         return f"key {key!r} is missing"
     messages = list(dict.fromkeys(_plainly(one) for one in complaints))
@@ -228,6 +253,10 @@ def _clause(place: tuple[str, ...], complaints: Sequence[ErrorDetails], model: t
     return f"{key}: {message}" if isinstance(value, dict) else f"{key} = {_shown(value)}: {message}"
 
 
+def _tag(about: Mapping[str, Any]) -> str:
+    return shown(about.get("tag"))
+
+
 def _number(value: Any) -> Any:
     """A whole number without its ``.0``."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -235,8 +264,7 @@ def _number(value: Any) -> Any:
 
 def _shown(value: Any) -> str:
     """A value as its file has it, shortened."""
-    text = written(value) or repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."
+    return shown(value, text=written(value) or None)
 
 
 def _keys_beside(loc: Sequence[int | str], model: type[BaseModel]) -> set[str]:
@@ -244,9 +272,14 @@ def _keys_beside(loc: Sequence[int | str], model: type[BaseModel]) -> set[str]:
     models: list[type[BaseModel]] = [model]
     for part in loc[:-1]:
         below = [found for one in models if part in one.model_fields for found in _models(one.model_fields[str(part)])]
-        chosen = [one for one in models if any(part == field.default for field in one.model_fields.values())]
+        chosen = [one for one in models if any(part in _tags(field) for field in one.model_fields.values())]
         models = below or chosen or models  # else it is a place in a list, or a step of the validation's own
     return set.intersection(*({field.alias or name for name, field in one.model_fields.items()} for one in models))
+
+
+def _tags(field: FieldInfo) -> tuple[Any, ...]:
+    """What tells one configuration of a union from the others, where the field is that."""
+    return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
@@ -265,7 +298,7 @@ def _plainly(complaint: ErrorDetails) -> str:
         return "should not be empty" if kind == "string_too_short" else "needs at least 1, not 0"
     plain = _PLAIN.get(kind)
     if plain:
-        return plain.format(**{key: _number(value) for key, value in about.items()})
+        return plain.format(**{key: _number(value) for key, value in about.items() if key != "tag"}, tag=_tag(about))
     message = complaint["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
     return message if message[:2].isupper() else message[:1].lower() + message[1:]
 
@@ -281,12 +314,12 @@ def parse_kind(spec: str | Path | Mapping[str, Any], kinds: Registry[type[C]]) -
     elif isinstance(spec, Path) or Path(str(spec)).suffix in {".yaml", ".yml"}:
         data, source = read_yaml(Path(spec)), str(spec)
     else:
-        data, source = {"kind": spec}, f"{kinds.kind} {spec!r}"
+        data, source = {"kind": spec}, f"{kinds.kind} {shown(spec)}"
     kind = data.get("kind")
     if kind is None:
         raise PhysadvError(f"{source}: key 'kind' is missing; it should be one of {', '.join(kinds)}")
     if not isinstance(kind, str):
-        raise PhysadvError(f"{source}: kind = {kind!r}: expected one of {', '.join(kinds)}")
+        raise PhysadvError(f"{source}: kind = {_shown(kind)}: expected one of {', '.join(kinds)}")
     if kind not in kinds:
         raise PhysadvError(f"{source}: {unknown_name(kinds.kind, kind, kinds)}")
     return validate(kinds[kind], data, source)
@@ -314,16 +347,18 @@ def settings(words: Sequence[str], option: str) -> dict[str, Any]:
         name, equals, text = word.partition("=")
         keys = tuple(name.split("."))
         if not equals or not all(keys):
-            raise PhysadvError(f"{option} {word!r}: should be a key, then = and a value, such as seed=1")
+            raise PhysadvError(f"{option} {shown(word)}: should be a key, then = and a value, such as seed=1")
         if keys in given:
-            raise PhysadvError(f"{option} {word!r}: {name} is given twice")
+            raise PhysadvError(f"{option} {shown(word)}: {shown(name, text=name)} is given twice")
         if any(one[: len(keys)] == keys or keys[: len(one)] == one for one in given):
-            raise PhysadvError(f"{option} {word!r}: the key has a value of its own and keys below it; give one of both")
+            raise PhysadvError(
+                f"{option} {shown(word)}: the key has a value of its own and keys below it; give one of both"
+            )
         given.add(keys)
         place = found
         for one in keys[:-1]:
             place = place.setdefault(one, {})
-        place[keys[-1]] = read_value(text, f"{option} {word!r}")
+        place[keys[-1]] = read_value(text, f"{option} {shown(word)}")
     return found
 
 
@@ -336,7 +371,7 @@ def read_value(text: str, source: str) -> Any:
     try:
         return parse_yaml(text)
     except yaml.YAMLError as error:
-        raise PhysadvError(f"{source}: {text!r} is not a value ({_yaml_problem(error)})") from error
+        raise PhysadvError(f"{source}: {shown(text)} is not a value ({_yaml_problem(error)})") from error
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:

@@ -146,7 +146,7 @@ def parse_mask(spec: str | Path | Mapping[str, Any] | MaskConfig) -> MaskConfig:
     """
     if isinstance(spec, MaskConfig):
         return spec
-    if not isinstance(spec, Mapping) and Path(spec).suffix.lower() in PICTURES | {".svg"}:
+    if isinstance(spec, (str, Path)) and Path(spec).suffix.lower() in PICTURES | {".svg"}:
         from physadv.patches.drawings import read_drawing
 
         return read_drawing(Path(spec))

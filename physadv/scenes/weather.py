@@ -15,7 +15,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from torch.nn import functional as F
 
 from physadv.core.color import from_uint8, to_uint8
 from physadv.core.config import Config, validate
+from physadv.core.errors import PhysadvError
 from physadv.core.identity import digest_of
 from physadv.core.registry import Registry
 from physadv.scenes.conditions import Conditions
@@ -461,7 +462,10 @@ WEATHERS.register("downscaling")(Kind(_draw_downscaling, _downscaling, work_px=6
 @SCENE_KINDS.register("weather")
 def _from_yaml(data: Mapping[str, Any], source: str) -> Scene:
     config = validate(WeatherScene, data, source)
-    base = load_scene(cast("str | Mapping[str, Any]", config.base))
+    try:
+        base = load_scene(config.base)
+    except PhysadvError as error:
+        raise PhysadvError(f"{source}: base: {error}") from error
     return Weather(base, config.grid, name=config.name, description=config.description)
 
 
