@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path
+from physadv.core.files import atomic_path, check_regular
 
 
 def parquet_writer(path: Path, schema: pa.Schema) -> Any:
@@ -26,21 +26,59 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 
 @contextmanager
-def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
+def open_parquet(path: Path, *, schema: pa.Schema | None = None) -> Iterator[pq.ParquetFile]:
     """A table, to be read in parts.
 
+    Args:
+        path: of the file.
+        schema: that it should have; None: any.
+
     Raises:
-        PhysadvError: it is missing or damaged, as far as it is read.
+        PhysadvError: it is missing or damaged, as far as it is read, or has other columns.
     """
+    check_regular(path, what="table")
     try:
         with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+            if schema is not None:
+                _check_columns(path, file.schema_arrow, schema)
             yield file
-    except FileNotFoundError as error:
-        raise PhysadvError(f"{path}: no such table") from error
     except (pa.ArrowException, OSError, ValueError) as error:
         raise PhysadvError(
             f"{path}: not a readable Parquet table ({error}); remove it, and the same command makes it again"
         ) from error
+
+
+def _check_columns(path: Path, found: pa.Schema, wanted: pa.Schema) -> None:
+    if found.equals(wanted):
+        return
+    missing = [name for name in wanted.names if name not in found.names]
+    excess = [name for name in found.names if name not in wanted.names or found.names.count(name) > 1]
+    other = [name for name in wanted.names if name in found.names and name not in excess]
+    other = [name for name in other if found.field(name) != wanted.field(name)]
+    faults = [
+        f"{word} {', '.join(dict.fromkeys(names[:5]))}"
+        for word, names in (("lacks", missing), ("has in excess", excess), ("has of another type", other))
+        if names
+    ]
+    raise PhysadvError(
+        f"{path}: its columns are others than physadv wrote: it {'; '.join(faults) or 'has another order'}"
+    )
+
+
+def check_filled(path: Path, batch: pa.RecordBatch, may_lack: Collection[str]) -> None:
+    """Refuses rows without a value where there should be one.
+
+    Args:
+        path: for messages.
+        batch: of rows.
+        may_lack: columns whose values may be missing.
+
+    Raises:
+        PhysadvError: naming the first such column.
+    """
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if column.null_count and name not in may_lack:
+            raise PhysadvError(f"{path}: {column.null_count} of its rows have no value in column {name}")
 
 
 def read_parquet(path: Path) -> pa.Table:

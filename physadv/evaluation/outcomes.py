@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
@@ -17,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
-from physadv.core.parquet import open_parquet, parquet_writer
+from physadv.core.parquet import check_filled, open_parquet, parquet_writer
 from physadv.scenes import INTEGERS, Conditions
 
 OUTCOMES_VERSION = 1
@@ -66,6 +68,19 @@ SCHEMA = pa.schema(
 """``weather``, ``severity``, ``weather_parameters`` (JSON), ``target_class`` and what follows from it are null where
 there is none. ``fooled_untargeted`` is ``predicted != true_class``, ``fooled_targeted`` is ``predicted ==
 target_class``."""
+MAY_LACK = frozenset(
+    {"weather", "severity", "weather_parameters", "target_class", "target_probability", "fooled_targeted"}
+)
+"""Columns whose values may be missing."""
+
+
+def open_outcomes(path: Path) -> AbstractContextManager[pq.ParquetFile]:
+    """A table of outcomes or a part of one, to be read in parts.
+
+    Raises:
+        PhysadvError: it is missing or damaged, or has other columns.
+    """
+    return open_parquet(path, schema=SCHEMA)
 
 
 def rows_of(columns: Mapping[str, Any], count: int) -> pa.RecordBatch:
@@ -100,7 +115,7 @@ class Parts:
     def there(self, path: Path) -> bool:
         """Whether a part is there, with an end that can be read; if not, it is made again."""
         try:
-            with open_parquet(path):
+            with open_outcomes(path):
                 return True
         except PhysadvError:
             return False
@@ -151,10 +166,12 @@ def read_batches(
     Raises:
         PhysadvError: missing or damaged.
     """
-    with open_parquet(path) as file:
+    with open_outcomes(path) as file:
         wanted = {} if groups is None else {"row_groups": list(groups)}
         names = list(columns) if columns else None
-        yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=names, **wanted)
+        for batch in file.iter_batches(batch_size=ROWS_PER_GROUP, columns=names, **wanted):
+            check_filled(path, batch, MAY_LACK)
+            yield batch
 
 
 def select(
@@ -186,7 +203,7 @@ class Places:
     _KEYS = ("patch", "victim", "battery")
 
     def __init__(self, path: Path) -> None:
-        with open_parquet(path) as file:
+        with open_outcomes(path) as file:
             sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
         self.starts = np.concatenate([[0], np.cumsum(sizes)]).tolist()[:-1]
         self._groups: dict[tuple[str, ...], list[int]] = {}
@@ -213,7 +230,7 @@ def check_version(path: Path) -> int:
     Raises:
         PhysadvError: missing, damaged, not an outcomes table, or of another version.
     """
-    with open_parquet(path) as file:
+    with open_outcomes(path) as file:
         metadata, rows = file.schema_arrow.metadata or {}, file.metadata.num_rows
     version = metadata.get(VERSION_KEY)
     if version != str(OUTCOMES_VERSION).encode():

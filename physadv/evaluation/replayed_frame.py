@@ -21,11 +21,10 @@ from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
 from physadv.core.notebooks import html_picture, html_table
-from physadv.core.parquet import open_parquet
 from physadv.evaluation.battery import entry_scene, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.course import PART_FRAMES
-from physadv.evaluation.outcomes import check_version
+from physadv.evaluation.outcomes import check_version, open_outcomes
 from physadv.evaluation.summary import PatchInfo, Summary, read_summary
 from physadv.patches import Patch, ink_of
 from physadv.scenes import Conditions
@@ -148,7 +147,7 @@ def _looked_at(path: Path, row: int, summary: Summary) -> tuple[dict[str, Any], 
     total = check_version(path)
     if not 0 <= row < total:
         raise PhysadvError(f"--row {row}: {path} has rows 0 to {total - 1}")
-    with open_parquet(path) as file:
+    with open_outcomes(path) as file:
         starts = [0]
         for number in range(file.num_row_groups):
             starts.append(starts[-1] + file.metadata.row_group(number).num_rows)
