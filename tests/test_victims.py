@@ -570,7 +570,7 @@ def _not_a_number(path: Path) -> None:
 
 
 BAD_WEIGHTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
-    "missing": ("w.safetensors", lambda path: None, "w.safetensors: no such file of weights"),
+    "missing": ("w.safetensors", lambda path: None, r"w.safetensors: cannot be read \(no such file of weights"),
     "truncated": ("w.safetensors", _truncated, "not a readable safetensors file"),
     "empty": ("w.safetensors", lambda path: path.touch(), "not a readable safetensors file"),
     "cut state dict": ("w.pt", _cut_state_dict, "not a readable state dict"),

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from physadv.core.errors import PhysadvError
+from physadv.core.errors import PhysadvError, shown
+from physadv.core.files import check_regular
 
 LONGEST_S = 60.0
 """Seconds that a run may take, where nothing is known of the graph: loops may never end."""
@@ -31,7 +32,7 @@ def open_onnx(path: Path) -> Any:
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # of its own classes and of Python's, as it happens
         raise PhysadvError(
             f"{path}: not an ONNX file that ONNX Runtime can run ({_reason(error)}); is it complete?"
@@ -48,8 +49,7 @@ def external_files(path: Path) -> list[Path]:
         import onnx
     except ImportError as error:
         raise _not_installed(path) from error
-    if not path.is_file():
-        raise PhysadvError(f"{path}: no such file of weights; a card's paths are relative to it")
+    check_regular(path, what="file of weights")
     try:
         model = onnx.load(str(path), load_external_data=False)
         names = sorted(
@@ -67,11 +67,22 @@ def external_files(path: Path) -> list[Path]:
         raise PhysadvError(f"{path}: not an ONNX file (it holds no graph); is it complete?")
     files = [path.parent / name for name in names]
     for file, name in zip(files, names, strict=True):
-        if not file.resolve().is_relative_to(path.parent.resolve()):
-            raise PhysadvError(f"{path}: keeps weights in {name!r}, outside of its own folder, which is refused")
-        if not file.is_file():
-            raise PhysadvError(f"{path}: keeps weights in {name!r}, and there is no such file beside it; copy it there")
+        if not _lies_in(file, path.parent):
+            raise PhysadvError(f"{path}: keeps weights in {shown(name)}, outside of its own folder, which is refused")
+        try:
+            check_regular(file)
+        except PhysadvError as error:
+            raise PhysadvError(
+                f"{path}: keeps weights in {shown(name)}, and there is no such file beside it; copy it there"
+            ) from error
     return files
+
+
+def _lies_in(file: Path, folder: Path) -> bool:
+    try:
+        return file.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a name that no file can have, a loop of links
+        return False
 
 
 def _tensors(message: Any) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import at_home
 from physadv.core.identity import digest_of, digest_of_files
 from physadv.core.names import find_name
-from physadv.core.onnx import external_files, open_onnx
+from physadv.core.onnx import TimedRuns, external_files, open_onnx
 from physadv.photos.outline import TRUSTED, Box, Found, find_outlines
 from physadv.scenes.outline import apply
 from physadv.signs import Sign
@@ -103,8 +103,12 @@ class Detector:
     def __init__(self, card: DetectorCard, folder: Path) -> None:
         self.card = card
         self.path = folder / at_home(card.weights)
-        self._session = open_onnx(self.path)
-        (first, *others) = self._session.get_inputs()
+        session = open_onnx(self.path)
+        self._runs = TimedRuns(session, self.path)
+        inputs = session.get_inputs()
+        if not inputs:
+            raise PhysadvError(f"{self.path}: takes no input; a detector takes a picture")
+        (first, *others) = inputs
         wanted = [3, card.size, card.size]
         fixed = len(first.shape) == 4 and all(
             not isinstance(has, int) or has == want for has, want in zip(first.shape[1:], wanted, strict=True)
@@ -162,13 +166,15 @@ class Detector:
         canvas[:height, :width] = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=kind)
         ordered = canvas[..., ::-1] if self.card.channels == "bgr" else canvas
         batch = np.ascontiguousarray(ordered.transpose(2, 0, 1)[None], np.float32) * (self.card.scale / 255.0)
-        output = np.asarray(self._session.run(None, {self._input: batch})[0], np.float64)
+        output = _numbers(self._runs.run(None, {self._input: batch}))
         places, strides = self._grid
         if output.shape != (1, len(places), 5 + len(self.card.classes)):
             raise PhysadvError(
                 f"{self.path}: gives {list(output.shape)}; size = {side} and {len(self.card.classes)} classes make "
                 f"[1, {len(places)}, {5 + len(self.card.classes)}]"
             )
+        if not np.isfinite(output).all():
+            raise PhysadvError(f"{self.path}: answers with values that are no finite numbers; is the file complete?")
         return self._decoded(output[0], places, strides, (pixels.shape[1] / width, pixels.shape[0] / height))
 
     def _decoded(self, rows: Matrix, places: Matrix, strides: Matrix, back: tuple[float, float]) -> list[Detection]:
@@ -188,6 +194,14 @@ class Detector:
             if all(box_overlap(one.box, other.box) <= self.card.overlap for other in kept):
                 kept.append(one)
         return kept
+
+
+def _numbers(outputs: list[Any]) -> Matrix:
+    """The first output of a graph, if it is an array of numbers; else an empty one."""
+    first = outputs[0] if outputs else None
+    if not isinstance(first, np.ndarray) or first.dtype.kind not in "fiu":
+        return np.empty(0)
+    return first.astype(np.float64)
 
 
 def load_detector(path: Path) -> Detector:

@@ -14,16 +14,16 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from physadv.core.errors import PhysadvError
-from physadv.core.files import sha256
+from physadv.core.files import check_regular, sha256
 
 SAVED_BY_TORCH = (b"PK\x03\x04", b"\x80")
 """How files of ``torch.save`` begin: a zip archive, or in the old format a pickle."""
-DAMAGED = (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError)
-"""What ``torch.load`` raises when a file breaks off or has been altered."""
 IN_THE_WAY = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 """What wrappers of PyTorch's own put into names, anywhere."""
 _DEEPEST = 4
 """Mappings in mappings that are looked into."""
+_MOST_SETS = 1000
+"""Mappings that are looked into, all together."""
 NO_WEIGHT = "num_batches_tracked"
 """End of a name that normalisation counts under; networks read without it."""
 
@@ -39,23 +39,35 @@ def read_parameters(path: Path) -> dict[str, dict[str, Tensor]]:
         PhysadvError: the file is missing, truncated, of another kind, holds no tensors, or would need code to be
             unpickled.
     """
-    if not path.is_file():
-        raise PhysadvError(f"{path}: no such file of weights")
+    check_regular(path, what="file of weights")
     saved = _read_safetensors(path) if path.suffix == ".safetensors" else _read_state_dict(path)
-    sets = dict(_sets(saved))
+    sets = dict(_sets(saved, path))
     if not sets:
         raise PhysadvError(f"{path}: does not hold a state dict; expected a mapping of parameter names to tensors")
     return sets
 
 
-def _sets(saved: Mapping[Any, Any], place: str = "", depth: int = 0) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """Every mapping in ``saved``, itself first, that holds tensors by name."""
-    tensors = {key: value for key, value in saved.items() if isinstance(key, str) and isinstance(value, Tensor)}
-    if tensors:
-        yield place, tensors
-    for key, value in saved.items():
-        if isinstance(key, str) and isinstance(value, Mapping) and depth < _DEEPEST:
-            yield from _sets(value, f"{place}.{key}" if place else key, depth + 1)
+def _sets(saved: Mapping[Any, Any], path: Path) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Every mapping in ``saved``, itself first, that holds tensors by name.
+
+    Raises:
+        PhysadvError: there are so many that a mapping seems to hold itself.
+    """
+    waiting: list[tuple[str, Mapping[Any, Any], int]] = [("", saved, 0)]
+    looked_into = 0
+    while waiting:
+        place, here, depth = waiting.pop(0)
+        looked_into += 1
+        if looked_into > _MOST_SETS:
+            raise PhysadvError(
+                f"{path}: holds more than {_MOST_SETS} mappings in one another; save one state dict alone"
+            )
+        tensors = {key: value for key, value in here.items() if isinstance(key, str) and isinstance(value, Tensor)}
+        if tensors:
+            yield place, tensors
+        if depth < _DEEPEST:
+            below = [(key, value) for key, value in here.items() if isinstance(key, str) and isinstance(value, Mapping)]
+            waiting[:0] = [(f"{place}.{key}" if place else key, value, depth + 1) for key, value in below[:_MOST_SETS]]
 
 
 def _read_safetensors(path: Path) -> Mapping[str, Any]:
@@ -82,7 +94,7 @@ def _read_state_dict(path: Path) -> Mapping[str, Any]:
                 "save the state dict of the model alone, best as .safetensors"
             ) from error
         raise PhysadvError(f"{path}: not a readable state dict ({_first_line(error)}); is it complete?") from error
-    except DAMAGED as error:
+    except Exception as error:  # of a file that breaks off or has been altered, whatever there is
         raise PhysadvError(f"{path}: not a readable state dict ({_first_line(error)}); is it complete?") from error
     if not isinstance(saved, Mapping):
         raise PhysadvError(f"{path}: holds a {type(saved).__name__}; expected a state dict")
