@@ -199,7 +199,11 @@ def read_json(path: Path) -> Any:
         PhysadvError: the file is missing, unreadable or not JSON.
     """
     try:
-        return json.loads(read_bytes(path).decode("utf-8"))
+        text = read_bytes(path).decode("utf-8")
+        data = json.loads(text)
+        if "\\u" in text:
+            json.dumps(data, ensure_ascii=False).encode("utf-8")  # half of a letter, which nothing could write again
+        return data
     except (ValueError, RecursionError) as error:
         raise PhysadvError(f"{path}: not valid JSON ({error})") from error
 

@@ -26,6 +26,8 @@ MAX_VALUES = 1_000_000
 """Values of a text, each counted as often as aliases repeat it: more would fill the memory."""
 _MAX_DIGITS = 300
 """Of a whole number; a longer one is larger than any float, and is text."""
+HALF_LETTER = re.compile(r"[\ud800-\udfff]")
+"""What escapes such as \\ud800 stand for alone; no text in UTF-8 can hold it."""
 _PREFIX = "tag:yaml.org,2002:"
 _PLAIN = "tag:physadv,plain"
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -163,12 +165,14 @@ _Loader.add_constructor(None, _Loader.unknown)
 
 
 def _count(node: yaml.Node) -> None:
-    """Refuses a text that aliases make endless, or too large to go through."""
+    """Refuses a text that aliases make endless, or too large to go through, or that cannot be written again."""
     sizes: dict[yaml.Node, int] = {}
 
     def size(node: yaml.Node, above: frozenset[yaml.Node]) -> int:
         if node in above:
             raise ConstructorError(None, None, "an alias stands for a value that it is part of", node.start_mark)
+        if isinstance(node, yaml.ScalarNode) and (half := HALF_LETTER.search(node.value)):
+            raise ConstructorError(None, None, f"{half[0]!r} is half of a letter", node.start_mark)
         if node not in sizes:
             parts: list[yaml.Node] = []
             if isinstance(node, yaml.MappingNode):

@@ -30,7 +30,7 @@ class GameOptions(Config):
     """Of the registered losses; the paper's is the margin of Carlini & Wagner."""
     confidence: float = Field(default=2.0, ge=0)
     """Lead in logits by which a frame has to be won; from there on it teaches nothing more: their kappa."""
-    width: int = Field(default=8, ge=4, multiple_of=4, le=1024)
+    width: int = Field(default=8, ge=4, multiple_of=4, le=256)
     """Channels of the first layer of both networks."""
 
     @field_validator("adversarial_loss")
