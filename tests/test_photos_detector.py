@@ -113,7 +113,10 @@ def test_a_card_is_read_and_its_mistakes_are_said(tmp_path: Path) -> None:
             "weights: fixed.onnx\nsize: 64\nclasses: [car]\nwanted: stop sign\n",
             "unknown class 'stop sign' of the detector",
         ),
-        ("weights: none.onnx\nsize: 64\nclasses: [a]\nwanted: a\n", r"none\.onnx: cannot be read \(no such file of weights"),
+        (
+            "weights: none.onnx\nsize: 64\nclasses: [a]\nwanted: a\n",
+            r"none\.onnx: cannot be read \(no such file of weights",
+        ),
         ("weights: card.yaml\nsize: 64\nclasses: [a]\nwanted: a\n", "not an ONNX file"),
         ("weights: fixed.onnx\nsize: 96\nclasses: [a]\nwanted: a\n", "size = 96 makes"),
         ("weights: fixed.onnx\nsize: 50\nclasses: [a]\nwanted: a\n", "size = 50"),
