@@ -148,6 +148,7 @@ def start(words: list[str], log: Path, *, before: Callable[[], None] | None = No
             os.dup2(file.fileno(), 2)
         if before:
             before()
+        sys.stdout, sys.stderr = (os.fdopen(stream, "w", closefd=False) for stream in (1, 2))
         sys.argv = ["physadv", *words]
         cli.main()
     except SystemExit as ended:
