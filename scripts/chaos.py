@@ -208,8 +208,12 @@ def files(folder: Path) -> dict[str, Path]:
 def differences(folder: Path, reference: Path) -> list[str]:
     """What a folder's results differ in from those of an undisturbed run."""
     here, there = files(folder), files(reference)
-    found = [f"{name} is missing" for name in there.keys() - here.keys()]
-    found += [f"{name} is left" for name in here.keys() - there.keys()]
+    missing, left = sorted(there.keys() - here.keys()), sorted(here.keys() - there.keys())
+    found = [
+        f"{len(names)} files are {what}: {', '.join(names[:3])}"
+        for what, names in (("missing", missing), ("left", left))
+        if names
+    ]
     beside = [path.name for path in folder.parent.iterdir() if path.name.startswith(".")]
     found += [f"{name} is left beside it" for name in beside]
     for name in sorted(here.keys() & there.keys()):

@@ -416,6 +416,7 @@ OUTPUTS = {
     "design": ([], "folder"),
     "evaluate": (["no", "--victim", "no"], "folder"),
     "attack": (["fgsm", "--victim", "no"], "folder"),
+    "certify": (["no", "--defense", "randomized-smoothing"], "folder"),
     "train": (["pgd"], "folder"),
     "train-advgan": ([], "folder"),
     "print": (["no"], "file.pdf"),

@@ -62,8 +62,9 @@ def test_a_pdf_holds_the_inks_that_the_profile_gives(bundle: Path, tmp_path: Pat
     icc.write_bytes(cmyk_profile())
     code, _, error = physadv("print", bundle, "--icc", icc, "--dpi", 100, "--out", tmp_path / "s.pdf")
     assert code == 0, error
-    shown = pictures(tmp_path / "s.pdf")
+    *shown, placing = pictures(tmp_path / "s.pdf")  # the last one shows where the stickers go
     assert len(shown) == len(COLOURS)
+    assert len(placing) > len(shown[0])
     transform = ImageCms.buildTransform(
         ImageCms.createProfile("sRGB"), str(icc), "RGB", "CMYK", ImageCms.Intent.RELATIVE_COLORIMETRIC
     )

@@ -38,9 +38,7 @@ app.command(epilog=_example("run"))(design.run)
 app.command(epilog=_example("design --mask discover --seconds 60 --out patches/mine"))(design.design)
 app.command(epilog=_example("evaluate patches/mine --victim gtsrb-cnn --out report"))(evaluate.evaluate)
 app.command(epilog=_example("attack pgd --victim gtsrb-cnn --data FOLDER --out digital"))(attack.attack)
-app.command(epilog=_example("certify gtsrb-cnn --defense patch-cleanser:patch_px=5 --data FOLDER --out certified"))(
-    certify.certify
-)
+app.command(epilog=_example("certify gtsrb-cnn --defense patch-cleanser --data FOLDER --out out"))(certify.certify)
 app.command(epilog=_example("train roadside --data FOLDER --out hardened"))(train.train)
 app.command("train-advgan", epilog=_example("train-advgan --data FOLDER --out generator"))(train.train_generator)
 app.command("print", epilog=_example("print patches/mine --controls --out sheets.pdf"))(printing.print_sheets)
@@ -53,7 +51,7 @@ app.command(epilog=_example("signs --out signs.png"))(show.signs)
 app.command("list", epilog=_example("list attacks"))(show.list_parts)
 app.add_typer(photos.app, name="photos")
 
-RESUMES = frozenset({"run", "design", "evaluate", "attack", "train", "train-advgan", "photos ingest"})
+RESUMES = frozenset({"run", "design", "evaluate", "attack", "certify", "train", "train-advgan", "photos ingest"})
 """Commands that keep what they have done: after a stop, the same command resumes."""
 
 

@@ -12,7 +12,7 @@ from physadv.cli.streams import say
 
 
 def certify(
-    victim: Annotated[str, typer.Argument(help="A shipped victim's name, or the path of a victim card.")],
+    victim: Annotated[str, typer.Argument(metavar="VICTIM", help="A shipped victim's name, or a victim card.")],
     out: Annotated[Path, out_folder("Folder of the results.")],
     defense: Annotated[
         list[str],
@@ -33,7 +33,11 @@ def certify(
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
 ) -> None:
-    """Certify a victim behind a defence: the share of pictures that no attack within a bound can change."""
+    """Certify a victim behind a defence.
+
+    The result is the share of pictures that no attack within a bound can change. If it was stopped, the same command
+    resumes.
+    """
     from rich.console import Console
 
     from physadv.core.config import validate

@@ -199,11 +199,11 @@ def run_robustness(
             _check_victim(spec, victim)
     chosen = _pictures(plan, victims, data)
     with claim(out, _identity(plan, victims, chosen, place), command="physadv attack") as run:
-        if run.finished():
+        names = [f"{row}-{number}" for row in range(len(victims)) for number in range(len(plan.attacks))]
+        if run.finished() and all(_kept(*_files(out, name)) for name in names):
             return read_robustness(out)
         summary = _run(plan, victims, chosen, out, listener)
-        cells = sorted(path.relative_to(out).as_posix() for path in (out / "cells").iterdir())
-        run.finish(SUMMARY_NAME, TABLE_NAME, *cells)
+        run.finish(SUMMARY_NAME, TABLE_NAME)
     return summary
 
 
@@ -322,7 +322,7 @@ def _cell(
     listener: Listener | None,
 ) -> Cell:
     """The cell, from its file where it is there."""
-    record, table = out / "cells" / f"{name}.json", out / "cells" / f"{name}.parquet"
+    record, table = _files(out, name)
     kept = _kept(record, table)
     if kept is not None:
         return kept
@@ -343,6 +343,11 @@ def _cell(
     _write_table(table, victim.name, spec.heading, labels, result)
     write_json(record, cell.model_dump(mode="json"))
     return cell
+
+
+def _files(out: Path, name: str) -> tuple[Path, Path]:
+    """A cell's record and table."""
+    return out / "cells" / f"{name}.json", out / "cells" / f"{name}.parquet"
 
 
 def _kept(record: Path, table: Path) -> Cell | None:
