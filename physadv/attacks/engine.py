@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -20,7 +20,7 @@ from physadv.attacks.gradients import check_reached
 from physadv.attacks.perturbations import Perturbation
 from physadv.attacks.searches import Search, State
 from physadv.core.errors import CannotWrite, PhysadvError
-from physadv.core.files import atomic_path
+from physadv.core.files import atomic_path, check_regular
 from physadv.scenes import PaintedSign, Part, Prepared, Scene
 from physadv.scenes.randomness import substream
 from physadv.victims import Box, Victim
@@ -317,24 +317,22 @@ class Checkpoint:
         """
         if not self.path.exists():
             return None
+        check_regular(self.path)
         try:
             with safe_open(str(self.path), framework="pt") as file:
                 meta = json.loads((file.metadata() or {})["physadv"])
                 tensors = {key: file.get_tensor(key).to(device) for key in file.keys()}  # noqa: SIM118
-        except (SafetensorError, KeyError, ValueError, OSError) as error:
+            identity, plain = meta["identity"], {**meta["snapshot"]}
+            for key in ("losses", "successes"):
+                plain[key] = tuple(plain[key])
+            search = {key.removeprefix("search."): value for key, value in tensors.items() if key.startswith("search.")}
+            snapshot = Snapshot(theta=tensors["theta"], search=search, best_theta=tensors.get("best_theta"), **plain)
+            found = str(meta["stage"]), snapshot, dict(meta["extra"])
+        except Exception as error:  # of a damaged file, whatever there is
             raise PhysadvError(f"{self.path}: not a readable checkpoint; remove it to start again") from error
-        if meta["identity"] != self._identity:
+        if identity != self._identity:
             raise PhysadvError(
                 f"{self.path}: is the checkpoint of another design, or what this one is made from has changed; "
                 "choose another --out, or remove that file"
             )
-        plain = {**meta["snapshot"]}
-        for key in ("losses", "successes"):
-            plain[key] = tuple(plain[key])
-        snapshot = Snapshot(
-            theta=tensors["theta"],
-            search={key.removeprefix("search."): value for key, value in tensors.items() if key.startswith("search.")},
-            best_theta=tensors.get("best_theta"),
-            **plain,
-        )
-        return str(meta["stage"]), snapshot, dict(meta["extra"])
+        return found

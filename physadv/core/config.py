@@ -48,10 +48,7 @@ class Config(BaseModel):
             data = {
                 key: settled(value, fields[key].annotation) if key in fields else value for key, value in data.items()
             }
-        try:
-            return handler(data)
-        except PhysadvError as error:  # of what a validator reads or builds: a fault of this configuration
-            raise ValueError(str(error)) from error
+        return handler(data)
 
 
 def _text(value: object) -> str:

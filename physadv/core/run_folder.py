@@ -84,8 +84,21 @@ class RunFolder:
         return done is not None and done["asked"] == as_json(asked) and self.sealed(*done["files"])
 
     def _record(self) -> dict[str, Any]:
-        record: dict[str, Any] = read_json(self.folder / RECORD)
-        return record
+        record = read_json(self.folder / RECORD)
+        if not _is_a_record(record):
+            raise PhysadvError(f"{self.folder / RECORD}: is damaged; remove {self.folder} to start again")
+        return dict(record)
+
+
+def _is_a_record(record: Any) -> bool:
+    """Whether what a file holds is a record as this module writes it."""
+    if not isinstance(record, dict) or not isinstance(record.get("sealed", {}), dict):
+        return False
+    finished = record.get("finished")
+    if finished is None:
+        return True
+    files = finished.get("files") if isinstance(finished, dict) else None
+    return isinstance(files, list) and all(isinstance(name, str) for name in files) and "asked" in finished
 
 
 @contextmanager

@@ -18,13 +18,14 @@ from torch import Tensor
 
 from physadv.core.color import to_uint8
 from physadv.core.devices import pick_device
-from physadv.core.errors import PhysadvError
+from physadv.core.errors import PhysadvError, shown
 from physadv.core.files import atomic_path
 from physadv.core.notebooks import html_picture, html_table
+from physadv.core.parquet import check_filled
 from physadv.evaluation.battery import entry_scene, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.course import PART_FRAMES
-from physadv.evaluation.outcomes import check_version, open_outcomes
+from physadv.evaluation.outcomes import MAY_LACK, check_version, open_outcomes
 from physadv.evaluation.summary import PatchInfo, Summary, read_summary
 from physadv.patches import Patch, ink_of
 from physadv.scenes import Conditions
@@ -154,11 +155,15 @@ def _looked_at(path: Path, row: int, summary: Summary) -> tuple[dict[str, Any], 
         group = max(number for number, start in enumerate(starts[:-1]) if start <= row)
         near = range(max(0, group - 1), min(file.num_row_groups, group + 2))
         rows = file.read_row_groups(list(near)).combine_chunks()
+    for batch in rows.to_batches():
+        check_filled(path, batch, MAY_LACK)
     values: dict[str, Any] = rows.slice(row - starts[near[0]], 1).to_pylist()[0]
     known = {info.name for info in summary.victims}, {info.name for info in summary.batteries}
     if values["victim"] not in known[0] or values["battery"] not in known[1]:
         raise PhysadvError(f"{path}: row {row} is not of this run; its summary.json belongs to another table")
-    size = int(summary.provenance.options.get("batch") or 1)
+    size = summary.provenance.options.get("batch") or 1
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise PhysadvError(f"{path}: its summary.json has batch = {shown(size)}; it should be a whole number from 1")
     start = values["index"] - values["index"] % PART_FRAMES
     first = start + (values["index"] - start) // size * size
     index = rows.column("index")

@@ -343,7 +343,10 @@ def _read_picture(path: Path, mode: str) -> npt.NDArray[np.uint8]:
 
 def _read_mask(folder: Path, record: PatchRecord, sign: Sign) -> Mask:
     """The mask that the record describes, which is the one in ``mask.png``."""
-    mask = build_mask(parse_mask(record.mask), sign, px=BUNDLE_PX)
+    try:
+        mask = build_mask(parse_mask(record.mask), sign, px=BUNDLE_PX)
+    except PhysadvError as error:
+        raise PhysadvError(f"{folder / 'patch.json'}: {error}") from error
     if record.area_fraction == 0.0:
         mask = mask.emptied()
     stored = from_uint8(_read_picture(folder / "mask.png", "L")[..., None])

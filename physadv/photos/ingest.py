@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from physadv.core.config import explain
+from physadv.core.config import Config, explain, validate
 from physadv.core.errors import CannotWrite, PhysadvError
 from physadv.core.files import atomic_path, read_json, sha256, write_json
 from physadv.core.identity import digest_of
@@ -378,20 +378,33 @@ def _tidy(out: Path, names: list[str]) -> None:
             path.unlink()
 
 
+class _Entry(Config):
+    """A photograph of a file, as :func:`_file` keeps it: its row, or why there is none."""
+
+    row: Row | None
+    name: str
+    why: str
+
+
 def _file(reader: _Reader, file: _File, every: int) -> list[tuple[Row | None, str, str]]:
     """Rows and refusals of a file, kept on disk once they are known."""
     kept = reader.out / ROWS / f"{digest_of([file.name, _content(file.path)])[:32]}.json"
-    if not kept.exists() or any(not (reader.out / made).is_file() for made in _pictures(kept)):
-        write_json(kept, [_echo(*found) for found in _read(reader, file, every)])
-    return [
-        (None if entry["row"] is None else Row.model_validate(entry["row"]), entry["name"], entry["why"])
-        for entry in read_json(kept)
-    ]
+    found = _kept(kept)
+    if found is None or any(row is not None and not (reader.out / row.crop).is_file() for row, _, _ in found):
+        found = list(_read(reader, file, every))
+        write_json(kept, [_echo(*one) for one in found])
+    return found
 
 
-def _pictures(kept: Path) -> list[str]:
-    """The crops of a file's rows."""
-    return [entry["row"]["crop"] for entry in read_json(kept) if entry["row"] is not None]
+def _kept(path: Path) -> list[tuple[Row | None, str, str]] | None:
+    """What is known of a file already; None where that is nothing, or damaged, so that the file is read again."""
+    if not path.exists():
+        return None
+    try:
+        entries = [validate(_Entry, entry, path) for entry in read_json(path)]
+    except (PhysadvError, TypeError):
+        return None
+    return [(entry.row, entry.name, entry.why) for entry in entries]
 
 
 def _echo(row: Row | None, name: str, why: str) -> dict[str, object]:

@@ -334,7 +334,7 @@ def load_lisa(root: Path, split: str) -> SignDataset:
             f"{crops}: LISA is not there; expected a folder of crops for every label, such as {crops / 'stop'}"
         )
     index = root / "lisa" / "index.csv"
-    tracks, notes = _lisa_tracks(index, crops) if index.exists() else ({}, ())
+    tracks, notes = _lisa_tracks(index, crops) if os.path.lexists(index) else ({}, ())
     return _class_folders("lisa", crops, split="all", tracks=tracks, notes=notes)
 
 

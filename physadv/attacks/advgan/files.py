@@ -141,20 +141,3 @@ def identity_of(config: AdvGanConfig, victim: Victim, pictures: Tensor, labels: 
         "pictures": total.hexdigest(),
         "versions": package_versions(),
     }
-
-
-def read_checkpoint(path: Path, identity: str, device: torch.device) -> dict[str, Any] | None:
-    """The checkpoint, if there is one.
-
-    Raises:
-        PhysadvError: it is damaged, or of another training.
-    """
-    if not path.exists():
-        return None
-    try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # a damaged file may raise anything
-        raise PhysadvError(f"{path}: not a readable checkpoint; remove it to start again") from error
-    if state.get("identity") != identity:
-        raise PhysadvError(f"{path.parent}: holds the checkpoint of another training; choose another folder")
-    return state

@@ -18,7 +18,6 @@ from physadv.attacks.advgan.files import (
     GeneratorRecord,
     HeldOut,
     identity_of,
-    read_checkpoint,
     save_generator,
     save_record,
     write_samples,
@@ -31,9 +30,10 @@ from physadv.attacks.losses import LOSSES
 from physadv.attacks.problem import Problem
 from physadv.attacks.substitute import learn, new_student, seeded
 from physadv.attacks.views import Direct
+from physadv.core.checkpoints import checkpoint_of, write_checkpoint
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, check_writable, write_json
+from physadv.core.files import check_writable, write_json
 from physadv.core.identity import digest_of
 from physadv.core.run_folder import claim
 from physadv.scenes.randomness import substream
@@ -125,18 +125,26 @@ def _trained(
     with claim(out, told, command="physadv train-advgan", own=(CHECKPOINT, WEIGHTS)) as run:
         if run.finished():
             return out
-        state = read_checkpoint(out / CHECKPOINT, identity, device)
         warn_doubts(victim)
         with under_attack(victim):
-            clean = state["clean"] if state else _asked(victim, pictures)
-            training = Training(config, victim, pictures, labels, clean)
-            if state:
-                training.load(state)
+            training = _begun(config, victim, pictures, labels, out / CHECKPOINT, identity)
             training.run(out, identity=identity, listener=listener)
             training.write(out, identity, notes)
         (out / CHECKPOINT).unlink(missing_ok=True)
         run.finish(WEIGHTS, RECORD)
     return out
+
+
+def _begun(
+    config: AdvGanConfig, victim: Victim, pictures: Tensor, labels: Tensor, checkpoint: Path, identity: str
+) -> Training:
+    """The training as its checkpoint has it, if there is one."""
+    with checkpoint_of(checkpoint, identity, pictures.device) as state:
+        clean = _asked(victim, pictures) if state is None else state["clean"]
+        training = Training(config, victim, pictures, labels, clean)
+        if state is not None:
+            training.load(state)
+    return training
 
 
 class Training:
@@ -249,7 +257,6 @@ class Training:
 
     def _save(self, path: Path, identity: str) -> None:
         state = {
-            "identity": identity,
             "step": self.step,
             "clean": self.clean,
             "game": self.game.state(),
@@ -259,8 +266,7 @@ class Training:
             "gradients": self.problem.gradients,
             "points": self.points,
         }
-        with atomic_path(path) as temporary:
-            torch.save(state, temporary)
+        write_checkpoint(path, identity, state)
 
     def load(self, state: dict[str, Any]) -> None:
         """Goes on from a checkpoint."""

@@ -16,8 +16,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from physadv.attacks import build_attack
 from physadv.attacks.goals import Untargeted
 from physadv.attacks.views import Direct
+from physadv.core.checkpoints import checkpoint_of, write_checkpoint
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path
 from physadv.defenses.training.config import TrainingConfig
 from physadv.defenses.training.data import Photographs, augmentation
 from physadv.defenses.training.stickers import RoadsideSigns
@@ -89,8 +89,7 @@ class Training:
         Raises:
             PhysadvError: the loss is not finite.
         """
-        if checkpoint.exists():
-            self._load(checkpoint, identity)
+        self._load(checkpoint, identity)
         config = self.config
         while self.step < config.steps:
             seed = substream(config.seed, f"training/{self.step}")
@@ -182,7 +181,6 @@ class Training:
 
     def _save(self, path: Path, identity: str) -> None:
         state = {
-            "identity": identity,
             "step": self.step,
             "victim": self.victim.state_dict(),
             "averaged": self._averaged.state_dict(),
@@ -190,22 +188,18 @@ class Training:
             "pool": self.stickered.pool if self.stickered else {},
             "points": self.points,
         }
-        with atomic_path(path) as temporary:
-            torch.save(state, temporary)
+        write_checkpoint(path, identity, state)
 
     def _load(self, path: Path, identity: str) -> None:
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, ValueError) as error:
-            raise PhysadvError(f"{path}: not a readable checkpoint; remove it to start again") from error
-        if state["identity"] != identity:
-            raise PhysadvError(f"{path.parent}: holds the checkpoint of another training; choose another --out")
-        self.victim.load_state_dict(state["victim"])
-        self._averaged.load_state_dict(state["averaged"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.points = state["step"], state["points"]
-        if self.stickered:
-            self.stickered.pool = state["pool"]
+        with checkpoint_of(path, identity, self.device) as state:
+            if state is None:
+                return
+            self.victim.load_state_dict(state["victim"])
+            self._averaged.load_state_dict(state["averaged"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step, self.points = int(state["step"]), list(state["points"])
+            if self.stickered:
+                self.stickered.pool = dict(state["pool"])
 
 
 def resized(images: Tensor, victim: Victim) -> Tensor:
