@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,7 @@ def _read_state_dict(path: Path) -> Mapping[str, Any]:
         start = file.read(4)
     if not start.startswith(SAVED_BY_TORCH):
         raise PhysadvError(f"{path}: neither a state dict nor safetensors")
+    _check_stored(path)
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -99,6 +101,21 @@ def _read_state_dict(path: Path) -> Mapping[str, Any]:
     if not isinstance(saved, Mapping):
         raise PhysadvError(f"{path}: holds a {type(saved).__name__}; expected a state dict")
     return saved
+
+
+def _check_stored(path: Path) -> None:
+    """Refuses an archive with compressed parts, which ``torch.save`` never writes: they may be of any size.
+
+    Raises:
+        PhysadvError: it has some.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            stored = sum(part.file_size for part in archive.infolist()) <= path.stat().st_size
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # no archive, or one that PyTorch will say more of
+    if not stored:
+        raise PhysadvError(f"{path}: is a compressed archive, which torch.save never writes; save the state dict again")
 
 
 def fill(

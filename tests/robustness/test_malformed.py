@@ -5,8 +5,11 @@ A thousand cases here; ``PHYSADV_CASES=20`` makes it twenty times as many, and e
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,9 +17,14 @@ from random import Random
 
 import malformed_kit as kit
 import pytest
+import torch
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from malformed_loaders import LOADERS, Loader
+
+from physadv.core.errors import PhysadvError
+from physadv.evaluation.battery import load_battery
+from physadv.victims.parameters import read_parameters
 
 TIMES = float(os.environ.get("PHYSADV_CASES", "1"))
 CASES, FEWEST = 22, 3
@@ -125,3 +133,47 @@ def test_a_file_of_another_kind_is_right_or_one_sentence(name: str, examples: di
             kit.right_or_refused(LOADERS[name].load, path)
         finally:
             put_back(path, data)
+
+
+def test_a_checkpoint_that_is_larger_than_its_file_is_refused(tmp_path: Path) -> None:
+    """Forty kilobytes that would be forty megabytes in memory, and could be any number."""
+    plain = io.BytesIO()
+    torch.save({"w": torch.zeros(4)}, plain)
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(tmp_path / "w.pt", "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            with new.open(name, "w", force_zip64=True) as part:
+                for _ in range(4 if name.endswith("data/0") else 0):
+                    part.write(bytes(10_000_000))
+                part.write(old.read(name))
+    refusal = kit.right_or_refused(read_parameters, tmp_path / "w.pt")
+    assert refusal is not None
+    assert "compressed" in refusal
+
+
+def test_a_checkpoint_that_holds_itself_is_refused(tmp_path: Path) -> None:
+    endless: dict[str, object] = {}
+    endless |= {str(number): endless for number in range(1000)}
+    torch.save(endless, tmp_path / "w.pt")
+    assert kit.right_or_refused(read_parameters, tmp_path / "w.pt")
+
+
+def test_a_message_is_one_line_of_bounded_length() -> None:
+    message = str(PhysadvError("a.yaml: " + "x" * 9000 + "\n\x1b[31m\x00 is\r\nwrong"))
+    assert len(message) <= 1500
+    assert message.startswith("a.yaml: xxx")
+    assert message.endswith(" \\x1b[31m\\x00 is  wrong")
+
+
+def test_unknown_keys_are_told_together_and_very_many_faults_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "b.yaml"
+    path.write_text("name: 5\nentries: [{scene: wide, frames: 5, seed: 1, frame: 2, seeds: 3}]\nnmae: x\n")
+    message = kit.right_or_refused(load_battery, path) or ""
+    assert "unknown key 'nmae' (did you mean 'name'?); known keys: bins" in message
+    assert (
+        "unknown keys 'entries.0.frame' (did you mean 'frames'?), 'entries.0.seeds' (did you mean 'seed'?)" in message
+    )
+    path.write_text(f"name: a\nentries: {[1] * 500}\n")
+    message = kit.right_or_refused(load_battery, path) or ""
+    assert re.search(
+        r"500 faults: \(1\) entries\.0 = 1: should be a mapping of keys to values; .* and 4\d\d more$", message
+    )
