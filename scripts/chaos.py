@@ -156,6 +156,9 @@ def start(words: list[str], log: Path, *, before: Callable[[], None] | None = No
     except BaseException:
         traceback.print_exc()
     finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
         os._exit(code)
 
 
@@ -289,8 +292,9 @@ class Trials:
             codes = sorted(wait(number) for number in numbers)
             if codes not in ([0, 2], [0, 0]):
                 self.fault(command, f"two at once ended with {codes}", log)
-            if codes[-1] == 2 and not any("works there" in (place / f"log-{k}.txt").read_text() for k in range(2)):
-                self.fault(command, "two at once: neither was told who works there")
+            said = [(place / f"log-{k}.txt").read_text().strip().splitlines()[-1:] for k in range(2)]
+            if codes[-1] == 2 and not any("works there" in line for lines in said for line in lines):
+                self.fault(command, f"two at once: neither was told who works there, but {said}")
             for what in differences(out, reference):
                 self.fault(command, f"two at once: {what}")
             return "/".join(map(str, codes))
