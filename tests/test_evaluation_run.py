@@ -652,3 +652,13 @@ def test_memory_does_not_grow_with_frames(tmp_path: Path) -> None:
     assert max(groups) <= ROWS_PER_GROUP
     assert peaks[2] - peaks[1] < 40, peaks  # MiB: 36,000 frames more, 144,000 rows of about 600 bytes
     shutil.rmtree(tmp_path)
+
+
+def test_an_edited_bundle_is_marked_in_its_report(tmp_path: Path) -> None:
+    save_patch(coloured_patch(), tmp_path / "patch")
+    record = tmp_path / "patch" / "patch.json"
+    told = json.loads(record.read_text())
+    record.write_text(json.dumps({**told, "measured": {"held_out_success": 1.0}}))
+    summary = run(tmp_path / "out", patches=[tmp_path / "patch"], batteries=[quick_battery(frames=20)])
+    assert "edited" in {flag.code for flag in summary.records[0].flags}
+    assert "edited after physadv wrote them" in render_page(summary, tmp_path / "out")

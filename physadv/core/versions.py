@@ -19,6 +19,10 @@ _PACKAGES = (
     "shapely",
     "resvg_py",
     "pyarrow",
+    "safetensors",
+    "onnxruntime",
+    "timm",
+    "pillow-heif",
 )
 
 

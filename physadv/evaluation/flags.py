@@ -13,6 +13,7 @@ CLEAN_ACCURACY = 0.9
 """Clean accuracy below which a record is doubtful, where the battery asks for nothing else."""
 FEW_DRIVES = 10
 MEANINGS: dict[str, str] = {
+    "edited": "The patch's files were edited after physadv wrote them",
     "nothing-to-attack": "The clean sign is never read correctly: there is nothing to attack",
     "clean-accuracy-low": "The clean sign is often misread: misreadings say as much of the victim as of the patch",
     "constant-answer": "The victim's answer does not depend on what it is shown",

@@ -23,6 +23,7 @@ DTYPES: dict[str, Any] = {
     "tensor(uint8)": np.uint8,
 }
 """Input types of ONNX Runtime that pictures come in."""
+_LARGEST_BATCH = 1024
 _PATIENCE = 100.0
 """How many times as long as at its trial a picture may take, before a run counts as one that does not end."""
 
@@ -71,6 +72,11 @@ class OnnxNetwork(nn.Module):
             _check_shape(path, shape, config)
         batch = shape[0] if shape else None
         self.batch = batch if isinstance(batch, int) and batch > 0 else None
+        if self.batch is not None and self.batch > _LARGEST_BATCH:
+            raise PhysadvError(
+                f"{path}: takes {self.batch} pictures at once; at most {_LARGEST_BATCH} can be shown to it: export it "
+                "with a smaller batch"
+            )
         """Pictures that the graph takes at once, where it is fixed."""
         self.limit_s = LONGEST_S
         self._try(config)
