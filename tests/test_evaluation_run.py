@@ -450,7 +450,7 @@ def test_damaged_and_foreign_tables_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PhysadvError, match="not a readable Parquet table"):
         check_version(file)
     pq.write_table(pa.table({"x": [1]}), file)
-    with pytest.raises(PhysadvError, match="no version of the outcomes table"):
+    with pytest.raises(PhysadvError, match="its columns are others than physadv wrote"):
         check_version(file)
     with pytest.raises(PhysadvError, match=r"outcomes\.parquet: has changed since it was written"):
         run(tmp_path, batteries=[quick_battery(frames=20)])
