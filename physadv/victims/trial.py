@@ -199,7 +199,7 @@ def _check_alone(victim: Victim, pictures: Tensor, logits: Tensor) -> bool:
         return True
     many = MANY if time.monotonic() - started < QUICK_S else 1
     others = [
-        torch.cat([_looked(victim, one) for one in pictures.split(1)]),
+        torch.cat([_looked(victim, one) for one in torch.split(pictures, 1)]),
         _looked(victim, pictures.flip(0)).flip(0),
         _looked(victim, pictures.repeat(many, 1, 1, 1)).view(many, *logits.shape)[-1],
     ]
