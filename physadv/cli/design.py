@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -118,4 +119,5 @@ def design(
     )
     for flag in measured["flags"]:
         say(f"note: {flag}")
-    say(f"next: physadv evaluate {out} --victim {victim} --battery stationary-15 --battery drive-by --out report")
+    told = f" --true-class {shlex.quote(true_class)}" if true_class else ""
+    say(f"next: physadv evaluate {out} --victim {victim}{told} --battery stationary-15 --battery drive-by --out report")

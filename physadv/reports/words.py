@@ -28,8 +28,6 @@ T = TypeVar("T", bound=Hashable)
 UNIT = "\u202f%"
 """Narrow no-break space and per cent sign."""
 NONE = "–"
-MIN_FRAMES = 20
-"""A slice with fewer frames is not named in a verdict."""
 POSTER_AREA = 0.9
 """A patch that covers more of the sign is called a poster."""
 
@@ -264,7 +262,7 @@ def where_sentence(record: Record) -> str:
     if found:
         return sentence(found)
     several = len(record.by_distance) > 1
-    return "These frames show no clear difference between distances, angles and lights." if several else ""
+    return "The intervals overlap: these frames do not tell distances, angles and lights apart." if several else ""
 
 
 def where(record: Record) -> str:
@@ -280,11 +278,11 @@ def where(record: Record) -> str:
 def contrast(record: Record, slices: Sequence[Slice], preposition: str) -> tuple[str, str] | None:
     """``at 10–25 m (96 %)`` and ``at 45–75 m (31 %)``: the best and the worst slice, if their intervals do not meet."""
     known = [(at_goal(record, part), part) for part in slices]
-    known = [(rate, part) for rate, part in known if rate.n >= MIN_FRAMES and rate.value is not None]
+    known = [(rate, part) for rate, part in known if rate.low is not None and rate.high is not None]
     if len(known) < 2:
         return None
-    best = max(known, key=lambda pair: pair[0].value or 0.0)
-    worst = min(known, key=lambda pair: pair[0].value or 0.0)
+    best = max(known, key=lambda pair: pair[0].low or 0.0)  # few frames have a wide interval, and do not win by luck
+    worst = min(known, key=lambda pair: pair[0].high or 0.0)
     if (best[0].low or 0.0) <= (worst[0].high or 0.0):
         return None
     most, least = (f"{preposition} {slice_label(part)} ({share(rate)})" for rate, part in (best, worst))
