@@ -1,13 +1,17 @@
 """How surely a sign is found in photographs without markers: found, overlap with the annotated box, false finds.
 
-    python scripts/measure_photos.py --data FOLDER [--part rp2 --part scenes --part none --part frames --part detector]
+    python scripts/measure_photos.py --data FOLDER [--part rp2 --part scenes ...]
 
-FOLDER (or PHYSADV_DATA) holds ``rp2/victim_256``, ``roadsign_scenes`` (``images``, ``boxes.csv``) and, for the part
-``detector``, ``models/coco_yolox_nano.onnx`` with ``coco_names.txt``. Parts:
+FOLDER (or PHYSADV_DATA) holds ``rp2/victim_256``, ``roadsign_scenes`` (``images``, ``boxes.csv``), ``graphite/images``
+and, for the part ``detector``, ``models/coco_yolox_nano.onnx`` with ``coco_names.txt``. Pictures are in two halves by
+the hash of their names: thresholds are chosen on the tuning half, the test half says how good they are. Parts:
 
 - ``rp2``: the RP2 authors' 40 photographs of a stop sign.
 - ``scenes``: the street pictures with an annotated stop sign.
 - ``none``: those without one (every ``--each``-th of them): what is found there is false.
+- ``hard``: ``scenes`` made harder: half hidden, at night, small, slanted, damaged (``hard_pictures.py``).
+- ``others``: other signs, in GTSRB's 43 sign pictures of GRAPHITE's: each is to be found in its own alone.
+- ``angles``: errors of distance and angles where the focal length is only assumed.
 - ``frames``: stop signs warped by OpenCV before those without one, at known poses, with blur, noise and JPEG.
 - ``detector``: ``scenes`` and ``none`` once more, with the detector saying where to look.
 """
@@ -15,9 +19,10 @@ FOLDER (or PHYSADV_DATA) holds ``rp2/victim_256``, ``roadsign_scenes`` (``images
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
-import re
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -27,15 +32,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from hard_pictures import KINDS, harder
 
 from physadv.core.color import linear_to_srgb, srgb_to_linear
 from physadv.core.errors import PhysadvError
 from physadv.core.images import read_image
 from physadv.core.tables import read_table
-from physadv.photos.camera import Camera
+from physadv.photos.camera import Camera, camera_from_focal
 from physadv.photos.detector import Detector, DetectorCard, box_overlap, find_with_detector
-from physadv.photos.outline import TRUSTED, Box, Found, find_outlines
+from physadv.photos.finding import pose_from_outline
+from physadv.photos.outline import SURE, TRUSTED, Box, Found, find_outlines
 from physadv.photos.pose import describe, plane_homography, solve_pose
+from physadv.scenes.outline import apply
 from physadv.signs import load_sign
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
@@ -43,7 +51,18 @@ Matrix: TypeAlias = npt.NDArray[np.float64]
 Finder: TypeAlias = Callable[[Pixels], Sequence[Found]]
 
 STOP = load_sign("us/stop")
-PARTS = ("rp2", "scenes", "none", "frames", "detector")
+PARTS = ("rp2", "scenes", "hard", "none", "others", "frames", "angles", "detector")
+LEAST_OVERLAP, HARD_PX = 0.5, 45.0
+OTHERS = {
+    "de/speed-limit-50": "2",
+    "de/no-vehicles": "15",
+    "de/yield": "13",
+    "de/no-entry": "17",
+    "de/children": "28",
+    "de/keep-right": "38",
+    "us/stop": "14",
+}
+"""Signs, and GRAPHITE's picture of each, by its number among GTSRB's classes."""
 FINER, TEXTURE = 4, 1024
 CAMERA = Camera(width_px=1200, height_px=900, fx_px=1100, fy_px=1100, cx_px=599.5, cy_px=449.5)
 
@@ -62,42 +81,112 @@ def annotated(folder: Path) -> dict[str, list[Box]]:
     return dict(boxes)
 
 
-def number(name: str) -> int:
-    """Of a picture, in its file's name."""
-    return int(re.sub(r"\D", "", name) or 0)
+def is_tuned(name: str) -> bool:
+    """Whether a picture is of the half that thresholds may be chosen on, by its name's hash; the other half tests."""
+    return hashlib.sha256(name.encode()).digest()[0] % 2 == 0
+
+
+def half_of(name: str) -> str:
+    """The name of a picture's half."""
+    return "tuning half" if is_tuned(name) else "test half"
+
+
+class Tally:
+    """How the signs of one kind of picture were found."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.rows: list[tuple[str, float, float | None, bool]] = []
+        self.seconds = 0.0
+
+    def look(self, finder: Finder, name: str, pixels: Pixels, box: Box) -> None:
+        """One picture with one sign in it."""
+        start = time.process_time()
+        best = next((one for one in finder(pixels) if one.confidence >= TRUSTED), None)
+        self.seconds += time.process_time() - start
+        overlap = None if best is None else box_overlap(best.box, box)
+        self.rows.append(
+            (name, box[2] - box[0], overlap, best is not None and (best.by_parts or best.confidence < SURE))
+        )
+
+    def tell(self, least_px: float = 0.0) -> None:
+        """Prints found, wrong and doubtful, of each half."""
+        for tuned in (True, False):
+            rows = [row for row in self.rows if is_tuned(row[0]) == tuned and row[1] >= least_px]
+            good = [row for row in rows if row[2] is not None and row[2] >= LEAST_OVERLAP]
+            wrong = sum(row[2] is not None for row in rows) - len(good)
+            mean = float(np.mean([row[2] for row in good])) if good else 0.0
+            what = f", at least {least_px:g} px" if least_px else ""
+            print(
+                f"{self.title}{what}, {'tuning' if tuned else 'test'} half: {len(good)}/{len(rows)} found "
+                f"({sum(row[3] for row in good)} of them doubtful), {wrong} wrong, mean IoU {mean:.2f}"
+            )
+        print(f"{self.title}: {self.seconds / max(len(self.rows), 1):.2f} s of a CPU a picture", flush=True)
 
 
 def score_boxes(folder: Path, names: Iterable[str], boxes: dict[str, list[Box]], finder: Finder, title: str) -> None:
-    """Prints how many annotated signs are found, by width, and how well the boxes overlap."""
-    rows = []
+    """Prints how many annotated signs are found, by half and width."""
+    tally = Tally(title)
     for name in names:
-        trusted = [one for one in finder(read_image(folder / "images" / name)) if one.confidence >= TRUSTED]
-        for box in boxes[name]:
-            best = max((box_overlap(one.box, box) for one in trusted), default=0.0)
-            rows.append((number(name) % 2, box[2] - box[0], best))
-    table = np.array(rows)
-    for what, some in (
-        ("all", np.ones(len(table), bool)),
-        ("odd numbers", table[:, 0] == 1),
-        ("at least 40 px wide", table[:, 1] >= 40),
-        ("at least 40 px wide, odd numbers", (table[:, 1] >= 40) & (table[:, 0] == 1)),
-    ):
-        seen = table[some, 2]
-        hits = seen >= 0.5
-        mean = seen[hits].mean() if hits.any() else 0.0
-        print(f"{title}, {what}: {hits.sum()}/{len(seen)} found with an IoU of at least 0.5, mean IoU {mean:.2f}")
+        tally.look(finder, name, read_image(folder / "images" / name), boxes[name][0])
+    tally.tell()
+    tally.tell(40.0)
+
+
+def score_hard(folder: Path, names: Iterable[str], boxes: dict[str, list[Box]]) -> None:
+    """Prints how many signs of at least 45 px are found once their pictures are made harder."""
+    names = [name for name in names if boxes[name][0][2] - boxes[name][0][0] >= HARD_PX]
+    for kind in KINDS:
+        tally = Tally(f"hard, {kind}")
+        for name in names:
+            tally.look(outline_alone, name, *harder(read_image(folder / "images" / name), boxes[name][0], kind, name))
+        tally.tell()
 
 
 def score_none(folder: Path, names: Sequence[str], finder: Finder, title: str) -> None:
-    """Prints in how many pictures without a stop sign one is found."""
-    false = {0: [0, 0], 1: [0, 0]}
+    """Prints in how many pictures without a stop sign one is found, and in which."""
+    false: dict[str, list[str]] = {"tuning half": [], "test half": []}
+    seconds = 0.0
     for name in names:
-        finds = finder(read_image(folder / "images" / name))
-        count = false[number(name) % 2]
-        count[0] += any(one.confidence >= TRUSTED for one in finds)
-        count[1] += 1
-    for odd, (wrong, total) in false.items():
-        print(f"{title}, {'odd' if odd else 'even'} numbers: a false find in {wrong} of {total} pictures without one")
+        pixels = read_image(folder / "images" / name)
+        start = time.process_time()
+        if any(one.confidence >= TRUSTED for one in finder(pixels)):
+            false[half_of(name)].append(name)
+        seconds += time.process_time() - start
+    for half, found in false.items():
+        total = sum(half_of(name) == half for name in names)
+        print(f"{title}, {half}: a find in {len(found)} of {total} pictures without a sign: {', '.join(found) or '-'}")
+    print(f"{title}: {seconds / max(len(names), 1):.2f} s of a CPU a picture", flush=True)
+
+
+def score_others(folder: Path) -> None:
+    """Prints which signs are found in GTSRB's 43 sign pictures, and which are taken for another one."""
+    pictures = {path.stem: read_image(path) for path in sorted(folder.glob("*.png")) if path.stem.isdigit()}
+    for name, own in OTHERS.items():
+        sign = load_sign(name)
+        best = {number: find_outlines(pixels, sign)[:1] for number, pixels in pictures.items()}
+        found = {number: one[0].confidence for number, one in best.items() if one and one[0].confidence >= TRUSTED}
+        others = ", ".join(f"{number} ({value:.2f})" for number, value in found.items() if number != own) or "-"
+        print(
+            f"others, {name}: own picture {found.get(own, 0.0):.2f}; found in pictures of others: {others}", flush=True
+        )
+
+
+def score_angles(count: int) -> None:
+    """Prints how far off distance and angles are where the focal length is only assumed."""
+    random, errors = np.random.default_rng(0), []
+    assumed = camera_from_focal(CAMERA.width_px, CAMERA.height_px, None)
+    for _ in range(count):
+        focal = assumed.fx_px * float(np.exp(random.normal(0, assumed.focal_sd)))
+        camera = assumed.model_copy(update={"fx_px": focal, "fy_px": focal})
+        pose, _ = standing(camera, random, narrowest_px=40.0)
+        seen = apply(plane_homography(pose, camera), STOP.outline_mm) + random.normal(0, 0.2, 2)
+        got, (distance_m, *angles) = pose_from_outline(seen, STOP, assumed), describe(pose)
+        turned = np.abs(np.array([got.yaw_deg, got.pitch_deg, got.roll_deg]) - angles).max()
+        errors.append((abs(got.distance_m / distance_m - 1.0), turned))
+    for what, share in (("median", 50), ("95th percentile", 95)):
+        distance, angle = np.percentile(errors, share, axis=0)
+        print(f"angles, focal length assumed, {what} error: distance {distance:.0%}, worst angle {angle:.1f} degrees")
 
 
 def score_rp2(folder: Path) -> None:
@@ -112,14 +201,19 @@ def score_rp2(folder: Path) -> None:
     )
 
 
-def frame(behind: Pixels, random: np.random.Generator) -> tuple[Pixels, Matrix, float]:
-    """A picture of a stop sign, its pose (rotation vector and shift in mm), and its width in pixels."""
-    width_px = float(np.exp(random.uniform(np.log(60), np.log(300))))
+def standing(camera: Camera, random: np.random.Generator, *, narrowest_px: float = 60.0) -> tuple[Matrix, float]:
+    """A pose of the sign before a camera (rotation vector and shift in mm), and its width in pixels."""
+    width_px = float(np.exp(random.uniform(np.log(narrowest_px), np.log(300))))
     yaw, pitch, roll = np.radians(random.uniform([-45, -15, -8], [45, 15, 8]))
     turns = [cv2.Rodrigues(np.array(turn))[0] for turn in ([0, yaw, 0], [pitch, 0, 0], [0, 0, roll])]
-    away = CAMERA.fx_px * STOP.width_mm * np.cos(yaw) / width_px
-    aside = random.uniform(-0.3, 0.3, 2) * [CAMERA.width_px, CAMERA.height_px] / CAMERA.fx_px * away
-    pose = np.concatenate([cv2.Rodrigues(np.linalg.multi_dot(turns))[0].ravel(), aside, [away]])
+    away = camera.fx_px * STOP.width_mm * np.cos(yaw) / width_px
+    aside = random.uniform(-0.3, 0.3, 2) * [camera.width_px, camera.height_px] / camera.fx_px * away
+    return np.concatenate([cv2.Rodrigues(np.linalg.multi_dot(turns))[0].ravel(), aside, [away]]), width_px
+
+
+def frame(behind: Pixels, random: np.random.Generator) -> tuple[Pixels, Matrix, float]:
+    """A picture of a stop sign, its pose (rotation vector and shift in mm), and its width in pixels."""
+    pose, width_px = standing(CAMERA, random)
     texture = STOP.texture(TEXTURE).permute(1, 2, 0).numpy()
     step = STOP.extent_mm / TEXTURE
     to_mm = np.array([[step, 0, (step - STOP.extent_mm) / 2], [0, step, (step - STOP.extent_mm) / 2], [0, 0, 1]])
@@ -192,6 +286,12 @@ def measure(data: Path, parts: Sequence[str], *, each: int, frames: int) -> None
         score_boxes(folder, with_sign, boxes, outline_alone, "scenes")
     if "none" in parts:
         score_none(folder, without, outline_alone, "none")
+    if "hard" in parts:
+        score_hard(folder, with_sign, boxes)
+    if "others" in parts:
+        score_others(data / "graphite" / "images")
+    if "angles" in parts:
+        score_angles(5 * frames)
     if "frames" in parts:
         score_frames(folder, without, frames)
     if "detector" in parts:

@@ -13,13 +13,15 @@ from physadv.core.errors import PhysadvError
 from physadv.core.images import read_image
 from physadv.photos import fitting, regions
 from physadv.photos.camera import Camera
-from physadv.photos.chips import model_of
+from physadv.photos.chips import cut, model_of
 from physadv.photos.contour import edges, fit
-from physadv.photos.finding import pose_from_outline
+from physadv.photos.finding import find_sign, pose_from_outline
 from physadv.photos.outline import TRUSTED, Found, find_outlines
 from physadv.photos.pose import Pose, describe, plane_homography, solve_pose
-from physadv.scenes.outline import apply
-from physadv.signs import Sign, load_sign
+from physadv.photos.scanning import scanned
+from physadv.photos.tiles import parts_alike
+from physadv.scenes.outline import HALF, apply
+from physadv.signs import Sign, load_sign, sign_names
 
 WIDTH, HEIGHT, FOCAL = 640, 480, 700.0
 CAMERA = Camera(width_px=WIDTH, height_px=HEIGHT, fx_px=FOCAL, fy_px=FOCAL, cx_px=319.5, cy_px=239.5)
@@ -123,6 +125,78 @@ def test_a_sign_with_stickers_is_found_where_it_is() -> None:
     assert best.confidence >= TRUSTED
     expected = apply(plane_homography(pose, CAMERA), STOP.outline_mm)
     assert np.abs(best.outline_px - expected).max() < 3.0
+
+
+def test_a_sign_hidden_by_two_fifths_is_found_where_it_is() -> None:
+    pose = standing(STOP, width_px=150, yaw_deg=10)
+    picture = shown(STOP, pose, street(3))
+    random = np.random.default_rng(0)
+    leaves = np.clip(random.normal([60, 85, 40], 18, (HEIGHT, WIDTH, 3)), 0, 255).astype(np.uint8)
+    x, y = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
+    cover = (x > WIDTH / 2 - 80) & (x < WIDTH / 2 - 13) & (np.abs(y - HEIGHT / 2) < 80)
+    best = find_outlines(np.where(cover[..., None], leaves, picture), STOP)[0]
+    assert best.confidence >= TRUSTED
+    expected = apply(plane_homography(pose, CAMERA), STOP.outline_mm)
+    assert np.abs(best.outline_px - expected).max() < 10.0
+    found, _ = find_sign(np.where(cover[..., None], leaves, picture), STOP, CAMERA)
+    assert any("only parts of the sign" in flag for flag in found.flags)
+    assert not find_outlines(picture, STOP)[0].by_parts
+
+
+def test_a_sign_at_night_is_found_where_it_is() -> None:
+    pose = standing(STOP, width_px=110, yaw_deg=-15)
+    linear = (shown(STOP, pose, street(5)) / 255.0) ** 2.2 * [0.03, 0.024, 0.016]
+    linear += np.random.default_rng(1).normal(size=linear.shape) * np.sqrt(linear * 8e-4 + 1e-5)
+    best = find_outlines(np.asarray(np.clip(linear, 0, 1) ** (1 / 2.2) * 255, np.uint8), STOP)[0]
+    assert best.confidence >= TRUSTED
+    expected = apply(plane_homography(pose, CAMERA), STOP.outline_mm)
+    assert np.abs(best.outline_px - expected).max() < 5.0
+
+
+@pytest.mark.parametrize("name", ["us/stop", "us/speed-limit-45"])
+def test_most_parts_agree_whatever_hides_the_others_and_none_agree_with_noise(name: str) -> None:
+    sign = load_sign(name)
+    model, pose = model_of(sign), standing(sign, width_px=120)
+    picture = shown(sign, pose, street(4))
+    to_picture = HALF @ plane_homography(pose, CAMERA)
+    low, high = apply(to_picture, sign.outline_mm).min(0), apply(to_picture, sign.outline_mm).max(0)
+
+    def parts(pixels: np.ndarray) -> float:
+        chip = cut(pixels, np.concatenate([low, high]), model, side_px=48.0)
+        return fitting.local_agreements(chip, np.linalg.inv(chip.to_picture) @ to_picture, model)[0]
+
+    assert parts(picture) > 0.6
+    noise = np.random.default_rng(0).integers(0, 255, picture.shape).astype(np.uint8)
+    assert parts(noise) < 0.2
+    third = picture.copy()
+    third[:, : round(low[0] + 0.33 * (high[0] - low[0]))] = noise[:, : round(low[0] + 0.33 * (high[0] - low[0]))]
+    assert parts(third) > TRUSTED
+    shaded = (picture * np.linspace(0.3, 1.0, WIDTH)[None, :, None]).astype(np.uint8)
+    assert parts(shaded) > 0.6
+
+
+@pytest.mark.parametrize("name", sign_names())
+def test_a_plain_shape_is_taken_for_no_part_of_any_sign(name: str) -> None:
+    model = model_of(load_sign(name))
+    assert model.tells.sum() == 0 or model.tells.sum() >= 6
+    y, x = np.mgrid[:48, :48] / 47.0 - 0.5
+    plain = [np.hypot(x, y) < 0.45, np.hypot(x, y) < 0.3, abs(x) + abs(y) < 0.45, np.maximum(abs(x), abs(y)) < 0.4]
+    plain += [x > 0.1, y > 0.0, abs(y) < 0.1, abs(x) < 0.1, y > 2 * abs(x) - 0.4]
+    for shape in plain:
+        for seen in (shape, ~shape):
+            alike = parts_alike(seen.astype(np.float32), model.ideal[..., 1], model.inside, model.tells)
+            assert alike < TRUSTED
+
+
+@pytest.mark.parametrize("name", ["us/stop", "us/speed-limit-45"])
+def test_the_scan_comes_upon_a_sign_without_its_colour_and_its_outline(name: str) -> None:
+    sign = load_sign(name)
+    pose = standing(sign, width_px=130, off=(0.1, -0.1))
+    grey = shown(sign, pose, street(9)).mean(2).astype(np.uint8)
+    places = scanned(np.repeat(grey[..., None], 3, axis=2), model_of(sign))[:40]
+    expected = apply(plane_homography(pose, CAMERA), sign.outline_mm)
+    off = [np.abs(apply(place.to_picture, sign.outline_mm) - expected).max() for place in places]
+    assert min(off) < 0.15 * 130
 
 
 def test_a_mirrored_picture_is_said_to_be_one() -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from physadv.core.color import srgb_to_linear
 from physadv.photos.regions import grown, overlap
+from physadv.photos.tiles import telling
 from physadv.scenes.outline import Template, hue_score, template_of
 from physadv.signs import Sign
 
@@ -38,6 +39,8 @@ class Model:
         ideal: ``[48, 48, 2]``, colour and shade of the artwork.
         flipped: the same of its mirror image.
         inside: ``[48, 48]``, whether a sample lies on the sign.
+        tells: ``[16]``, the tiles by which the sign is known part by part; none of a sign without writing or the like.
+        flipped_tells: the same of its mirror image.
     """
 
     sign: Sign
@@ -47,6 +50,8 @@ class Model:
     ideal: Plane
     flipped: Plane
     inside: npt.NDArray[np.bool_]
+    tells: npt.NDArray[np.bool_]
+    flipped_tells: npt.NDArray[np.bool_]
 
     @property
     def is_coloured(self) -> bool:
@@ -68,7 +73,18 @@ def model_of(sign: Sign) -> Model:
     ideal = np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), np.float32)
     inside = cv2.resize(template.mask, size, interpolation=cv2.INTER_AREA) > 127
     rim = _rim(sign, template)
-    return Model(sign, template, tuple(shapes), rim, ideal, ideal[:, ::-1], np.asarray(inside))
+    flipped = ideal[:, ::-1]
+    return Model(
+        sign,
+        template,
+        tuple(shapes),
+        rim,
+        ideal,
+        flipped,
+        np.asarray(inside),
+        telling(ideal[..., 1], inside),
+        telling(flipped[..., 1], inside),
+    )
 
 
 def _rim(sign: Sign, template: Template) -> Matrix:

@@ -15,7 +15,7 @@ from physadv.photos.camera import Camera
 from physadv.photos.chips import cut, model_of
 from physadv.photos.detector import Detector, find_with_detector
 from physadv.photos.markers import Seen, find_markers, marker_scale, pose_from_markers, side_lengths
-from physadv.photos.outline import TRUSTED, find_outlines
+from physadv.photos.outline import SURE, TRUSTED, find_outlines
 from physadv.photos.outline import Found as Outlined
 from physadv.photos.pose import Pose, solve_pose
 from physadv.photos.rig import Rig
@@ -37,8 +37,6 @@ _WRONG_SHARE = 0.08
 _POOR_SHARE = _WRONG_SHARE / 4.0
 """The same, beyond which the pose is doubtful."""
 _NO_FOCAL_LENGTH = "no focal length is known: distance is rough (±{:.0%}), angles are off by a few degrees"
-_SURE = 0.6
-"""Confidence of an outline below which the find is doubtful."""
 _SCALE_SLACK = 0.02
 _CORNER_PX = 0.5
 """By how much blur makes a marker's side look shorter: its corners are rounded off."""
@@ -197,7 +195,9 @@ def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector |
         rough.append("its outline does not fit a flat sign well: distance and angles are rough")
     if first.confidence < TRUSTED:
         flags.append("only the detector's box is known, not how the sign is turned; the angles say nothing")
-    elif first.confidence < _SURE:
+    elif first.by_parts:
+        flags.append("only parts of the sign agree with its artwork: half hidden, damaged or dim; look at its outline")
+    elif first.confidence < SURE:
         flags.append(f"picture and artwork agree only to {first.confidence:.0%}; look whether it is the sign")
     return Found(pose, how, round(first.confidence, 3), first.outline_px, tuple(flags), tuple(rough))
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from physadv.photos.chips import JUDGE_PX, Chip, Matrix, Model, Plane
 from physadv.photos.regions import overlap
+from physadv.photos.tiles import parts_alike
 from physadv.scenes.outline import HALF, MAX_CORNERS, apply, by_corners, centred, ecc, moments
 
 LEAST_ALIKE = 0.8
@@ -30,17 +31,38 @@ _STRETCHED = 4.0
 
 
 def agreement(chip: Chip, to_chip: Matrix, model: Model) -> tuple[float, float]:
-    """Correlation of picture and artwork on the sign, -1 to 1, the mean of colour's and shade's.
+    """How well picture and artwork agree on the sign, -1 to 1: as a whole, or part by part, whichever is better.
 
     Returns:
         That of the artwork, and that of its mirror image in the same place.
     """
+    whole, parts = agreements(chip, to_chip, model), local_agreements(chip, to_chip, model)
+    return max(whole[0], parts[0]), max(whole[1], parts[1])
+
+
+def agreements(chip: Chip, to_chip: Matrix, model: Model) -> tuple[float, float]:
+    """Correlation on the whole sign, the mean of colour's and shade's, of the artwork and of its mirror image."""
     seen = _fetched(chip.planes, to_chip, model)
     known = model.inside & (seen[..., 0] >= 0.0)
     if known.sum() < _LEAST_SEEN * model.inside.sum():
         return -1.0, -1.0
     planes = _standard(seen[known])
     plain, mirrored = (float((planes * _standard(ideal[known])).sum() / 2.0) for ideal in (model.ideal, model.flipped))
+    return plain, mirrored
+
+
+def local_agreements(chip: Chip, to_chip: Matrix, model: Model) -> tuple[float, float]:
+    """Median correlation of shade over tiles of the sign, beyond chance's, of the artwork and of its mirror image.
+
+    A shadow's edge, a sticker, a twig before the sign or dim light spoil some tiles, or all tiles' mean and contrast,
+    but not most tiles' drawing.
+    """
+    seen = _fetched(chip.planes[..., 1:], to_chip, model)
+    known = model.inside & (seen >= 0.0)
+    plain, mirrored = (
+        parts_alike(seen, ideal[..., 1], known, tells)
+        for ideal, tells in ((model.ideal, model.tells), (model.flipped, model.flipped_tells))
+    )
     return plain, mirrored
 
 

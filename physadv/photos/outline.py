@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from physadv.core.errors import PhysadvError
 from physadv.photos import contour, fitting
-from physadv.photos.chips import Model, cut, linear_plane, model_of
+from physadv.photos.chips import JUDGE_PX, Model, cut, linear_plane, model_of
 from physadv.photos.regions import regions, shared
+from physadv.photos.scanning import scanned
 from physadv.scenes.outline import apply, hue_score
 from physadv.signs import Sign
 
@@ -24,15 +25,16 @@ Matrix: TypeAlias = npt.NDArray[np.float64]
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Box: TypeAlias = tuple[float, float, float, float]
 
-TRUSTED = 0.45
-"""Confidence from which on a find counts as the sign."""
+TRUSTED, SURE = 0.45, 0.6
+"""Confidences from which on a find counts as the sign, and without doubt."""
 _SEARCH_PX = 1600
 """Longest side of the picture that is searched; finds are refined in the whole one."""
 _LEAST_SEARCH_PX = 480
 """A smaller picture is enlarged to this, so that a far sign has enough pixels for its contour to close."""
 _LEAST_PX = 11.0
 """Smallest sign, in the picture that is searched."""
-_LOOKED_AT = 60
+_LOOKED_AT, _SCANNED = 60, 120
+"""Regions, and places of the scan, that are compared with the artwork."""
 _COARSE_PX, _FINE_PX = 96.0, 320.0
 _FINE_ROOM = 0.2
 _REFINED, _KEPT = 8, 3
@@ -55,6 +57,7 @@ class Found:
         outline_px: ``[N, 2]``, the sign's outline in the photograph.
         mirrored: whether the photograph shows the sign mirrored.
         how: what found it, for people.
+        by_parts: whether only parts of the sign agree with the artwork, as of one that is half hidden, damaged or dim.
     """
 
     homography: Matrix
@@ -62,6 +65,7 @@ class Found:
     outline_px: Matrix
     mirrored: bool
     how: str
+    by_parts: bool = False
 
     @property
     def box(self) -> Box:
@@ -96,10 +100,24 @@ def find_outlines(pixels: Pixels, sign: Sign, *, within: Box | None = None) -> l
     model = model_of(sign)
     part = pixels[box[1] : box[3], box[0] : box[2]]
     back = np.array([[1.0, 0, box[0]], [0, 1.0, box[1]], [0, 0, 1.0]])
-    guessed = _searched(part, model)
-    laid = _best([_coarse(part, guess, model) for guess in guessed[:_REFINED]], _KEPT)
-    found = [_fine(part, one, model, back) for one in laid]
-    return sorted(found, key=lambda one: -one.confidence)
+    found = _refined(part, _searched(part, model), model, back)
+    if model.tells.any() and (not found or found[0].confidence < TRUSTED):
+        found = _distinct(found + _refined(part, _scanned(part, model), model, back))
+    return found
+
+
+def _refined(pixels: Pixels, guessed: list[_Laid], model: Model, back: Matrix) -> list[Found]:
+    laid = _best([_coarse(pixels, guess, model) for guess in guessed[:_REFINED]], _KEPT)
+    return sorted([_fine(pixels, one, model, back) for one in laid], key=lambda one: -one.confidence)
+
+
+def _distinct(found: list[Found]) -> list[Found]:
+    """The best of each place, at most as many as are told."""
+    kept: list[Found] = []
+    for one in sorted(found, key=lambda each: -each.confidence):
+        if all(shared(one.outline_px, other.outline_px) < _SAME_PLACE for other in kept):
+            kept.append(one)
+    return kept[:_KEPT]
 
 
 def _clipped(within: Box | None, pixels: Pixels) -> tuple[int, int, int, int]:
@@ -130,6 +148,18 @@ def _searched(pixels: Pixels, model: Model) -> list[_Laid]:
     shaped.sort(key=lambda pair: -pair[0])
     back = np.diag([pixels.shape[1] / size[0], pixels.shape[0] / size[1], 1.0])
     laid = [one for _, hull in shaped[:_LOOKED_AT] for one in _laid_on(small, hull, model, back)]
+    return _best(laid, _REFINED, a_place=_TRIES_A_PLACE)
+
+
+def _scanned(pixels: Pixels, model: Model) -> list[_Laid]:
+    """The artwork laid where its drawing correlates with the picture, best first."""
+    outline = np.asarray(model.sign.outline_mm)
+    laid = []
+    for place in scanned(pixels, model)[:_SCANNED]:
+        seen = apply(place.to_picture, outline)
+        chip = cut(pixels, _box(seen), model, side_px=_COARSE_PX / 2)
+        value, _ = fitting.agreement(chip, np.linalg.inv(chip.to_picture) @ place.to_picture, model)
+        laid.append(_Laid(place.to_picture, value, seen))
     return _best(laid, _REFINED, a_place=_TRIES_A_PLACE)
 
 
@@ -185,19 +215,35 @@ def _fine(pixels: Pixels, guess: _Laid, model: Model, back: Matrix) -> Found:
         laid, value = (fitted, better) if better > value else (laid, value)
     support = contour.edges(plane, laid, model.rim).support
     colour = fitting.colour_agreement(chip, laid, model)
+    whole = fitting.agreements(chip, laid, model)[0]
+    parts = _parts(pixels, chip.to_picture @ laid, model)
     to_picture = fitting.to_centres(back @ chip.to_picture @ laid)
+    odd = _odd(to_picture)
+    confidence = _confidence(whole, parts, support, colour, odd)
     return Found(
         homography=to_picture,
-        confidence=_confidence(value, support, colour, _odd(to_picture)),
+        confidence=confidence,
         outline_px=apply(to_picture, model.sign.outline_mm),
         mirrored=bool(np.linalg.det(fitting.jacobian(to_picture)) < 0),
-        how=f"outline (artwork {value:.2f}, contour {support:.2f}, colour {colour:.2f})",
+        how=f"outline (artwork {whole:.2f}, parts {parts:.2f}, contour {support:.2f}, colour {colour:.2f})",
+        by_parts=_confidence(whole, 0.0, support, colour, odd) < min(SURE, confidence),
     )
 
 
-def _confidence(agreement: float, support: float, colour: float, odd: float) -> float:
-    """From the artwork's correlation, the share of the contour that has an edge, the hue, and how it is turned."""
-    return float(np.clip(agreement - odd, 0.0, 1.0) * np.sqrt(support) * colour)
+def _parts(pixels: Pixels, to_picture: Matrix, model: Model) -> float:
+    """Agreement part by part, on a chip so small that noise is averaged out."""
+    seen = apply(to_picture, np.asarray(model.sign.outline_mm))
+    chip = cut(pixels, _box(seen), model, side_px=float(JUDGE_PX))
+    return fitting.local_agreements(chip, np.linalg.inv(chip.to_picture) @ to_picture, model)[0]
+
+
+def _confidence(whole: float, parts: float, support: float, colour: float, odd: float) -> float:
+    """From the artwork's correlations, the share of the contour that has an edge, the hue, and how it is turned.
+
+    Most parts' drawing needs no contour beside it: where it agrees, dim light or something before the sign spoils the
+    contour.
+    """
+    return float(np.clip(max(whole * np.sqrt(support), parts) - odd, 0.0, 1.0) * colour)
 
 
 def _box(points: Matrix) -> Matrix:
