@@ -78,7 +78,8 @@ def damaged(pixels: Reals, box: Box, random: np.random.Generator) -> tuple[Reals
     for _ in range(random.integers(4, 8)):
         colour = SPRAYED[random.integers(len(SPRAYED))]
         points = [middle + random.uniform(-0.4, 0.4, 2) * size]
-        points += [points[0] + random.uniform(-0.6, 0.6, 2) * size for _ in range(random.integers(2, 5))]
+        for _ in range(random.integers(2, 5)):
+            points.append(points[-1] + random.uniform(-0.3, 0.3, 2) * size)
         thick = max(1, round(size[0] * random.uniform(0.04, 0.1)))
         cv2.polylines(made, [np.round(points).astype(np.int32)], False, colour, thick, cv2.LINE_AA)
     for _ in range(random.integers(1, 3)):
