@@ -313,6 +313,17 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_paper_is_turned_before_stickers_are() -> None:
+    """On as many pages: a sticker that lies as on the sign is easier to stick on."""
+    bars = patch_pieces(load_patch("de-stop-bars"))
+    paper = pick_paper("A2", margin_mm=10.0)
+    sheets = lay_out(bars, paper, overlap_mm=15.0, bleed_mm=2.0)
+    placed = [one for sheet in sheets for one in sheet.placed]
+    assert [one.piece.label for one in placed] == [bar.label for bar in bars]
+    assert max(bar.width for bar in bars) > paper.clear_width, "upright paper has no room for them as they are"
+    assert not any(one.turn_deg or one.is_tile for one in placed)
+
+
 def test_a_turned_sticker_keeps_its_scale_its_paint_and_its_cut_lines(wide: Path, tmp_path: Path) -> None:
     (pdf,) = print_patch(wide, tmp_path / "s.pdf", SheetOptions(bleed_mm=0.0, dpi=150))
     page, placing = pages(pdf)

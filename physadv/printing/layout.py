@@ -108,8 +108,8 @@ def laid(piece: Piece, turn_deg: float) -> BaseGeometry:
 def lay_out(pieces: Sequence[Piece], paper: Paper, *, overlap_mm: float = 15.0, bleed_mm: float = 0.0) -> list[Sheet]:
     """Pieces on pages: those that fit side by side in rows, larger ones in tiles that overlap by ``overlap_mm``.
 
-    A piece fits a page if it does so as it is, turned, or with less bleed. The paper lies as wastes fewer pages,
-    upright if it is all the same.
+    A piece fits a page if it does so as it is, turned, or with less bleed. The paper lies as wastes fewer pages; of as
+    many, as fewer stickers are turned, for these are easier to stick on; upright if it is all the same.
 
     Raises:
         PhysadvError: the paper has no room for a tile.
@@ -120,7 +120,12 @@ def lay_out(pieces: Sequence[Piece], paper: Paper, *, overlap_mm: float = 15.0, 
             f"--paper of {paper.width_mm:g} x {paper.height_mm:g} mm: leaves no room beside margins and foot; "
             "choose a larger one, or a smaller margin"
         )
-    return min((_laid_out(pieces, way, ways, overlap_mm, bleed_mm) for way in ways), key=len)
+    return min((_laid_out(pieces, way, ways, overlap_mm, bleed_mm) for way in ways), key=_cost)
+
+
+def _cost(sheets: Sequence[Sheet]) -> tuple[int, int]:
+    """Pages, and turned stickers on them."""
+    return len(sheets), sum(bool(placed.turn_deg) for sheet in sheets for placed in sheet.placed)
 
 
 def _room(paper: Paper, overlap_mm: float) -> bool:
