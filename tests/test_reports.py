@@ -777,6 +777,12 @@ def test_a_picture_that_is_gone_is_said_to_be_gone(tmp_path: Path) -> None:
     assert "picture missing: pictures/frame-0.png" in Page(render_page(summary, tmp_path)).text
 
 
+def test_a_picture_of_a_name_that_no_file_can_have_is_said_to_be_gone(tmp_path: Path) -> None:
+    summary = make_summary(tmp_path)
+    patch = summary.patches[0].model_copy(update={"picture": "a" * 3_000})
+    assert "picture missing" in Page(render_page(summary.model_copy(update={"patches": (patch,)}), tmp_path)).text
+
+
 def test_a_picture_outside_the_folder_is_refused(tmp_path: Path) -> None:
     draw_sign(tmp_path / "secret.png", 64)
     folder = tmp_path / "report"

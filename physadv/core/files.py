@@ -76,6 +76,14 @@ def read_bytes(path: Path, *, what: str = "file", most_bytes: int = MAX_TEXT_BYT
         raise PhysadvError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
+def is_there(path: Path) -> bool:
+    """Whether a file or folder of this name can be found; False for a name that none can have (too long, a NUL)."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def at_home(path: str | Path) -> Path:
     """A path whose ``~`` is the user's home folder; as it is where there is no such user."""
     try:

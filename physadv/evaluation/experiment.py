@@ -13,7 +13,7 @@ from physadv.attacks.goals import check_goal
 from physadv.core.config import Config, read_yaml, validate
 from physadv.core.devices import AUTO, device_name
 from physadv.core.errors import PhysadvError
-from physadv.core.files import read_named_yaml, write_json
+from physadv.core.files import is_there, read_named_yaml, write_json
 from physadv.core.folders import PICTURES
 from physadv.core.limits import MAX_FRAMES
 from physadv.core.run_folder import claim
@@ -94,7 +94,7 @@ def _from_file(value: Any, folder: Path) -> Any:
     if not isinstance(value, str):
         return value
     path, *defences = split(value)
-    is_ours = Path(path).suffix.lower() in _FILES and (folder / path).is_file()
+    is_ours = Path(path).suffix.lower() in _FILES and is_there(folder / path)
     return "+".join([str(folder / path), *defences]) if is_ours else value
 
 

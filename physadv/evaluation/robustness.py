@@ -24,7 +24,7 @@ from physadv.attacks.rp2 import true_class_of
 from physadv.core.config import Config, validate
 from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, read_json, write_json, write_text
+from physadv.core.files import atomic_path, is_there, read_json, write_json, write_text
 from physadv.core.images import write_png
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
 from physadv.core.notebooks import html_table
@@ -355,7 +355,7 @@ def _kept(record: Path, table: Path) -> Cell | None:
     try:
         cell = validate(Cell, read_json(record), record)
         read_parquet(table)
-        if cell.examples and not (record.parent.parent / cell.examples).is_file():
+        if cell.examples and not is_there(record.parent.parent / cell.examples):
             return None
     except PhysadvError:
         return None

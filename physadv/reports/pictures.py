@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from physadv.core.errors import PhysadvError
+from physadv.core.files import is_there
 from physadv.core.images import read_image
 from physadv.evaluation.summary import Picture, Record, Summary
 
@@ -72,7 +73,7 @@ def data_url(folder: Path, relative: str, *, side_px: int, alpha: bool = False, 
         PhysadvError: it lies outside the folder, or is not a readable picture.
     """
     path = inside(folder, relative)
-    if not relative or not path.is_file():
+    if not relative or not is_there(path):
         return ""
     picture = Image.fromarray(read_image(path, mode="RGBA" if alpha else "RGB"))
     if max(picture.size) > side_px:

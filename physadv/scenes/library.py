@@ -9,7 +9,7 @@ from typing import Any
 
 from physadv.core.config import read_yaml, validate
 from physadv.core.errors import PhysadvError, unknown_name
-from physadv.core.files import read_named_yaml
+from physadv.core.files import is_there, read_named_yaml
 from physadv.core.registry import Registry
 from physadv.scenes.config import RoadsideConfig
 from physadv.scenes.roadside import Roadside
@@ -62,7 +62,7 @@ def read_scene(path: Path) -> dict[str, Any]:
     if isinstance(data.get("backdrops"), str) and data["backdrops"] != "drawn":
         data["backdrops"] = str(path.parent / data["backdrops"])
     for key in ("folder", "corners"):  # of photographs, which may lie elsewhere too
-        if isinstance(data.get(key), str) and (path.parent / data[key]).exists():
+        if isinstance(data.get(key), str) and is_there(path.parent / data[key]):
             data[key] = str((path.parent / data[key]).resolve())
     return data
 

@@ -31,7 +31,7 @@ MAX_ELEMENTS = 20_000
 MAX_DRAWN = 50_000
 """Elements once every ``use`` and ``clip-path`` has been followed."""
 MAX_DEPTH = 100
-MAX_SECONDS = 60
+MAX_SECONDS = 30
 _MAX_BYTES = 2_000_000_000
 """Of memory, where the system can bound it."""
 
