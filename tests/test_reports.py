@@ -45,9 +45,11 @@ from physadv.evaluation.summary import (
     Success,
     Summary,
     VictimInfo,
+    ranked,
+    ranked_at,
     write_summary,
 )
-from physadv.reports import charts, print_summary, report_from, words, write_report
+from physadv.reports import charts, print_summary, report_from, terminal, words, write_report
 from physadv.reports.page import render_page
 from physadv.reports.terminal import table
 
@@ -647,15 +649,20 @@ def test_a_slice_is_named_only_where_the_intervals_part() -> None:
         record.by_light[0].model_copy(update={"label": name, "targeted": rate(np.arange(n) < hits)})
         for name, (hits, n) in rates_of.items()
     )
-    assert words.contrast(record, parts, "at") == ("at near (90\u202f%)", "at far (30\u202f%)")
+    assert words.contrast(record, parts, "at") == (
+        "at near with 90\u202f%\u00a0(83–94)",
+        "at far with 30\u202f%\u00a0(22–40)",
+    )
     same = tuple(part.model_copy(update={"targeted": rate(np.arange(100) < 60)}) for part in parts)
     assert words.contrast(record, same, "at") is None
 
 
 def test_equal_rates_are_said_once() -> None:
     low, high = (rate(np.arange(100) < hits) for hits in (74, 90))
-    assert words.reach(low, high) == "74\u202f% to 90\u202f%"
-    assert words.reach(low, low) == "74\u202f%"
+    assert words.reach([high, low]) == f"{words.share_interval(low)} to {words.share_interval(high)}"
+    assert words.reach([low, low]) == "74\u202f%\u00a0(65–82)"
+    less_sure = rate(np.arange(50) < 37)
+    assert words.reach([less_sure, low]) == words.reach([less_sure])
 
 
 @pytest.mark.parametrize("changes", [{"patches": ("a", "b")}, {"batteries": ("one", "two", "three")}])
@@ -665,6 +672,73 @@ def test_headlines_of_equal_rates_name_one_share(tmp_path: Path, changes: dict[s
     records = tuple(record.model_copy(update={"patch_success": success}) for record in summary.records)
     headline = words.summary_verdict(summary.model_copy(update={"records": records})).headline
     assert headline.count(words.share(records[0].headline)) == 1
+
+
+def mixed_summary(folder: Path) -> Summary:
+    """A targeted patch on one victim that knows its target and on two that do not, as read from untargeted rates."""
+    summary = make_summary(folder, patches=("a", "b"), victims=("knows", "lacks", "lacks too"), frames_a_side=0)
+    records = tuple(
+        make_record(record.patch, record.victim, record.battery, seed=seed, target=target, strength=strength)
+        for seed, (record, (target, strength)) in enumerate(
+            zip(summary.records, [("merge", 0.5), (None, 3.0), (None, -3.0)] * 2, strict=True)
+        )
+    )
+    return summary.model_copy(update={"records": records})
+
+
+def test_rates_of_different_kinds_are_not_ranked_with_each_other(tmp_path: Path) -> None:
+    """What is read as the target on one victim says nothing beside what is misread on another that lacks the target."""
+    summary = mixed_summary(tmp_path)
+    verdict = words.summary_verdict(summary)
+    aimed = [record.patch_success.targeted for record in summary.records if record.patch_success.targeted]
+    wrong = [record.patch_success.untargeted for record in summary.records]
+    assert len(aimed) == 2
+    assert verdict.headline == (
+        f"2 patches against 3 victims: targeted success in {words.reach(aimed)} where there is a target (2 results), "
+        f"and untargeted success in {words.reach(wrong)} of frames never seen before."
+    )
+    strongest = max(summary.records, key=lambda record: record.patch_success.untargeted.value or 0.0)
+    told = {line.partition(":")[0]: line for line in verdict.sentences}
+    assert set(told) >= {f"{end}, {kind}" for end in ("Strongest", "Weakest") for kind in ("targeted", "untargeted")}
+    assert f"{strongest.patch} fools {strongest.victim} in" in told["Strongest, untargeted"]
+    assert "makes knows read “merge” in" in told["Strongest, targeted"]
+    assert "makes knows read “merge” in" in told["Weakest, targeted"]
+
+
+def test_one_target_among_several_results_is_called_the_only_one(tmp_path: Path) -> None:
+    summary = mixed_summary(tmp_path)
+    summary = summary.model_copy(update={"records": summary.records[:3]})
+    told = [line.partition(":")[0] for line in words.summary_verdict(summary).sentences]
+    assert told[:3] == ["The only one, targeted", "Strongest, untargeted", "Weakest, untargeted"]
+
+
+def test_tables_of_results_say_of_which_kind_a_share_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed, alike = mixed_summary(tmp_path), make_summary(tmp_path, patches=("a", "b"), victims=("v", "w"))
+    assert "shares of the two kinds do not compare" in Page(render_page(mixed, tmp_path)).text
+    cells = re.findall(r"<td[^>]*><a href=[^>]*>(.*?)</a>", render_page(mixed, tmp_path))
+    assert [("untargeted" in cell, "targeted" in cell) for cell in cells] == [
+        (False, True), (True, True), (True, True)
+    ] * 2  # fmt: skip
+    assert "Targeted success with its 95 % interval" in Page(render_page(alike, tmp_path)).text
+    out = StringIO()
+    monkeypatch.setattr(terminal, "MOST_ROWS", 5)
+    print_summary(mixed, Console(file=out, width=200))
+    assert "stationary-15, untargeted success\n" in out.getvalue()
+    for record in mixed.records:
+        assert words.share(record.patch_success.untargeted) in out.getvalue()
+
+
+def test_pictures_and_the_sign_beside_the_verdict_go_by_one_kind_of_success(tmp_path: Path) -> None:
+    made = mixed_summary(tmp_path).records
+    best, target = made[1], made[0]  # of any wrong class, and the only one of a target
+    certain = target.patch_success.model_copy(update={"targeted": rate(np.ones(480, bool))})
+    target = target.model_copy(update={"patch_success": certain})
+    assert (target.headline.value or 0.0) > (best.headline.value or 0.0)
+    assert ranked([target, best]) == [best, target]
+    assert ranked([best.model_copy(update={"patch": "x"}), target])[-1] is target
+    assert ranked([target]) == [target]
+    assert ranked_at(made) == "untargeted"
+    assert ranked_at([target]) == "targeted"
 
 
 def test_no_clean_frame_means_nothing_to_fool(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from physadv.core.color import linear_to_srgb, to_uint8
 from physadv.core.files import atomic_path
 from physadv.evaluation.frames import SUBJECTS, Frames
 from physadv.evaluation.outcomes import Places, read_batches
-from physadv.evaluation.summary import Picture, Record, Subject
+from physadv.evaluation.summary import Picture, Record, Subject, ranked
 from physadv.scenes import Conditions, PaintedSign, Scene
 
 FOLDER = "pictures"
@@ -35,11 +35,13 @@ def frames_a_side(records: Sequence[Record]) -> list[int]:
     """How many of the most, and of the least, fooled frames of each record are drawn.
 
     Where all records would make more than :data:`MOST_FRAMES`, the strongest record of each patch comes first, then
-    that of each victim, then the others by their success; what is beyond the limit has no pictures.
+    that of each victim, then the others by their success (:func:`~physadv.evaluation.summary.ranked`); what is beyond
+    the limit has no pictures.
     """
     if 2 * PICTURES * len(records) <= MOST_FRAMES:
         return [PICTURES] * len(records)
-    order = sorted(range(len(records)), key=lambda number: -(records[number].headline.value or 0.0))
+    places = {id(record): number for number, record in enumerate(records)}
+    order = [places[id(record)] for record in ranked(records)]
     firsts: list[int] = []
     for kind in ("patch", "victim"):
         strongest: dict[str, int] = {}

@@ -13,6 +13,7 @@ Words, as every field below uses them:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -386,6 +387,33 @@ class Summary(Config):
         ]
         headings = ("patch", "victim", "battery", "goal", "success", "clean accuracy", "warnings", "broken limits")
         return html_table(f"{len(self.records)} results, {self.provenance.rows} rows", headings, rows)
+
+
+def goals_of(records: Sequence[Record]) -> tuple[GoalKind, ...]:
+    """The kinds of success that records are counted at, each once, ``targeted`` first."""
+    kinds: tuple[GoalKind, ...] = ("targeted", "untargeted")
+    return tuple(kind for kind in kinds if any(record.goal == kind for record in records))
+
+
+def success_at(record: Record, kind: GoalKind) -> Rate | None:
+    """The patch's success of that kind; None where the record has no target."""
+    return record.patch_success.targeted if kind == "targeted" else record.patch_success.untargeted
+
+
+def ranked_at(records: Sequence[Record]) -> GoalKind:
+    """The kind of success by which records can be compared: their own where they share one, else any wrong class."""
+    return "targeted" if goals_of(records) == ("targeted",) else "untargeted"
+
+
+def ranked(records: Sequence[Record]) -> list[Record]:
+    """From the highest success to the lowest, of the one kind that all of them have."""
+    kind = ranked_at(records)
+
+    def value(record: Record) -> float:
+        rate = success_at(record, kind)
+        return 0.0 if rate is None or rate.value is None else rate.value
+
+    return sorted(records, key=lambda record: -value(record))
 
 
 def shown_rate(rate: Rate) -> str:

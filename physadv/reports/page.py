@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from physadv.core.files import write_text
 from physadv.core.yaml_text import dump_yaml
-from physadv.evaluation.summary import PatchInfo, Rate, Record, Slice, Summary
+from physadv.evaluation.summary import PatchInfo, Rate, Record, Slice, Summary, goals_of, ranked
 from physadv.reports import charts, words
 from physadv.reports.charts import Bar, Curve
 from physadv.reports.pictures import Gallery, data_url, embed
@@ -161,6 +161,8 @@ def render_page(summary: Summary, folder: Path) -> str:
         most_subjects=MOST_SUBJECTS,
         failures=grouped(views, words.grouped_failures(summary)),
         limits=words.limits_of(summary),
+        mixed=len(goals_of(summary.records)) > 1,
+        kinds=words.kinds(summary),
         warnings=grouped(views, words.grouped_flags(summary, "warning")),
         glossary=words.glossary(summary),
         style=Markup(template_text("report.css")),
@@ -252,7 +254,7 @@ def hero(summary: Summary, patches: Mapping[str, PatchView]) -> PatchView | None
     known = [record for record in summary.records if record.headline.value is not None] or list(summary.records)
     if not known:
         return None
-    return patches[max(known, key=lambda record: record.headline.value or 0.0).patch]
+    return patches[ranked(known)[0].patch]
 
 
 def record_view(number: int, record: Record, patch: PatchView, gallery: Gallery, *, undrawn: bool) -> RecordView:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from physadv.evaluation.certification import CertificationSummary
-from physadv.evaluation.summary import Record, Summary
+from physadv.evaluation.summary import Record, Summary, ranked_at, success_at
 from physadv.reports import words
 
 MOST_ROWS = 24
@@ -27,6 +27,7 @@ def print_summary(summary: Summary, console: Console) -> None:
         console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
     if len(summary.records) > MOST_ROWS and len(summary.patches) > 1 and len(summary.victims) > 1:
         for battery in summary.batteries:
+            console.print(Text(f"{battery.name}, {ranked_at(summary.records)} success", style="italic"))
             console.print(grid(summary, battery.name))
         for number, victim in enumerate(summary.victims, 1):
             console.print(Text(f"  [{number}] {victim.name}", style="dim"))
@@ -90,8 +91,14 @@ def table(summary: Summary) -> Table:
 
 
 def grid(summary: Summary, battery: str) -> Table:
-    """Success of each patch against each victim in one battery; victims are numbered."""
-    made = Table(title=Text(battery), title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    """Success of each patch against each victim in one battery; victims are numbered.
+
+    It is of one kind in all cells: targeted where all records have a target, else untargeted.
+    """
+    kind = ranked_at(summary.records)
+    made = Table(
+        title=Text(f"{battery}, {kind} success"), title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     made.add_column("", overflow="fold")
     for number in range(1, len(summary.victims) + 1):
         made.add_column(Text(f"[{number}]"), justify="right", no_wrap=True)
@@ -101,7 +108,7 @@ def grid(summary: Summary, battery: str) -> Table:
         shares = [
             Text(words.NONE)
             if record is None
-            else Text(words.share(record.headline), style="" if record.passed else "bold red")
+            else Text(words.share(success_at(record, kind) or record.headline), "" if record.passed else "bold red")
             for record in row
         ]
         made.add_row(Text(patch.name), *shares)

@@ -20,6 +20,8 @@ from physadv.evaluation.summary import (
     Subject,
     Success,
     Summary,
+    goals_of,
+    success_at,
 )
 from physadv.victims import Box
 
@@ -175,9 +177,9 @@ def doer(subject: Subject, patch: PatchInfo) -> str:
     return DOERS[subject].format(noun=noun(patch))
 
 
-def deed(record: Record) -> str:
-    """``fools V`` or ``makes V read “C”``."""
-    if record.goal == "targeted":
+def deed(record: Record, kind: GoalKind | None = None) -> str:
+    """``fools V`` or ``makes V read “C”``: success of that kind, or at the record's goal."""
+    if (kind or record.goal) == "targeted":
         return f"makes {record.victim} read “{record.target_class}”"
     return f"fools {record.victim}"
 
@@ -266,7 +268,7 @@ def where_sentence(record: Record) -> str:
 
 
 def where(record: Record) -> str:
-    """``most at 10–25 m (96 %) and in overcast (90 %), least at 45–75 m (31 %) and in dusk (52 %)``, or nothing."""
+    """``most at 10–25 m with 96 % (93–98) and in overcast with 90 % (84–94); least at ...``, or nothing."""
     angles = () if record.timeline else record.by_angle  # along a drive the angle follows from the distance
     slices = ((record.by_distance, "at"), (angles, "at"), (record.by_light, "in"), (record.by_weather, "in"))
     pairs = [pair for parts, preposition in slices if (pair := contrast(record, parts, preposition))]
@@ -276,7 +278,7 @@ def where(record: Record) -> str:
 
 
 def contrast(record: Record, slices: Sequence[Slice], preposition: str) -> tuple[str, str] | None:
-    """``at 10–25 m (96 %)`` and ``at 45–75 m (31 %)``: the best and the worst slice, if their intervals do not meet."""
+    """``at 10–25 m with 96 % (93–98)`` and ``at 45–75 m with 31 % (25–38)``: the best and the worst slice, if their intervals do not meet."""
     known = [(at_goal(record, part), part) for part in slices]
     known = [(rate, part) for rate, part in known if rate.low is not None and rate.high is not None]
     if len(known) < 2:
@@ -285,7 +287,7 @@ def contrast(record: Record, slices: Sequence[Slice], preposition: str) -> tuple
     worst = min(known, key=lambda pair: pair[0].high or 0.0)
     if (best[0].low or 0.0) <= (worst[0].high or 0.0):
         return None
-    most, least = (f"{preposition} {slice_label(part)} ({share(rate)})" for rate, part in (best, worst))
+    most, least = (f"{preposition} {slice_label(part)} with {share_interval(rate)}" for rate, part in (best, worst))
     return most, least
 
 
@@ -326,8 +328,7 @@ def summary_verdict(summary: Summary) -> Verdict:
 
 def one_pair(records: Sequence[Record], patch: PatchInfo) -> Verdict:
     """One patch against one victim in several batteries: a sentence a battery."""
-    low, high = extremes(records)
-    shown = [f"{reach(low.headline, high.headline)} of frames"]
+    shown = [f"{reach([record.headline for record in records])} of frames"]
     if len(records) <= 2:
         shown = [f"{share_interval(r.headline)} of {plural(r.headline.n, 'frame')} ({r.battery})" for r in records]
     headline = f"This {noun(patch)} {deed(records[0])} in {listed(shown)}{unless_seen(records, ' it never saw')}."
@@ -351,20 +352,25 @@ def brief(record: Record) -> str:
 
 
 def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchInfo]) -> Verdict:
-    """Several patches or victims: the extremes."""
-    weakest, strongest = extremes(records)
+    """Several patches or victims: the extremes of each kind of success; no two kinds are compared with each other."""
+    kinds = goals_of(records)
     what = f"{plural(len(summary.patches), 'patch', 'es')} against {plural(len(summary.victims), 'victim')}"
-    headline = f"{what}: success in {reach(weakest.headline, strongest.headline)} of frames"
-    headline += f"{unless_seen(records, ' never seen before')}."
+    ranks = {kind: in_order(records, kind) for kind in kinds}
+    parts = [f"{kind} success in {reach([rate for rate, _ in rank])}" for kind, rank in ranks.items()]
+    if len(kinds) > 1:
+        parts[0] += f" where there is a target ({plural(len(ranks['targeted']), 'result')})"
+    headline = f"{what}: {', and '.join(parts)} of frames{unless_seen(records, ' never seen before')}."
 
-    def told(record: Record) -> str:
-        return (
-            f"{record.patch} {deed(record)} in {share_interval(record.headline)} of "
-            f"{plural(record.headline.n, 'frame')} ({record.battery})"
-        )
+    def told(rate: Rate, record: Record, kind: GoalKind) -> str:
+        act = deed(record, kind)
+        return f"{record.patch} {act} in {share_interval(rate)} of {plural(rate.n, 'frame')} ({record.battery})"
 
     idle = [r for r in records if (r.gain.difference.low or 0.0) <= 0.0]
-    sentences = [f"Strongest: {told(strongest)}.", f"Weakest: {told(weakest)}."]
+    sentences = []
+    for kind, rank in ranks.items():
+        which = f", {kind}" if len(kinds) > 1 else ""
+        ends = {"Strongest": rank[0], "Weakest": rank[-1]} if len(rank) > 1 else {"The only one": rank[0]}
+        sentences += [f"{end}{which}: {told(*found, kind)}." for end, found in ends.items()]
     if idle:
         sentences.append(
             f"In {len(idle)} of {plural(len(records), 'record')} the pattern adds no measurable "
@@ -373,15 +379,26 @@ def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchIn
     return Verdict(headline, tuple(sentences))
 
 
-def reach(low: Rate, high: Rate) -> str:
-    """``31 % to 96 %``, or one share where both are shown as the same."""
-    return " to ".join(dict.fromkeys((share(low), share(high))))
+def kinds(summary: Summary) -> str:
+    """Over a table of records: of which kind of success its shares are."""
+    found = goals_of(summary.records)
+    if len(found) > 1:
+        return "Targeted or untargeted success, as each cell says (shares of the two kinds do not compare),"
+    return f"{sentence(''.join(found)).removesuffix('.')} success".strip()
 
 
-def extremes(records: Sequence[Record]) -> tuple[Record, Record]:
-    """The records of the lowest and of the highest success; all must have frames."""
-    ordered = sorted(records, key=lambda record: record.headline.value or 0.0)
-    return ordered[0], ordered[-1]
+def in_order(records: Sequence[Record], kind: GoalKind) -> list[tuple[Rate, Record]]:
+    """Success of that kind from the highest to the lowest, of the records that have it."""
+    known = [(rate, record) for record in records if (rate := success_at(record, kind)) is not None]
+    return sorted(known, key=lambda pair: -(pair[0].value or 0.0))
+
+
+def reach(rates: Sequence[Rate]) -> str:
+    """``31 % (28–34) to 96 % (93–98)``: the lowest and the highest; where all are alike, the least sure."""
+    low, high = (pick(rates, key=lambda rate: rate.value or 0.0) for pick in (min, max))
+    if share(low) == share(high):
+        return share_interval(min(rates, key=lambda rate: rate.n_effective))
+    return f"{share_interval(low)} to {share_interval(high)}"
 
 
 def listed(items: Sequence[str]) -> str:
