@@ -62,6 +62,7 @@ TIMES = {
 }
 """Keys of a record that differ from run to run: times and paths."""
 PATIENCE_S = 600.0
+NOBODY = 65534
 
 
 COMMANDS = {
@@ -72,6 +73,7 @@ COMMANDS = {
     "attack --scene": "attack pgd --victim gtsrb-cnn --sign de/stop --scene wide --set steps=20",
     "train": "train fgsm --data DATA --dataset image-folder --steps 70 --set held_out=16 --set batch=16 --set frames=4",
     "train-advgan": "train-advgan --data DATA --dataset image-folder --limit 40 --set steps=40 --set check_every=5",
+    "certify": "certify gtsrb-cnn --defense randomized-smoothing:sigma=.1 --dataset image-folder --limit 9 --data DATA",
     "photos ingest": "photos ingest PHOTOGRAPHS --sign us/stop",
 }
 """Every command that resumes, each some seconds long; words in capitals are paths."""
@@ -338,13 +340,19 @@ class Trials:
             return str(code)
 
     def read_only(self, command: Command) -> str:
-        """A folder that may not be written to."""
-        if os.geteuid() == 0:
-            return "-"
+        """A folder that may not be written to; for root, whom nothing is closed to, as the user nobody."""
         with self.folder() as place:
+            place.chmod(0o755)
             shut = place / "shut"
-            shut.mkdir(mode=0o500)
-            code = wait(start(command.into(shut / "out"), place / "log.txt"))
+            shut.mkdir(mode=0o555)
+
+            def nobody() -> None:
+                if os.geteuid() == 0:
+                    os.setgroups([])
+                    os.setgid(NOBODY)
+                    os.setuid(NOBODY)
+
+            code = wait(start(command.into(shut / "out"), place / "log.txt", before=nobody))
             if code != 3:
                 self.fault(command, f"a read-only folder: ended with {code}", place / "log.txt")
             return str(code)
@@ -370,6 +378,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory(prefix="physadv-chaos-") as temporary:
         world = Path(temporary)
+        world.chmod(0o755)
         build(world)
         trials = Trials(world, [])
         assert bundled("patches").is_dir()

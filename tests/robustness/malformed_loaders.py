@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import malformed_kit as kit
 import numpy as np
+import pytest
 import torch
 import yaml
 from evaluation_kit import ColourVictim, coloured_patch, quick_battery
@@ -39,6 +41,7 @@ from physadv.defenses import build_defense
 from physadv.defenses.training import training_config
 from physadv.evaluation import evaluate
 from physadv.evaluation.battery import load_battery
+from physadv.evaluation.certification import read_certification
 from physadv.evaluation.experiment import load_experiment
 from physadv.evaluation.frames import read_frames
 from physadv.evaluation.outcomes import Places, check_version, read_batches
@@ -50,6 +53,7 @@ from physadv.patches.press import Calibration, grid, load_calibration, save_cali
 from physadv.patches.printability import load_palette
 from physadv.photos.camera import Camera, load_camera, save_camera
 from physadv.photos.detector import load_detector
+from physadv.photos.reading import Photo, read_file
 from physadv.photos.rig import default_rig, load_rig, save_rig
 from physadv.photos.session import (
     Row,
@@ -369,20 +373,22 @@ loader("summary", kit.as_json, _report, cost=12)(_evaluated)
 loader("matrix's summary", kit.as_json, lambda path: read_robustness(path.parent))(lambda folder: _robustness(folder))
 
 
+RATE = {
+    "hits": 3,
+    "n": 4,
+    "value": 0.75,
+    "low": 0.3,
+    "high": 0.95,
+    "n_effective": 4,
+    "clusters": 4,
+    "method": "wilson",
+}
+
+
 def _robustness(folder: Path) -> Path:
-    rate = {
-        "hits": 3,
-        "n": 4,
-        "value": 0.75,
-        "low": 0.3,
-        "high": 0.95,
-        "n_effective": 4,
-        "clusters": 4,
-        "method": "wilson",
-    }
     cell = {
         "victim": "gtsrb-cnn", "attack": "one", "kind": "pgd", "goal": "untargeted", "knowledge": "gradients",
-        "options": {"eps": 0.03}, "clean_accuracy": rate, "robust_accuracy": rate, "success": rate, "examples": "",
+        "options": {"eps": 0.03}, "clean_accuracy": RATE, "robust_accuracy": RATE, "success": RATE, "examples": "",
         "median_norms": {"linf": 0.03, "l2": None, "l0": 3}, "median_queries": 4, "seconds": 1.5, "flags": [],
     }  # fmt: skip
     made = {
@@ -394,6 +400,18 @@ def _robustness(folder: Path) -> Path:
     return folder / "robustness.json"
 
 
+def _certification(folder: Path) -> Path:
+    made = {
+        "plan": {"victim": "gtsrb-cnn", "defense": "patch-cleanser:patch_px=6"}, "victim": "gtsrb-cnn",
+        "victim_sha256": "0" * 64, "defense": "patch-cleanser", "paper": "p", "unit": "px", "pictures": 4,
+        "dataset": "gtsrb test", "notes": ["n"], "clean_accuracy": RATE, "defended_accuracy": RATE, "abstained": None,
+        "levels": [{"bound": 0.0, "accuracy": RATE}], "flags": [], "seconds": 1.0, "versions": {"physadv": "0"},
+    }  # fmt: skip
+    (folder / "certification.json").write_text(json.dumps(made))
+    return folder / "certification.json"
+
+
+loader("certification", kit.as_json, lambda path: read_certification(path.parent))(_certification)
 loader("record", kit.as_json, read_json)(text_file("r.json", '{"a": [1, 2.5, "x", null, {"b": true}]}'))
 
 # ---- bundles and sessions ------------------------------------------------------------------------------------------
@@ -556,6 +574,36 @@ def _picture(path: Path) -> object:
     return pixels
 
 
+def _heic(folder: Path) -> Path:
+    pillow_heif = pytest.importorskip("pillow_heif", reason="HEIC needs the extra [heic]")
+    pillow_heif.from_pillow(Image.fromarray(np.kron(PIXELS, np.ones((4, 4, 1), np.uint8)))).save(folder / "a.heic")
+    return folder / "a.heic"
+
+
+def _video(suffix: str, code: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        path = folder / f"a{suffix}"
+        video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), 10.0, (64, 48))
+        for number in range(12):
+            video.write(np.full((48, 64, 3), 20 * number, np.uint8))
+        video.release()
+        return path
+
+    return make
+
+
+def _photographed(path: Path) -> object:
+    """As `photos ingest` does: a photograph or frames, each as it should be or refused in a sentence."""
+    found = list(read_file(path, path.name, every=2))
+    seen = [one for one in found if isinstance(one, Photo)]
+    for one in seen:
+        assert one.pixels.ndim == 3, "no picture"
+        assert one.pixels.dtype == np.uint8
+    if not seen:
+        raise PhysadvError(f"{path}: {found[0].why if found else 'is passed over'}")
+    return seen
+
+
 PROFILE = matrix_profile("Display P3", "sRGB")
 PICTURES: dict[str, tuple[bytes, kit.Form]] = {
     "png": (_saved_as("PNG", icc_profile=PROFILE), kit.as_png),
@@ -568,6 +616,9 @@ PICTURES: dict[str, tuple[bytes, kit.Form]] = {
 }
 for _suffix, (_data, _form) in PICTURES.items():
     loader(f"picture {_suffix}", _form, _picture)(bytes_file(f"a.{_suffix}", _data))
+loader("picture heic", kit.as_bytes, _picture)(_heic)
+loader("video mp4", kit.as_bytes, _photographed, cost=2)(_video(".mp4", "mp4v"))
+loader("video avi", kit.as_bytes, _photographed, cost=2)(_video(".avi", "MJPG"))
 
 
 def _with_profile(path: Path) -> object:
