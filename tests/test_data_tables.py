@@ -95,7 +95,7 @@ def test_what_is_left_out_is_counted_and_named(root: Path) -> None:
         "1 box outside of the picture (GT-final_test.csv, line 8)",
         "1 class that the data set does not have (GT-final_test.csv, line 9)",
         "1 row without the numbers that it needs (GT-final_test.csv, line 10)",
-        "1 damaged line (GT-final_test.csv, line 11)",
+        "1 damaged line (GT-final_test.csv, line 11: is cut: it has 5 values between ';'; the header has 8)",
         "1 row that comes twice (GT-final_test.csv, line 22)",
         "has no row for 1 picture beside it (not used): 00009.ppm",
     ):
@@ -104,6 +104,24 @@ def test_what_is_left_out_is_counted_and_named(root: Path) -> None:
     chosen = data.select(["speed limit 80"])
     assert len(chosen) == 10
     assert "3 of 13 pictures not used, of classes that are not asked for: " in chosen.notes[-1]
+
+
+def test_stray_quotation_marks_lose_their_own_rows_alone(root: Path) -> None:
+    """One at the start of a row once swallowed all rows up to the next one into a single damaged line."""
+    images = root / "gtsrb" / "GTSRB" / "Final_Test" / "Images"
+    for number in range(6, 60):
+        picture(images / f"{number:05d}.ppm")
+    rows = [*ROWS, *(f"{number:05d}.ppm;20;16;2;1;18;15;5" for number in range(6, 60))]
+    rows[4], rows[50] = f'"{rows[4]}', f'"{rows[50]}'
+    put(root, [HEADER, *rows])
+    data, note = told(root)
+    assert len(data) == 58
+    assert "read 58 of 60 rows; 2 left out: 2 damaged lines (first: GT-final_test.csv, line 6: a quotation mark" in note
+    rows[50] = rows[50].removeprefix('"').replace(";5", ';5"')
+    put(root, [HEADER, *rows])
+    data, note = told(root)
+    assert len(data) == 58
+    assert "1 row without the numbers that it needs (GT-final_test.csv, line 52)" in note
 
 
 def test_a_row_says_one_thing_of_a_picture(root: Path) -> None:
@@ -123,7 +141,7 @@ def test_a_cut_table_is_told(root: Path) -> None:
     (root / "gtsrb" / "GT-final_test.csv").write_text("\n".join([HEADER, *ROWS])[:-8])
     data, note = told(root)
     assert data.labels.tolist() == ANSWER[:5]
-    assert "1 damaged line (GT-final_test.csv, line 7)" in note
+    assert "1 damaged line (GT-final_test.csv, line 7: is cut: it has 6 values" in note
     (root / "gtsrb" / "GT-final_test.csv").write_text("\n".join([HEADER, *ROWS])[:-1])
     assert "its last line has no line end; if the file was cut, its last value may be wrong" in told(root)[1]
 

@@ -119,6 +119,38 @@ def test_damaged_lines_are_told_with_their_numbers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "kept", "damaged"),
+    [
+        (['"b;2;x'], "ac", [3]),  # never closes
+        (['"b;2;x', "d;3;x", "e;4;x", 'f";5;x'], "adefc", [3]),  # closes four lines on, within a row
+        (['b;2;"x', "d;3;x", 'e;4;x"'], "adec", [3]),  # swallows rows, and has as many values as the header
+        (['"b;2;x', "d;3;x", '"e;4;x'], "adc", [3, 5]),  # two of them, of which the second opens as it closes
+        (['"b";2;"x'], "ac", [3]),
+        (['"b" and;2;x', 'd";3;x'], "abdc", []),  # not where they should be, and all in their line
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_stray_quotation_mark_costs_its_own_line(
+    tmp_path: Path, body: list[str], kept: str, damaged: list[int], end: str
+) -> None:
+    path = put(tmp_path / "t.csv", end.join(["file;x;y", "a;1;x", *body, "c;9;x", ""]))
+    table = read_table(path, ("file", "x"))
+    assert [number for number, _ in table.damaged] == damaged
+    files = [line.text("file") for line in table.lines]
+    assert [name[0] for name in files] == list(kept)
+    if damaged:
+        with pytest.raises(PhysadvError, match=r"t\.csv: line 3: a quotation mark opens and does not close in its line"):
+            table.whole()
+
+
+def test_a_value_may_run_over_lines_that_are_no_rows(tmp_path: Path) -> None:
+    path = put(tmp_path / "t.csv", 'file;x;"the\nnote"\na;1;"bent, see\n\n""police"" report"\nb;2;\n')
+    table = read_table(path, ("file", "x", "the note"))
+    assert [(line.number, line.text("file")) for line in table.whole()] == [(3, "a"), (6, "b")]
+    assert table.lines[0].text("the note").endswith('"police" report')
+
+
+@pytest.mark.parametrize(
     ("text", "value"), [("12", 12), ("+1.50", 1.5), ("-3e2", -300), ("12,5", 12.5), ("0,125", 0.125), ("14.0", 14)]
 )
 def test_numbers(tmp_path: Path, text: str, value: float) -> None:
@@ -138,8 +170,8 @@ def test_what_is_no_number_is_one_sentence(tmp_path: Path, text: str) -> None:
         (b"file,y\na,1\n", "its columns are file, y; they should be file,x"),
         (b"file,x,X,x\na,1,2,3\n", "2 of its columns are called x"),
         (b"file,x\na,1\0\n", "line 2: holds a zero byte"),
-        (b'file,x\na,1\n"b,2\nc,3\n', "line 3: a quotation mark"),
-        (b'file,x\na,1\nb,"2', "line 3: a quotation mark"),
+        (b'"file,x\na,1\n', "line 1: a quotation mark opens and does not close in its line"),
+        (b'"file,x\na,1\nb,"2\n', "line 1: a quotation mark opens and does not close in its line"),
         (b"file,x\n" + b"a" * 140_000 + b",1\n", "line 2: a value is longer than 131,072 characters"),
         (b"PK\x03\x04 and so on", "is a spreadsheet's workbook; save the table as CSV"),
         (b"\x81\x8d\x8f\x90", "is not a text file in UTF-8, UTF-16 or Latin-1"),

@@ -35,6 +35,9 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 _SEPARATOR = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 """The first line by which Excel is told a file's delimiter."""
+_STRAY = "a quotation mark opens and does not close in its line"
+_MOST_LINES = 1000
+"""Lines that a value in quotation marks may run over."""
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 """A text that a spreadsheet would run as a formula, or one that was written so that it does not."""
 
@@ -97,7 +100,8 @@ class Table:
         header: all its columns, as they are written.
         columns: those that were asked for and are there.
         lines: its rows.
-        damaged: lines that are not rows, with the reason: one that is cut, or has more values than the header.
+        damaged: lines that are not rows, with the reason: one that is cut, has more values than the header, or has a
+            quotation mark that does not close in it.
         unended: the last line has no line end, so that its last value may be cut.
     """
 
@@ -128,25 +132,25 @@ def read_table(path: Path, needs: Sequence[str], *, also: Sequence[str] = ()) ->
         also: columns that are read where they are there.
 
     Raises:
-        PhysadvError: it is missing, is not a text file, lacks a column, or has a quotation mark that does not close.
+        PhysadvError: it is missing, is not a text file, or lacks a column.
     """
     text = decode(path)
     rows, delimiter = _rows(path, text, [*needs, *also])
-    header = [" ".join(name.split()) for name in rows[0][1]] if rows else []
+    header = [" ".join(name.split()) for name in rows[0].cells] if rows else []
     place = {name: found for name in (*needs, *also) if (found := _place(path, header, name)) is not None}
     lacking = [name for name in needs if name not in place]
     if lacking:
+        if rows and (rows[0].stray or rows[0].lines > 1):
+            raise PhysadvError(f"{path}: line {rows[0].number}: {_STRAY}")
         has = ", ".join(name for name in header if name) or "none"
         raise PhysadvError(f"{path}: its columns are {has}; they should be {','.join(needs)}")
     lines, damaged = [], []
-    for number, row in rows[1:]:
-        values = [value.strip() for value in row]
-        while len(values) > len(header) and not values[-1]:
-            values.pop()
-        if len(values) != len(header):
-            damaged.append((number, _misfit(len(values), header, delimiter)))
+    for row in rows[1:]:
+        values = _trimmed(row.cells, len(header))
+        if row.stray or len(values) != len(header):
+            damaged.append((row.number, _STRAY if row.stray else _misfit(len(values), header, delimiter)))
             continue
-        lines.append(Line(path, number, {name: plain(values[column]) for name, column in place.items()}))
+        lines.append(Line(path, row.number, {name: plain(values[column]) for name, column in place.items()}))
     return Table(
         path, tuple(header), tuple(place), tuple(lines), tuple(damaged), bool(text) and not text.endswith(("\r", "\n"))
     )
@@ -162,7 +166,11 @@ def read_rows(path: Path, names: Sequence[str]) -> list[tuple[int, list[str]]]:
     Raises:
         PhysadvError: it is missing, is not a text file, or has a quotation mark that does not close.
     """
-    return [(number, [plain(cell.strip()) for cell in row]) for number, row in _rows(path, decode(path), names)[0]]
+    rows = _rows(path, decode(path), names)[0]
+    stray = next((row.number for row in rows if row.stray), None)
+    if stray is not None:
+        raise PhysadvError(f"{path}: line {stray}: {_STRAY}")
+    return [(row.number, [plain(cell.strip()) for cell in row.cells]) for row in rows]
 
 
 def _misfit(count: int, header: Sequence[str], delimiter: str) -> str:
@@ -217,47 +225,101 @@ def _in(encoding: str, data: bytes) -> str | None:
         return None
 
 
-def _rows(path: Path, text: str, wanted: Sequence[str]) -> tuple[list[tuple[int, list[str]]], str]:
-    """Rows with the numbers of their lines, empty ones left out, and the delimiter that shows most columns."""
+def _rows(path: Path, text: str, wanted: Sequence[str]) -> tuple[list[_Row], str]:
+    """Rows that hold anything, and the delimiter that shows most columns."""
     told = _SEPARATOR.match(text)
+    lines = list(io.StringIO(text, newline=""))
+    first = 1 if told else 0
     folded = {_folded(name) for name in wanted}
     best: tuple[int, int] = (-1, -1)
     chosen = DELIMITERS[0]
     for delimiter in (told.group(1),) if told else DELIMITERS:
-        header = next(_filled(path, text, delimiter, strict=False, skip=bool(told)), (0, []))[1]
-        score = (len(folded & {_folded(name) for name in header}), len(header))
+        header = next(_filled(path, lines, first, delimiter), None)
+        cells = header.cells if header else []
+        score = (len(folded & {_folded(name) for name in cells}), len(cells))
         if score > best:
             best, chosen = score, delimiter
+    return list(_filled(path, lines, first, chosen)), chosen
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What a reader makes of a line, or of several where a value in quotation marks runs over their ends.
+
+    Attributes:
+        number: of its first line, from 1.
+        cells: its values.
+        lines: how many lines it is.
+        stray: a quotation mark opens in its line and has no partner there; its values are a guess.
+    """
+
+    number: int
+    cells: list[str]
+    lines: int = 1
+    stray: bool = False
+
+
+def _filled(path: Path, lines: Sequence[str], first: int, delimiter: str) -> Iterator[_Row]:
+    """Rows that hold anything, from the line ``first``, counted from 0.
+
+    A value in quotation marks may run over line ends. Where it swallows rows of the table, its mark is a stray one:
+    that line alone is damaged, and reading goes on with the next.
+    """
+    width: int | None = None
+    at = first
+    while at < len(lines):
+        row = _row(path, lines, at, delimiter, width)
+        at += row.lines
+        if any(cell.strip() for cell in row.cells):
+            width = len(row.cells) if width is None else width
+            yield row
+
+
+def _row(path: Path, lines: Sequence[str], at: int, delimiter: str, width: int | None) -> _Row:
+    """The row that begins in a line.
+
+    Args:
+        path: for messages.
+        lines: of the file.
+        at: the line, counted from 0.
+        delimiter: between values.
+        width: values of a row; None: it is the first one.
+    """
+    if '"' not in lines[at]:
+        return _Row(at + 1, _alone(path, lines, at, delimiter)[0])
+    window = map(lines.__getitem__, range(at, min(at + _MOST_LINES, len(lines))))
+    reader = csv.reader(window, delimiter=delimiter, skipinitialspace=delimiter != "\t", strict=True)
     try:
-        return list(_filled(path, text, chosen, strict=True, skip=bool(told))), chosen
-    except PhysadvError:
-        rows = list(_filled(path, text, chosen, strict=False, skip=bool(told)))
-        if any("\n" in value or "\r" in value for _, row in rows for value in row) or _open_quote(rows, text):
-            raise
-        return rows, chosen
+        cells = next(reader)
+    except csv.Error:
+        cells, closed = _alone(path, lines, at, delimiter)
+        return _Row(at + 1, cells, stray=not closed)
+    swallowed = range(at + 1, at + reader.line_num)
+    if swallowed and width is not None:
+        rows = (lines[number].rstrip("\r\n").split(delimiter) for number in swallowed)
+        if len(_trimmed(cells, width)) != width or any(len(_trimmed(row, width)) == width for row in rows):
+            return _Row(at + 1, _alone(path, lines, at, delimiter)[0], stray=True)
+    return _Row(at + 1, cells, lines=reader.line_num)
 
 
-def _open_quote(rows: Sequence[tuple[int, list[str]]], text: str) -> bool:
-    """Whether the last line has a quotation mark without its other one."""
-    last = text.rstrip().splitlines()[-1:] if rows else []
-    return any(line.count('"') % 2 for line in last)
-
-
-def _filled(path: Path, text: str, delimiter: str, *, strict: bool, skip: bool) -> Iterator[tuple[int, list[str]]]:
-    """Rows that hold anything, with the numbers of their (first) lines; ``skip`` leaves out the first line."""
-    lines = io.StringIO(text, newline="")
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != "\t", strict=strict)
-    begin = 1
+def _alone(path: Path, lines: Sequence[str], at: int, delimiter: str) -> tuple[list[str], bool]:
+    """The values of one line, read without regard to the others, and whether its quotation marks close."""
+    reader = csv.reader([lines[at], "\n"], delimiter=delimiter, skipinitialspace=delimiter != "\t")
     try:
-        for row in reader:
-            if any(value.strip() for value in row) and not (skip and begin == 1):
-                yield begin, row
-            begin = reader.line_num + 1
+        return next(reader), reader.line_num == 1
     except csv.Error as error:
-        why = f"a quotation mark is not where it should be, or does not close ({error})"
+        why = f"cannot be read ({error})"
         if "field limit" in str(error):
             why = f"a value is longer than {csv.field_size_limit():,} characters; is a quotation mark not closed?"
-        raise PhysadvError(f"{path}: line {begin}: {why}") from error
+        raise PhysadvError(f"{path}: line {at + 1}: {why}") from error
+
+
+def _trimmed(cells: Sequence[str], width: int) -> list[str]:
+    """Values without spaces around, and without empty ones after the last column."""
+    kept = [cell.strip() for cell in cells]
+    while len(kept) > width and not kept[-1]:
+        kept.pop()
+    return kept
 
 
 def _folded(name: str) -> str:

@@ -50,8 +50,8 @@ class Tally:
     def table(self, table: Table) -> tuple[Line, ...]:
         """Counts a table's rows; the damaged ones are left out."""
         self.rows += len(table.lines) + len(table.damaged)
-        for number, _ in table.damaged:
-            self.leave(DAMAGED, f"{table.path.name}, line {number}")
+        for number, why in table.damaged:
+            self.leave(DAMAGED, f"{table.path.name}, line {number}: {why}")
         return table.lines
 
     def leave(self, why: tuple[str, str], what: Line | str) -> None:
