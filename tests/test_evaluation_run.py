@@ -662,3 +662,7 @@ def test_an_edited_bundle_is_marked_in_its_report(tmp_path: Path) -> None:
     summary = run(tmp_path / "out", patches=[tmp_path / "patch"], batteries=[quick_battery(frames=20)])
     assert "edited" in {flag.code for flag in summary.records[0].flags}
     assert "edited after physadv wrote them" in render_page(summary, tmp_path / "out")
+    record.write_text(json.dumps({key: value for key, value in told.items() if key != "sha256"}))
+    summary = run(tmp_path / "old", patches=[tmp_path / "patch"], batteries=[quick_battery(frames=20)])
+    assert {"edited", "unchecked"} & {flag.code for flag in summary.records[0].flags} == {"unchecked"}
+    assert "Not checked for edits" in render_page(summary, tmp_path / "old")

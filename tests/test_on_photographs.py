@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from xml.etree import ElementTree
@@ -212,6 +213,23 @@ def test_a_square_box_keeps_a_turned_sign_narrow(session: Path) -> None:
     assert height[1] == pytest.approx(height[0], abs=0.05)
     assert width[1] == pytest.approx(width[0] * row.box_width / row.box_height, abs=0.06)
     assert width[1] < width[0] - 0.05
+
+
+def test_what_cannot_be_checked_for_edits_is_told(session: Path, tmp_path: Path) -> None:
+    shutil.copytree(session, tmp_path / "old")
+    for path in (tmp_path / "old" / "session.json", bundle(tmp_path / "slab", "us/stop") / "patch.json"):
+        told = json.loads(path.read_text())
+        del told["sha256"]
+        path.write_text(json.dumps(told))
+    summary = evaluate_photographs(
+        tmp_path / "old", [Redness()], tmp_path / "out", patches=[tmp_path / "slab"], draws=1
+    )
+    (note,) = [note for note in summary.flags if "edit" in note]
+    assert note == f"not checked for edits, for their files have no digest: slab, {tmp_path / 'old'}"
+    record = tmp_path / "old" / "session.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "sha256": ""}))
+    summary = evaluate_photographs(tmp_path / "old", [Redness()], tmp_path / "again", draws=1)
+    assert [note for note in summary.flags if "edited after" in note]
 
 
 def test_from_the_command_line_with_a_shipped_victim(session: Path, tmp_path: Path, physadv: Command) -> None:

@@ -194,6 +194,22 @@ def test_a_picture_of_another_size_is_refused(copy: Path, name: str) -> None:
         load_patch(copy)
 
 
+@pytest.mark.parametrize("digest", ["", None, 0, "0" * 64])
+def test_a_bundle_whose_digest_was_emptied_is_edited(copy: Path, digest: Any) -> None:
+    edited(copy, sha256=digest)
+    patch = load_patch(copy)
+    assert (patch.edited, patch.unchecked) == (True, False)
+
+
+def test_a_bundle_without_a_digest_is_not_checked(copy: Path) -> None:
+    assert not load_patch(copy).unchecked
+    record = json.loads((copy / "patch.json").read_text())
+    del record["sha256"]
+    (copy / "patch.json").write_text(json.dumps(record))
+    patch = load_patch(copy)
+    assert (patch.edited, patch.unchecked) == (False, True)
+
+
 @pytest.mark.parametrize("name", ["painted.png", "paint.png"])
 def test_a_picture_without_alpha_is_refused(copy: Path, name: str) -> None:
     Image.open(copy / name).convert("RGB").save(copy / name)

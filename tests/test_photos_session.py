@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from physadv.photos.session import (
     Session,
     load_session,
     read_crop,
+    was_edited,
     write_given_up,
     write_session,
     write_table,
@@ -161,6 +163,16 @@ def test_a_damaged_table_is_read_or_one_sentence(
     except PhysadvError:
         return
     assert all(np.isfinite([row.distance_m, row.yaw_deg, *row.homography]).all() for row in rows)
+
+
+def test_a_session_whose_digest_was_emptied_is_edited(session: Path) -> None:
+    told = json.loads((session / "session.json").read_text())
+    for digest, changed in ((told["sha256"], False), ("", True), (None, True), ("0" * 64, True)):
+        (session / "session.json").write_text(json.dumps({**told, "sha256": digest}))
+        assert was_edited(session, load_session(session)[0]) is changed
+    del told["sha256"]
+    (session / "session.json").write_text(json.dumps(told))
+    assert was_edited(session, load_session(session)[0]) is None
 
 
 def test_names_that_look_like_formulas_are_harmless_in_a_spreadsheet(tmp_path: Path) -> None:

@@ -139,7 +139,9 @@ def test_a_stray_quotation_mark_costs_its_own_line(
     files = [line.text("file") for line in table.lines]
     assert [name[0] for name in files] == list(kept)
     if damaged:
-        with pytest.raises(PhysadvError, match=r"t\.csv: line 3: a quotation mark opens and does not close in its line"):
+        with pytest.raises(
+            PhysadvError, match=r"t\.csv: line 3: a quotation mark opens and does not close in its line"
+        ):
             table.whole()
 
 

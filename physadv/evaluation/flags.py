@@ -14,6 +14,7 @@ CLEAN_ACCURACY = 0.9
 FEW_DRIVES = 10
 MEANINGS: dict[str, str] = {
     "edited": "The patch's files were edited after physadv wrote them",
+    "unchecked": "Whether the patch's files were edited cannot be told",
     "nothing-to-attack": "The clean sign is never read correctly: there is nothing to attack",
     "clean-accuracy-low": "The clean sign is often misread: misreadings say as much of the victim as of the patch",
     "constant-answer": "The victim's answer does not depend on what it is shown",
@@ -77,6 +78,11 @@ def flags_of(
         yield warning(
             "edited",
             "The patch's files were edited after physadv wrote them: what they say of it may be wrong.",
+        )
+    if making.unchecked:
+        yield info(
+            "unchecked",
+            "Not checked for edits: an older physadv wrote the patch's files, or their digest was taken out.",
         )
     for message in making.flags:
         yield warning("design", f"The design itself warned: {message}")

@@ -28,6 +28,7 @@ class Making:
         flags: warnings that the design left.
         photographs: digests of those that its scenes show.
         edited: whether its bundle was changed after it was written.
+        unchecked: whether that cannot be told.
     """
 
     target: str | None = None
@@ -38,6 +39,7 @@ class Making:
     flags: tuple[str, ...] = ()
     photographs: frozenset[str] = frozenset()
     edited: bool = False
+    unchecked: bool = False
 
 
 def making_of(patch: Patch) -> Making:
@@ -53,6 +55,7 @@ def making_of(patch: Patch) -> Making:
         flags=tuple(_messages(record.measured.get("flags"))),
         photographs=_photographs(record),
         edited=patch.edited,
+        unchecked=patch.unchecked,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
@@ -167,7 +167,7 @@ def evaluate_photographs(
             shown=tuple(shown),
             flags=(
                 *(f"{model.name}: {doubt}" for model in models for doubt in model.doubts),
-                *_edited(candidates, str(session) if was_edited(session, record) else None),
+                *_edited(candidates, session, was_edited(session, record)),
                 *flags(rows, shown),
             ),
             versions=package_versions(),
@@ -217,10 +217,15 @@ def _candidates(
     return candidates
 
 
-def _edited(candidates: Sequence[Candidate], session: str | None) -> list[str]:
-    edited = [candidate.name for candidate in candidates if candidate.making.edited]
-    names = ", ".join([*edited, *([session] if session else [])])
-    return [f"edited after physadv wrote them, so what they say may be wrong: {names}"] if names else []
+def _edited(candidates: Sequence[Candidate], session: Path, changed: bool | None) -> Iterator[str]:
+    """Sentences on patches and a session that were edited, and on those of which it cannot be told."""
+    makings = [(candidate.name, candidate.making) for candidate in candidates]
+    edited = [name for name, making in makings if making.edited] + [str(session)] * (changed is True)
+    unchecked = [name for name, making in makings if making.unchecked] + [str(session)] * (changed is None)
+    if edited:
+        yield f"edited after physadv wrote them, so what they say may be wrong: {', '.join(edited)}"
+    if unchecked:
+        yield f"not checked for edits, for their files have no digest: {', '.join(unchecked)}"
 
 
 def _painted(

@@ -111,6 +111,8 @@ class Patch:
     record: PatchRecord
     edited: bool = False
     """Whether a file of its bundle has changed since physadv wrote it."""
+    unchecked: bool = False
+    """Whether that cannot be told: its bundle is of an older physadv, which kept no digest of it."""
 
     @property
     def name(self) -> str:
@@ -298,7 +300,6 @@ def load_patch(folder: str | Path) -> Patch:
     folder = find_bundle(folder)
     source = folder / "patch.json"
     data = _read_record(source)
-    written = data.get(_WRITTEN, "")
     record = validate(PatchRecord, {key: value for key, value in data.items() if key != _WRITTEN}, source)
     sign = kept_sign(folder, record.sign)
     if (record.sign_width_mm, record.sign_height_mm) != (sign.width_mm, sign.height_mm):
@@ -308,8 +309,9 @@ def load_patch(folder: str | Path) -> Patch:
         )
     shown = from_uint8(_read_picture(folder / "painted.png", "RGBA"))
     paint = from_uint8(_read_picture(folder / "paint.png", "RGBA")[..., :3])
-    edited = bool(written) and written != _digest(folder, data)
-    patch = Patch(sign, _read_mask(folder, record, sign), paint, record, edited)
+    unchecked = _WRITTEN not in data
+    edited = not unchecked and data[_WRITTEN] != _digest(folder, data)
+    patch = Patch(sign, _read_mask(folder, record, sign), paint, record, edited, unchecked)
     painted = patch.painted(BUNDLE_PX)
     seen = (painted[3:] * shown[3:]).bool()
     colours, outline = (shown[:3] - linear_to_srgb(painted[:3])) * seen, shown[3:] - painted[3:]

@@ -141,8 +141,8 @@ class Session(Config):
     camera_sha256: str | None = None
     detector_sha256: str | None = None
     versions: dict[str, str] = Field(default_factory=dict)
-    sha256: str = ""
-    """Of the sign, the table and the crops, as they were written; empty in sessions without it."""
+    sha256: str | None = None
+    """Of the sign, the table and the crops, as they were written; sessions of older versions lack it."""
 
 
 def write_session(folder: Path, session: Session) -> None:
@@ -219,9 +219,11 @@ def session_fingerprint(folder: Path) -> str:
     return digest_of([digest_of_files([folder / RECORD]), _content(folder)])
 
 
-def was_edited(folder: Path, session: Session) -> bool:
-    """Whether a file of a session has changed since physadv wrote it."""
-    return bool(session.sha256) and session.sha256 != _content(folder)
+def was_edited(folder: Path, session: Session) -> bool | None:
+    """Whether a file of a session has changed since physadv wrote it; None: it is not known, for it has no digest."""
+    if "sha256" not in session.model_fields_set:
+        return None
+    return session.sha256 != _content(folder)
 
 
 def _content(folder: Path) -> str:
