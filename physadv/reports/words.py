@@ -278,7 +278,10 @@ def where(record: Record) -> str:
 
 
 def contrast(record: Record, slices: Sequence[Slice], preposition: str) -> tuple[str, str] | None:
-    """``at 10–25 m with 96 % (93–98)`` and ``at 45–75 m with 31 % (25–38)``: the best and the worst slice, if their intervals do not meet."""
+    """``at 10–25 m with 96 % (93–98)`` and ``at 45–75 m with 31 % (25–38)``: the best and the worst slice.
+
+    None where their intervals meet.
+    """
     known = [(at_goal(record, part), part) for part in slices]
     known = [(rate, part) for rate, part in known if rate.low is not None and rate.high is not None]
     if len(known) < 2:
