@@ -28,7 +28,7 @@ from physadv.patches import Calibration, build_mask, new_patch, parse_mask, save
 from physadv.photos.camera import Camera, save_camera
 from physadv.photos.ingest import ingest
 from physadv.photos.rig import default_rig, save_rig
-from physadv.photos.session import load_session, read_crop, write_table
+from physadv.photos.session import load_session, read_crop, write_session, write_table
 from physadv.reports.photographs import headline, write_photograph_report
 from physadv.scenes import PaintedSign, load_scene
 from physadv.signs import load_sign
@@ -200,6 +200,40 @@ def test_a_simulated_frame_looks_like_the_photograph_of_its_conditions(session: 
         other = frames.mean(0)[1, inside, inside].flatten()
         assert float(torch.corrcoef(torch.stack([one, other]))[0, 1]) > 0.85, row.file
         assert abs(float(one.mean() - other.mean())) < 0.12
+
+
+@pytest.fixture
+def unmeasured(session: Path, tmp_path: Path) -> Path:
+    """The session, as if nothing had been known of the camera."""
+    shutil.copytree(session, tmp_path / "unmeasured")
+    record, rows = load_session(tmp_path / "unmeasured")
+    write_table(tmp_path / "unmeasured", [row.model_copy(update={"focal_source": "assumed"}) for row in rows])
+    write_session(tmp_path / "unmeasured", record)
+    return tmp_path / "unmeasured"
+
+
+def test_without_a_focal_length_no_distance_is_told_and_the_sign_is_simulated_as_large(
+    session: Path, unmeasured: Path, tmp_path: Path
+) -> None:
+    slab = bundle(tmp_path / "slab", "us/stop")
+    summary = evaluate_photographs(unmeasured, [Redness()], tmp_path / "out", patches=[slab], draws=4)
+    assert {part.by for group in summary.groups for part in group.parts} == {"all", "angle"}
+    assert [one.distance_m for one in summary.shown] == [None] * 6
+    assert any("that distance was not measured and is not reported" in flag for flag in summary.flags)
+    assert read_photograph_summary(tmp_path / "out") == summary
+    page = write_photograph_report(summary, tmp_path / "out").read_text()
+    assert page.count("distance not known, ") == 6
+    assert ": by angle</summary>" in page
+    assert "distance, angle" not in page
+    table = pq.read_table(tmp_path / "out" / "outcomes.parquet").to_pylist()
+    told = [(row["distance_m"], row["hfov_deg"]) for row in table if row["battery"] == PHOTOGRAPHS]
+    assert told == [(None, None)] * 6
+    known, unknown = (load_session(folder)[1] for folder in (session, unmeasured))
+    scene = load_scene("stationary-15")
+    for one, other in zip(known, unknown, strict=True):
+        kept, made = (simulated_conditions(row, scene, number=0, draws=1, seed=0) for row in (one, other))
+        assert float(made.distance_m) == pytest.approx(float(kept.distance_m), rel=0.01)
+        assert float(made.hfov_deg) == float(kept.hfov_deg)
 
 
 def test_a_square_box_keeps_a_turned_sign_narrow(session: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from cli_kit import Command, refused
 from photo_kit import chart_sheet, photograph, sign_board
@@ -234,7 +235,9 @@ def test_without_markers_the_outline_does(shoot: Path, tmp_path: Path) -> None:
         np.testing.assert_allclose([row.yaw_deg, row.pitch_deg], [yaw, pitch], atol=5.0)
 
 
-def test_without_exif_the_find_is_sure_and_the_distance_rough(shoot: Path, tmp_path: Path, physadv: Command) -> None:
+def test_without_exif_the_find_is_sure_and_the_distance_not_known(
+    shoot: Path, tmp_path: Path, physadv: Command
+) -> None:
     for number in range(3):
         with Image.open(shoot / "photos" / "clean" / f"{number}.jpg") as photo:
             (tmp_path / "photos").mkdir(exist_ok=True)
@@ -244,17 +247,21 @@ def test_without_exif_the_find_is_sure_and_the_distance_rough(shoot: Path, tmp_p
     code, said, _ = physadv("photos", "ingest", tmp_path / "photos", "--out", tmp_path / "out")
     assert code == 0
     assert "the sign in 3 of 4 photographs, 0 of them doubtful" in said
-    assert "in 3: no focal length is known: distance is rough (±20%)" in said
+    assert "in 3: no focal length is known (EXIF has none, no --camera is given): the distance is not known" in said
     truth = json.loads((shoot / "truth.json").read_text())
     for row in load_session(tmp_path / "out")[1]:
-        distance, yaw, pitch, _ = truth[f"clean/{Path(row.file).stem}.jpg"]
+        _, yaw, pitch, _ = truth[f"clean/{Path(row.file).stem}.jpg"]
         assert (row.flags, len(row.rough)) == ((), 1)
-        assert abs(row.distance_m - distance) < 2.5 * row.distance_sd_m
-        assert row.distance_sd_m > 0.15 * row.distance_m
+        assert row.focal_source == "assumed"
+        assert np.isnan([row.distance_m, row.distance_sd_m]).all()
         assert abs(row.yaw_deg - yaw) < 3.0 * row.yaw_sd_deg
         assert abs(row.pitch_deg - pitch) < 3.0 * row.pitch_sd_deg
     page = (tmp_path / "out" / "overlays" / "index.html").read_text()
     assert page.count("the box is sure; no focal length is known") == 3
+    assert page.count("distance not known") == 3
+    assert " m, " not in page
+    table = pq.read_table(tmp_path / "out" / "photos.parquet")
+    assert np.isnan(table.column("distance_m").to_numpy()).all()
     assert "doubtful:" not in page
 
 

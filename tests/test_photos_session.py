@@ -95,6 +95,8 @@ def edit(folder: Path, name: str, value: Any, *, row: int = 1) -> None:
         ("distance_m", -1.0),
         ("distance_m", math.nan),
         ("distance_m", 1e9),
+        ("distance_sd_m", math.nan),
+        ("distance_sd_m", -1.0),
         ("yaw_deg", 1e9),
         ("yaw_deg", math.nan),
         ("pitch_deg", 91.0),
@@ -124,6 +126,16 @@ def test_what_cannot_be_measured_is_refused_with_its_photograph(session: Path, n
     edit(session, name, value)
     with pytest.raises(PhysadvError, match=rf"photos\.parquet: b\.jpg: .*{name}"):
         load_session(session)
+
+
+def test_a_distance_by_an_assumed_focal_length_is_not_known(session: Path) -> None:
+    """Older sessions hold one, which only says how large the sign is in the picture."""
+    edit(session, "focal_source", "assumed")
+    known, unknown = load_session(session)[1]
+    assert (known.has_distance, known.distance_m) == (True, 150.0)
+    assert not unknown.has_distance
+    assert math.isnan(unknown.distance_m)
+    assert math.isnan(unknown.distance_sd_m)
 
 
 def test_a_far_and_a_cut_sign_are_fine(session: Path) -> None:

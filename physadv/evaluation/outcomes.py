@@ -66,8 +66,8 @@ SCHEMA = pa.schema(
     ]
 )
 """``weather``, ``severity``, ``weather_parameters`` (JSON), ``target_class`` and what follows from it are null where
-there is none. ``fooled_untargeted`` is ``predicted != true_class``, ``fooled_targeted`` is ``predicted ==
-target_class``."""
+there is none; so are ``distance_m`` and ``hfov_deg`` of a photograph whose focal length is not known.
+``fooled_untargeted`` is ``predicted != true_class``, ``fooled_targeted`` is ``predicted == target_class``."""
 MAY_LACK = frozenset(
     {"weather", "severity", "weather_parameters", "target_class", "target_probability", "fooled_targeted"}
 )

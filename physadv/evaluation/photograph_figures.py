@@ -91,7 +91,8 @@ class Shown(Config):
     simulated_hit: float | None
     as_sent: float | None
     as_sent_hit: float | None
-    distance_m: float
+    distance_m: float | None
+    """None where no focal length is known."""
     angle_deg: float
 
     @property
@@ -153,7 +154,7 @@ def groups(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[Group]:
         some = [one for one in shown if (one.victim, one.patch, one.subject) == key]
         parts = [_part("all", "all photographs", some)]
         for by, limits, unit, value in (
-            ("distance", _DISTANCES_M, " m", lambda one: one.distance_m),
+            ("distance", _DISTANCES_M, " m", _distance_m),
             ("angle", _ANGLES_DEG, "°", lambda one: one.angle_deg),
             ("light", _LUX, " lx", lambda one: lux[one.file]),
         ):
@@ -171,6 +172,10 @@ def groups(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[Group]:
             parts=tuple(parts),
             beyond_clean=None if more is None else Beyond(value=more[0], low=more[1], high=more[2]),
         )
+
+
+def _distance_m(one: Shown) -> float:
+    return math.nan if one.distance_m is None else one.distance_m
 
 
 def _part(by: Any, label: str, some: Sequence[Shown]) -> Part:
@@ -222,6 +227,12 @@ def flags(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[str]:
         yield f"in {doubtful} of {len(rows)} photographs the find is doubtful; look at the session's overlays"
     for why, count in Counter(why for row in rows for why in row.rough).most_common():
         yield f"in {count} of {len(rows)} photographs {why}"
+    assumed = {row.file for row in rows if not row.has_distance}
+    if any(one.file in assumed and one.simulated is not None for one in shown):
+        yield (
+            "photographs without a focal length are simulated with that of a common phone, from where the sign looks "
+            "as large; that distance was not measured and is not reported"
+        )
     subjects = {row.subject for row in rows}
     if "patch" in subjects and not subjects & {"grey", "random"}:
         yield "no control was photographed, so the effect of covering the place is not known"

@@ -18,6 +18,7 @@ from physadv.core.color import from_uint8
 from physadv.core.images import cut_out
 from physadv.evaluation.outcomes import TOP, rows_of
 from physadv.evaluation.photograph_figures import MARGIN, Shown
+from physadv.photos.pose import distance_as_if_m
 from physadv.photos.session import Row, read_crop
 from physadv.scenes import Conditions, PaintedSign, Scene, viewing_angle_deg
 from physadv.victims import Victim, check_logits
@@ -90,7 +91,7 @@ class Scorer:
                 hit=None if target is None else best == target,
                 simulated_hit=_share(frames, target, won=True),
                 as_sent_hit=_share(sent, target, won=True),
-                distance_m=row.distance_m,
+                distance_m=row.distance_m if row.has_distance else None,
                 angle_deg=row.angle_deg,
             )
             batches = [self._batch(row, victim, target, logits, conditions[:1], PHOTOGRAPHS)]
@@ -146,6 +147,8 @@ class Scorer:
             "fooled_untargeted": predicted != true,
             "fooled_targeted": None if target is None else predicted == target,
         }
+        if battery == PHOTOGRAPHS and not row.has_distance:
+            columns |= {"distance_m": None, "hfov_deg": None}
         return rows_of(columns, len(logits))
 
 
@@ -174,14 +177,21 @@ def victim_view(crop: Pixels, row: Row, size: tuple[int, int], *, square: bool =
 
 
 def simulated_conditions(row: Row, scene: Scene, *, number: int, draws: int, seed: int) -> Conditions:
-    """Conditions of frames as the photograph's: pose, camera and light as measured, the rest as the scene draws it."""
+    """Conditions of frames as the photograph's: pose, camera and light as measured, the rest as the scene draws it.
+
+    Where no focal length is known, frames are taken with that of a common phone from where it sees the sign as large.
+    """
+    distance_m = row.distance_m
+    if not row.has_distance:
+        size = (row.width_px, row.height_px)
+        distance_m = distance_as_if_m(np.array(row.homography).reshape(3, 3), row.focal_px, size)
     drawn = scene.sample(draws, seed=seed, start=number * draws)
 
     def all_of(value: float) -> Tensor:
         return torch.full((draws,), value, dtype=torch.float32)
 
     known = {
-        "distance_m": row.distance_m,
+        "distance_m": distance_m,
         "lateral_m": 0.0,
         "height_m": 0.0,
         "yaw_deg": row.yaw_deg,

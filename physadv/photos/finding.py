@@ -36,7 +36,10 @@ _WRONG_SHARE = 0.08
 """Reprojection error over the sign's size, beyond which points do not belong to this sign."""
 _POOR_SHARE = _WRONG_SHARE / 4.0
 """The same, beyond which the pose is doubtful."""
-_NO_FOCAL_LENGTH = "no focal length is known: distance is rough (±{:.0%}), angles are off by a few degrees"
+_NO_FOCAL_LENGTH = (
+    "no focal length is known (EXIF has none, no --camera is given): the distance is not known, and the angles may be "
+    "off by a few degrees"
+)
 _SCALE_SLACK = 0.02
 _CORNER_PX = 0.5
 """By how much blur makes a marker's side look shorter: its corners are rounded off."""
@@ -61,7 +64,7 @@ class Found:
         confidence: 0 to 1, that this is the sign and where it is.
         outline_px: the sign's outline in the photograph ``[n, 2]``, lens distortion included.
         flags: what makes the find itself, and so the sign's box, doubtful, in words.
-        rough: what makes distance or angles rough while the box is sure, in words.
+        rough: what makes distance or angles rough or unknown while the box is sure, in words.
     """
 
     pose: Pose
@@ -108,7 +111,7 @@ def find_sign(
     if found.outline_px.min() < 0 or (found.outline_px > [width, height]).any():
         found = replace(found, flags=(*found.flags, "the sign is cut off by the picture's edge"))
     if camera.source == "assumed":
-        found = replace(found, rough=(*found.rough, _NO_FOCAL_LENGTH.format(camera.focal_sd)))
+        found = replace(found, rough=(*found.rough, _NO_FOCAL_LENGTH))
     return found, seen
 
 

@@ -35,7 +35,9 @@ def write_overlay(path: Path, pixels: Pixels, found: Found, row: Row) -> None:
     colour = _UNSURE if found.flags else _SURE
     outline = np.round(found.outline_px * scale * 16).astype(np.int32)
     cv2.polylines(shown, [outline.reshape(-1, 1, 2)], True, colour, 2, cv2.LINE_AA, 4)
-    distance = f"{row.distance_m:.2f} m ± {100 * row.distance_sd_m / row.distance_m:.1f} %"
+    distance = "distance not known"
+    if row.has_distance:
+        distance = f"{row.distance_m:.2f} m ± {100 * row.distance_sd_m / row.distance_m:.1f} %"
     turned = f"yaw {row.yaw_deg:+.1f}° ± {row.yaw_sd_deg:.1f}°   pitch {row.pitch_deg:+.1f}° ± {row.pitch_sd_deg:.1f}°"
     _label(shown, f"{distance}   {turned}   {row.how} {row.confidence:.0%}")
     _write(path, shown)

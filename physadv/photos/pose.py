@@ -178,6 +178,20 @@ def describe(pose: Matrix) -> Matrix:
     return np.array([distance / 1000.0, np.degrees(yaw), -np.degrees(lean), -np.degrees(roll)])
 
 
+def distance_as_if_m(homography: Matrix, focal_px: float, size: tuple[int, int]) -> float:
+    """From where a camera of that focal length sees the sign's centre, whatever camera it was.
+
+    Args:
+        homography: the sign's plane in mm to pixels ``[3, 3]``, lens distortion left out.
+        focal_px: of a camera whose axis meets the middle of the picture.
+        size: width and height of the picture.
+    """
+    middle = np.array([[focal_px, 0, (size[0] - 1) / 2.0], [0, focal_px, (size[1] - 1) / 2.0], [0, 0, 1]])
+    across, down, shift = np.linalg.solve(middle, homography).T
+    lengths = float(np.linalg.norm(across) + np.linalg.norm(down)) / 2.0
+    return float(np.linalg.norm(shift)) / lengths / 1000.0
+
+
 def _towards(direction: Matrix) -> Matrix:
     """The smallest rotation that takes a unit vector to the optical axis."""
     import cv2

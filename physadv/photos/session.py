@@ -50,6 +50,8 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Deviation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 HalfTurn = Annotated[float, Field(ge=-180, le=180)]
+ASSUMED = "assumed"
+"""Source of a focal length that is not known."""
 _FARTHEST_M = 10_000.0
 _MOST_CUT = 20.0
 """A sign's size over its crop's: more of it cannot be cut off by the photograph's edge."""
@@ -80,8 +82,9 @@ class Row(Config):
     height_px: int = Field(gt=0, le=MAX_PX)
     sign_px: Positive
     """Longer side of the sign's box in the photograph."""
-    distance_m: float = Field(gt=0, le=_FARTHEST_M)
-    distance_sd_m: Deviation
+    distance_m: Measure
+    """Not known without a focal length (:attr:`focal_source` is ``assumed``), and then not a number."""
+    distance_sd_m: Measure
     yaw_deg: HalfTurn
     yaw_sd_deg: Deviation
     pitch_deg: float = Field(ge=-90, le=90)
@@ -93,6 +96,7 @@ class Row(Config):
     error_px: Deviation
     focal_px: Positive
     focal_source: str
+    """``calibrated``, ``exif``, or ``assumed``: that of a common phone, where none is known."""
     homography: tuple[float, ...] = Field(min_length=9, max_length=9)
     """Of the sign's plane in mm to pixels, row by row, lens distortion left out."""
     exposure_ev: Measure
@@ -111,10 +115,22 @@ class Row(Config):
     flags: tuple[str, ...] = ()
     """What makes the find itself, and so the sign's box, doubtful."""
     rough: tuple[str, ...] = ()
-    """What makes distance or angles rough while the box is sure."""
+    """What makes distance or angles rough or unknown while the box is sure."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _forget_what_was_assumed(cls, values: Any) -> Any:
+        """A distance that follows from an assumed focal length, as older sessions hold it, is not known."""
+        if isinstance(values, dict) and values.get("focal_source") == ASSUMED:
+            return {**values, "distance_m": math.nan, "distance_sd_m": math.nan}
+        return values
 
     @model_validator(mode="after")
     def _check(self) -> Row:
+        if self.has_distance and not 0.0 < self.distance_m <= _FARTHEST_M:
+            raise ValueError(f"distance_m = {self.distance_m:g}: should be greater than 0 and at most {_FARTHEST_M:g}")
+        if self.has_distance and not self.distance_sd_m >= 0.0:
+            raise ValueError(f"distance_sd_m = {self.distance_sd_m:g}: should be 0 or greater")
         matrix = np.array(self.homography).reshape(3, 3)
         if not (np.isfinite(matrix).all() and abs(_area_scale(matrix)) > _LEAST_AREA_SCALE):
             raise ValueError("homography: should be nine numbers of a matrix that has an inverse")
@@ -122,6 +138,11 @@ class Row(Config):
         if place.is_absolute() or ".." in place.parts:
             raise ValueError(f"crop = {self.crop!r}: should lie in the session")
         return self
+
+    @property
+    def has_distance(self) -> bool:
+        """Whether the camera's distance is known: its focal length is, from a calibration or from EXIF."""
+        return self.focal_source != ASSUMED
 
 
 class Session(Config):

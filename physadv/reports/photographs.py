@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from physadv.core.files import write_text
 from physadv.evaluation.agreement import Estimate
-from physadv.evaluation.photograph_figures import PAINTED, Beyond, PhotographSummary, Shown
+from physadv.evaluation.photograph_figures import PAINTED, Beyond, Group, PhotographSummary, Shown
 from physadv.reports import words
 from physadv.reports.page import FILE_NAME, environment, template_text
 from physadv.reports.pictures import data_url
@@ -37,6 +37,7 @@ def write_photograph_report(summary: PhotographSummary, folder: Path) -> Path:
             total=len(summary.shown),
             simulated=any(one.simulated is not None for one in summary.shown),
             beyond=beyond,
+            slices=slices,
             details={"shown", "groups", "agreement", "agreement_hit", "agreement_as_sent", "agreement_hit_as_sent"},
         )
     )
@@ -56,6 +57,11 @@ def chosen(summary: PhotographSummary) -> list[Shown]:
         by_group.setdefault((one.victim, one.patch, one.subject), []).append(one)
     turns = [group[k] for k in range(MOST_PICTURES) for group in by_group.values() if k < len(group)]
     return turns[:MOST_PICTURES]
+
+
+def slices(group: Group) -> str:
+    """``distance, angle and light``: by what its photographs are told apart, as far as that is known of them."""
+    return words.listed(list(dict.fromkeys(part.by for part in group.parts[1:])))
 
 
 def estimate(value: Estimate) -> str:
