@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -72,6 +72,8 @@ class Attack(Config, ABC):
     paper: ClassVar[str]
     """Where it comes from."""
     loss: ClassVar[str] = "cross-entropy"
+    named_files: ClassVar[frozenset[str]] = frozenset()
+    """Options that name files or folders: these count by their content, wherever they lie."""
     printed: ClassVar[bool] = True
     """Its change is ink on the picture, where that is a sign's artwork; False: it is light."""
 
@@ -92,6 +94,11 @@ class Attack(Config, ABC):
     def fingerprint(self) -> str:
         """Of the options, and of the content of every file that they name."""
         return digest_of(self.model_dump(mode="json"))
+
+    @classmethod
+    def told_of(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Options as they are part of an identity: without those of which :attr:`fingerprint` has the content."""
+        return {name: value for name, value in options.items() if name not in cls.named_files}
 
     def flags(self, problem: Problem) -> tuple[str, ...]:
         """What made the search doubtful, in words: what it took note of."""

@@ -163,9 +163,10 @@ def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Vi
 def _identity(config: SignAttackConfig, victim: Victim) -> dict[str, Any]:
     """All that decides the patch, files by their content."""
     named = {"sign", "victim", "scenes", "device"}
+    attack = build_attack(config.attack, config.options)
     return {
-        "config": config.model_dump(mode="json", exclude=named),
-        "attack": build_attack(config.attack, config.options).fingerprint,
+        "config": {**config.model_dump(mode="json", exclude=named), "options": attack.told_of(config.options)},
+        "attack": attack.fingerprint,
         "sign": load_sign(config.sign).fingerprint,
         "victim": victim.fingerprint,
         "scenes": [load_scene(spec).fingerprint for spec in config.scenes],

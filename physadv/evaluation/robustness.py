@@ -225,7 +225,8 @@ def _attack_identity(spec: AttackSpec) -> dict[str, Any]:
     """What decides the cells of an attack beside victims and pictures."""
     told = spec.model_dump(mode="json", exclude={"on_signs"})
     if spec.attack != STICKER:
-        told["files"] = build_attack(spec.attack, spec.options).fingerprint
+        attack = build_attack(spec.attack, spec.options)
+        told |= {"options": attack.told_of(spec.options), "files": attack.fingerprint}
     where = spec.on_signs
     if where is None:
         return told

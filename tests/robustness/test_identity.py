@@ -28,13 +28,15 @@ from physadv.core import versions
 from physadv.core.color import linear_to_srgb, to_uint8
 from physadv.core.config import validate
 from physadv.core.errors import PhysadvError
-from physadv.core.files import bundled
+from physadv.core.files import bundled, sha256
 from physadv.core.images import write_png
 from physadv.defenses.training import train, training_config
 from physadv.evaluation import evaluate
+from physadv.evaluation.certification import CertificationPlan, run_certification
 from physadv.evaluation.experiment import load_experiment, run_experiment
 from physadv.evaluation.on_photographs import evaluate_photographs
 from physadv.evaluation.robustness import RobustnessPlan, pictures_for, run_robustness
+from physadv.patches.press import Calibration, save_calibration
 from physadv.photos.camera import Camera, save_camera
 from physadv.photos.ingest import ingest
 from physadv.photos.rig import default_rig, save_rig
@@ -78,6 +80,24 @@ def write_photographs(folder: Path) -> None:
         cv2.imwrite(str(folder / "photographs" / "clean" / f"{number}.png"), shown[..., ::-1])
 
 
+def write_graph(folder: Path) -> None:
+    """A linear classifier of 3 x 8 x 8 whose weights lie in a file beside its graph, and its card."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    matrix = np.random.default_rng(0).normal(size=(192, 2)).astype(np.float32)
+    nodes = [helper.make_node("Flatten", ["x"], ["r"]), helper.make_node("MatMul", ["r", "w"], ["y"])]
+    pictures, logits = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("x", ["n", 3, 8, 8]), ("y", ["n", 2]))
+    )
+    graph = helper.make_graph(nodes, "g", [pictures], [logits], [numpy_helper.from_array(matrix, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, folder / "graph.onnx", save_as_external_data=True, location="graph.bin", size_threshold=0)
+    card = {"name": "graph", "adapter": "onnx", "weights": "graph.onnx", "classes": ["stop", "yield"]}
+    (folder / "graph.yaml").write_text(yaml.safe_dump({**card, "input": {"size": 8}}))
+
+
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything that a command here can be given, as files in one folder."""
@@ -85,6 +105,10 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_victim(folder)
     write_pictures(folder)
     write_photographs(folder)
+    write_graph(folder)
+    train_generator(folder, folder / "generator")
+    press = Calibration(name="press", nodes=2, colours=((0.9, 0.1, 0.1),) * 4 + ((0.1, 0.1, 0.9),) * 4)
+    save_calibration(press, folder / "press.json")
     (folder / "mask.yaml").write_text(
         "kind: rectangles\nrectangles: [{x_mm: -80, y_mm: -60, width_mm: 160, height_mm: 50}]\n"
     )
@@ -178,21 +202,77 @@ def run_train(folder: Path) -> None:
     train(config, folder / "out", data=folder / "data")
 
 
-def run_train_advgan(folder: Path) -> None:
+def train_generator(folder: Path, out: Path) -> None:
     victim = load_victim(folder / "victim.yaml")
     pictures, labels = pictures_for(victim, load_dataset("image-folder", folder / "data"))
-    train_advgan(victim, pictures, labels, folder / "out", config=AdvGanConfig(steps=2, batch=8, check_every=1))
+    train_advgan(victim, pictures, labels, out, config=AdvGanConfig(steps=2, batch=8, check_every=1))
+
+
+def run_train_advgan(folder: Path) -> None:
+    train_generator(folder, folder / "out")
+
+
+def run_certify(folder: Path) -> None:
+    words = {"victim": str(folder / "victim.yaml"), "defense": "patch-cleanser:patch_px=6"}
+    plan = validate(CertificationPlan, {**words, "dataset": "image-folder"}, "certify")
+    run_certification(plan, folder / "out", data=folder / "data")
+
+
+def run_calibrated_design(folder: Path) -> None:
+    words = {**design_words(folder), "calibration": str(folder / "press.json")}
+    design(validate(DesignConfig, words, "design"), out=folder / "out")
+
+
+def run_calibrated_evaluate(folder: Path) -> None:
+    evaluate(
+        [bundled("patches") / "de-stop-bars"],
+        [folder / "victim.yaml"],
+        [folder / "battery.yaml"],
+        folder / "out",
+        progress=False,
+        calibration=folder / "press.json",
+    )
+
+
+def run_attack_on_graph(folder: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    words = {
+        "victims": [str(folder / "graph.yaml")],
+        "attacks": [{"attack": "square", "options": {"max_queries": 20}}],
+        "dataset": "image-folder",
+    }
+    run_robustness(validate(RobustnessPlan, words, "attack"), folder / "out", data=folder / "data")
+
+
+def run_attack_of_generator(folder: Path) -> None:
+    words = {
+        "victims": [str(folder / "victim.yaml")],
+        "attacks": [{"attack": "advgan", "options": {"generator": str(folder / "generator")}}],
+        "dataset": "image-folder",
+    }
+    run_robustness(validate(RobustnessPlan, words, "attack"), folder / "out", data=folder / "data")
+
+
+def run_sign_attack_of_generator(folder: Path) -> None:
+    words = {key: value for key, value in design_words(folder).items() if key in {"victim", "sign", "scenes"}}
+    more = {"attack": "advgan", "views": 4, "held_out_frames": 16, "texture_px": 32}
+    more["options"] = {"generator": str(folder / "generator")}
+    attack_sign(validate(SignAttackConfig, {**words, **more}, "attack"), out=folder / "out")
 
 
 def run_ingest(folder: Path) -> None:
     ingest(folder / "photographs", folder / "out", rig=folder / "rig.json", camera=folder / "camera.json")
 
 
-def run_photographs(folder: Path) -> None:
+def run_photographs(folder: Path, **more: Any) -> None:
     session = folder / "session"
     if not session.exists():
         ingest(folder / "photographs", session, rig=folder / "rig.json", camera=folder / "camera.json")
-    evaluate_photographs(session, [folder / "victim.yaml"], folder / "out", draws=2)
+    evaluate_photographs(session, [folder / "victim.yaml"], folder / "out", draws=2, **more)
+
+
+def run_calibrated_photographs(folder: Path) -> None:
+    run_photographs(folder, calibration=folder / "press.json")
 
 
 # what may change
@@ -203,6 +283,30 @@ def other_weights(folder: Path) -> None:
     tensors = load_file(path)
     tensors["fc.bias"][0] += 0.25
     save_file(tensors, path)
+
+
+def other_generator(folder: Path) -> None:
+    """Another one that is whole: its weights, and a record that knows them."""
+    weights, record = folder / "generator" / "generator.safetensors", folder / "generator" / "generator.yaml"
+    tensors, before = load_file(weights), sha256(weights)
+    name = next(iter(tensors))
+    tensors[name] = tensors[name] + 0.25
+    save_file(tensors, weights)
+    record.write_text(record.read_text().replace(before, sha256(weights)))
+
+
+def other_graph(folder: Path) -> None:
+    import onnx
+
+    model = onnx.load(folder / "graph.onnx", load_external_data=False)
+    model.graph.name = "other"
+    (folder / "graph.onnx").write_bytes(model.SerializeToString())
+
+
+def other_weights_of_graph(folder: Path) -> None:
+    weights = np.fromfile(folder / "graph.bin", np.float32)
+    weights[0] += 1.0
+    weights.tofile(folder / "graph.bin")
 
 
 def other_picture(path: str) -> Callable[[Path], None]:
@@ -243,6 +347,8 @@ SIGN = ("artwork", other_text("sign.svg", "<svg", "<svg "))
 MASK = ("mask", other_text("mask.yaml", "160", "150"))
 PICTURE = ("picture", other_picture("data/stop/3.png"))
 LABEL = ("label", other_name("data/yield/3.png", "../stop/99.png"))
+CALIBRATION = ("calibration", other_text("press.json", "0.9", "0.8"))
+GENERATOR = ("generator", other_generator)
 VERSION = ("version", other_version)
 
 
@@ -262,6 +368,23 @@ CASES = {
     "attack": Case(run_attack, (WEIGHTS, CARD, SCENE, STREET, PICTURE, LABEL, VERSION)),
     "train": Case(run_train, (WEIGHTS, CARD, SCENE, STREET, PICTURE, LABEL, VERSION)),
     "train-advgan": Case(run_train_advgan, (WEIGHTS, CARD, PICTURE, LABEL, VERSION)),
+    "certify": Case(run_certify, (WEIGHTS, CARD, PICTURE, LABEL, VERSION)),
+    "design --calibration": Case(run_calibrated_design, (CALIBRATION,)),
+    "evaluate --calibration": Case(run_calibrated_evaluate, (CALIBRATION,)),
+    "evaluate --photos --calibration": Case(run_calibrated_photographs, (CALIBRATION,)),
+    "attack on ONNX": Case(
+        run_attack_on_graph,
+        (
+            ("weights beside the graph", other_weights_of_graph),
+            ("graph", other_graph),
+            ("class order", other_text("graph.yaml", "- stop\n- yield", "- yield\n- stop")),
+            PICTURE,
+            LABEL,
+            VERSION,
+        ),
+    ),
+    "attack advgan": Case(run_attack_of_generator, (GENERATOR, WEIGHTS, CARD, PICTURE, LABEL, VERSION)),
+    "attack advgan --scene": Case(run_sign_attack_of_generator, (GENERATOR, WEIGHTS, SCENE, VERSION)),
     "photos ingest": Case(
         run_ingest,
         (

@@ -33,6 +33,7 @@ class AdvGan(GameOptions, Attack):
 
     kind: Literal["advgan"] = "advgan"
     paper: ClassVar[str] = "Xiao et al. 2018, arXiv:1801.02610"
+    named_files: ClassVar[frozenset[str]] = frozenset({"generator"})
     generator: str | None = None
     """Folder of a trained one; all else that has an option is its own then."""
     eps: LargestChange | None = None

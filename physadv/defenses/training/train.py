@@ -91,11 +91,13 @@ def train(
 
 def _identity(config: TrainingConfig, victim: Victim, learnt: Photographs, held_out: Photographs) -> dict[str, Any]:
     """What decides the weights."""
+    attack = build_attack(config.attack, config.attack_options) if config.attack else None
+    told = config.model_dump(mode="json", exclude={"name", "victim", "scenes", "device"})
     return {
         "name": config.made,
-        "config": config.model_dump(mode="json", exclude={"name", "victim", "scenes", "device"}),
+        "config": {**told, "attack_options": attack.told_of(config.attack_options) if attack else {}},
         "victim": victim.fingerprint,
-        "attack": build_attack(config.attack, config.attack_options).fingerprint if config.attack else None,
+        "attack": attack.fingerprint if attack else None,
         "pictures": {"learnt from": learnt.dataset.fingerprint, "held out": held_out.dataset.fingerprint},
         "scenes": [load_scene(name).fingerprint for name in config.scenes],
         "signs": [load_sign(name).fingerprint for name in known_signs(victim)],
