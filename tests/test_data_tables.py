@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli_kit import Command
 from PIL import Image
@@ -180,6 +183,147 @@ def test_lisas_index_with_windows_paths(root: Path) -> None:
     assert "has no row for 2 pictures beside it (used, without a track): stop/stop_2.png, yield/yield_1.png" in note
     index.write_text("file,track,label\ncrops/stop/stop_1.png,a,yield\ncrops/stop/stop_2.png,b,stop\n")
     assert "1 class that is not the folder's (index.csv, line 2)" in told(root, "lisa")[1]
+
+
+LISA_HEADER = (
+    "Filename;Annotation tag;Upper left corner X;Upper left corner Y;Lower right corner X;Lower right corner Y;"
+    "Occluded,On another road;Origin file;Origin frame number;Origin track;Origin track frame number"
+)
+FRAMES = ("vid0/one.avi_annotations/stop_1.avi_image0.png", "vid0/one.avi_annotations/stop_1.avi_image1.png")
+SIGNS = (
+    (FRAMES[0], "stop", (2, 3, 10, 12), "stop_1.avi"),
+    (FRAMES[0], "yield", (20, 3, 26, 9), "yield_1.avi"),
+    (FRAMES[1], "stop", (4, 3, 13, 12), "stop_1.avi"),
+)
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """LISA's folder as it is published, with two frames and three signs."""
+    base = tmp_path / "lisa"
+    for number, name in enumerate(FRAMES):
+        pixels = np.random.default_rng(number).integers(0, 255, (24, 40, 3), np.uint8)
+        (base / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(base / name)
+    (base / "allAnnotations.csv").write_text("\n".join([LISA_HEADER, *map(lisa_row, SIGNS), ""]))
+    return base
+
+
+def lisa_row(sign: tuple[str, str, tuple[int, ...], str]) -> str:
+    frame, tag, box, track = sign
+    return f"{frame};{tag};{';'.join(map(str, box))};0,0;vid0/one.avi;2667;{track};2"
+
+
+def check_signs(data: SignDataset, base: Path) -> None:
+    """The three signs, cut out of the frames by their boxes."""
+    assert data.classes == ("stop", "yield")
+    assert data.labels.tolist() == [0, 0, 1]
+    assert [item.track for item in data.items] == ["stop_1.avi", "stop_1.avi", "yield_1.avi"]
+    for number, (frame, _, (x1, y1, x2, y2), _) in enumerate((SIGNS[0], SIGNS[2], SIGNS[1])):
+        whole = np.asarray(Image.open(base / frame))
+        assert np.array_equal(data.read(number), whole[y1:y2, x1:x2])
+    assert data.pixels(32).shape == (3, 32, 32, 3)
+
+
+def test_lisa_as_it_is_published(frames: Path) -> None:
+    check_signs(quiet(frames.parent, "lisa"), frames)
+    (frames / "archive").mkdir()
+    for entry in ("vid0", "allAnnotations.csv"):
+        (frames / entry).rename(frames / "archive" / entry)
+    check_signs(quiet(frames.parent, "lisa"), frames / "archive")
+    shutil.copy(frames / "archive" / "allAnnotations.csv", frames / "allAnnotations.csv")
+    with pytest.raises(PhysadvError, match="has 2 tables of LISA"):
+        load_dataset("lisa", frames.parent)
+
+
+@pytest.mark.parametrize(
+    ("change", "encoding"),
+    [
+        (lambda text: text, "utf-8-sig"),
+        (lambda text: text.replace("\n", "\r\n"), "utf-16"),
+        (lambda text: text.replace(",", " ").replace(";", ","), "utf-8"),
+        (lambda text: text.replace(";", ","), "utf-8"),  # the comma within a column's name is one of its data, too
+        (lambda text: text.replace(";", "\t"), "utf-8"),
+        (lambda text: text.replace("/", "\\"), "utf-8"),
+        (lambda text: text.replace("vid0/one.avi_", "C:\\Daten\\lisa\\VID0\\One.avi_"), "utf-8"),
+        (lambda text: text.lower().replace(";stop;", ";STOP;"), "utf-8"),
+        (lambda text: text.replace("vid0/one.avi;", "vid0/Straße.avi;"), "latin-1"),
+    ],
+)
+def test_lisas_table_however_it_was_saved(frames: Path, change: Callable[[str], str], encoding: str) -> None:
+    table = frames / "allAnnotations.csv"
+    table.write_bytes(change(table.read_text()).encode(encoding))
+    table.rename(frames / "ALLannotations.CSV")
+    check_signs(quiet(frames.parent, "lisa"), frames)
+
+
+def test_what_lisas_table_loses_is_told(frames: Path) -> None:
+    table = frames / "allAnnotations.csv"
+    more = [
+        ("vid0/none.png", "stop", (1, 1, 5, 5), "t"),
+        (FRAMES[1], "stop", (30, 3, 41, 12), "t"),
+        SIGNS[1],
+        (FRAMES[1], "", (6, 6, 9, 9), "t"),
+    ]
+    rows = [*map(lisa_row, [*SIGNS, *more]), lisa_row(SIGNS[0])[:60]]
+    Image.new("RGB", (40, 24)).save(frames / "vid0" / "other.png")
+    rows += [lisa_row((FRAMES[1], "stop", (1, 1, 5 + number, 5), "t")) for number in range(4)]
+    rows.append(rows.pop(7))
+    table.write_text("\n".join([LISA_HEADER, *rows]))
+    data, note = told(frames.parent, "lisa")
+    assert len(data) == 7
+    for part in (
+        "read 7 of 12 rows; 5 left out",
+        "1 picture missing (allAnnotations.csv, line 5)",
+        "1 box outside of the picture (allAnnotations.csv, line 6)",
+        "1 row that comes twice (allAnnotations.csv, line 7)",
+        "1 row without a class (allAnnotations.csv, line 8)",
+        "1 damaged line (allAnnotations.csv, line 13: is cut",
+        "has no row for 1 picture beside it (not used): vid0/other.png",
+    ):
+        assert part in note
+    table.write_text("\n".join([LISA_HEADER, *map(lisa_row, [*SIGNS, (FRAMES[0], "merge", SIGNS[0][2], "t")])]))
+    with pytest.raises(PhysadvError, match=r"line 5: .*image0\.png is in line 2 too, with other values"):
+        load_dataset("lisa", frames.parent)
+
+
+def test_a_frames_signs_are_told_apart_by_class_and_box(frames: Path) -> None:
+    """Two signs of a frame are two pictures: one may be of a class that a victim knows, the other not."""
+    data = load_dataset("lisa", frames.parent)
+    known = data.among(["stop", "merge"])
+    assert known.labels.tolist() == [0, 0]
+    assert {item.window for item in known.items} == {SIGNS[0][2], SIGNS[2][2]}
+    moved = (frames / "allAnnotations.csv").read_text().replace(";2;3;10;12;", ";2;3;11;12;")
+    (frames / "allAnnotations.csv").write_text(moved)
+    assert load_dataset("lisa", frames.parent).fingerprint != data.fingerprint
+
+
+@pytest.mark.data
+def test_real_lisa_as_it_is_published(data_folder: Path, tmp_path: Path) -> None:
+    """A table in the published form, over frames that are black but for their crops, gives the real crops."""
+    index = list(csv.DictReader((data_folder / "lisa" / "index.csv").open()))[::250]
+    by_frame: dict[str, list[dict[str, str]]] = {}
+    for row in index:
+        by_frame.setdefault(row["frame_png"], []).append(row)
+    lines = [LISA_HEADER]
+    for frame, rows in by_frame.items():
+        shown = Image.new("RGB", (1024, 800))
+        for row in rows:
+            with Image.open(data_folder / "lisa" / row["file"]) as crop:
+                shown.paste(crop, (int(row["x1"]), int(row["y1"])))
+            box = tuple(int(row[name]) for name in ("x1", "y1", "x2", "y2"))
+            lines.append(lisa_row((frame, row["label"], box, row["track"])))
+        (tmp_path / "lisa" / frame).parent.mkdir(parents=True, exist_ok=True)
+        shown.save(tmp_path / "lisa" / frame)
+    (tmp_path / "lisa" / "allAnnotations.csv").write_text("\n".join([*lines, ""]))
+    ours, theirs = quiet(tmp_path, "lisa"), load_dataset("lisa", data_folder)
+    by_name = {item.path.name: number for number, item in enumerate(theirs.items)}
+    assert len(ours) == len(index)
+    for number, item in enumerate(ours.items):
+        (row,) = (row for row in by_frame[item.path.relative_to(tmp_path / "lisa").as_posix()])
+        other = by_name[Path(row["file"]).name]
+        assert np.array_equal(ours.read(number), theirs.read(other))
+        assert (ours.classes[item.label], item.track) == (row["label"], theirs.items[other].track)
 
 
 def test_pictures_that_an_image_folder_does_not_take_are_told(tmp_path: Path) -> None:

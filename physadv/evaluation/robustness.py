@@ -283,12 +283,9 @@ def _pictures(plan: RobustnessPlan, victims: Iterable[Victim], data: Path | None
     """Pictures of classes that all victims know."""
     chosen = load_dataset(plan.dataset, data, split=plan.split)
     for victim in victims:
-        known = chosen.select(victim.classes)
-        kept = {item.path for item in known.items}
-        new = known.notes[len(chosen.notes) :]
-        tell(new)
-        rows = [number for number, item in enumerate(chosen.items) if item.path in kept]
-        chosen = chosen.subset(rows, note="".join(new))
+        told = len(chosen.notes)
+        chosen = chosen.among(victim.classes)
+        tell(chosen.notes[told:])
     return drawn(chosen, plan.limit, plan.seed)
 
 

@@ -49,6 +49,8 @@ class Item:
     label: int
     roi: Box | None = None
     track: str = ""
+    window: Box | None = None
+    """What of the file is the picture, as ``roi``, where the file shows a whole street; None: all of it."""
 
 
 class SignDataset(Dataset[tuple[Tensor, int]]):
@@ -84,10 +86,14 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of the classes, and of every picture's name, label, box, track and bytes."""
+        """Digest of the classes, and of every picture's name, label, boxes, track and bytes."""
         total = hashlib.sha256(repr(self.classes).encode())
+        content: dict[Path, str] = {}
         for item in self.items:
-            told = (item.path.name, item.label, item.roi, item.track, sha256(item.path))
+            if item.path not in content:
+                content[item.path] = sha256(item.path)
+            windows = () if item.window is None else (item.window,)
+            told = (item.path.name, item.label, item.roi, item.track, content[item.path], *windows)
             total.update(repr(told).encode("utf-8", "surrogateescape"))
         return total.hexdigest()
 
@@ -99,25 +105,18 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
         """
         item = self.items[index]
         pixels = read_image(item.path)
-        if crop == "frame" or item.roi is None:
-            return pixels
-        x1, y1, x2, y2 = item.roi
-        if not listing.lies_inside(item.roi, (pixels.shape[1], pixels.shape[0])):
-            raise PhysadvError(
-                f"{item.path}: its region of interest {item.roi} is not inside the picture "
-                f"({pixels.shape[1]} x {pixels.shape[0]} px)"
-            )
-        return pixels[y1:y2, x1:x2]
+        if item.window is not None:
+            pixels = _cut(pixels, item.window, item.path)
+        return pixels if crop == "frame" or item.roi is None else _cut(pixels, item.roi, item.path)
 
     def subset(self, indices: Sequence[int] | Tensor, *, note: str = "") -> SignDataset:
         """Some of the pictures, in that order; ``note`` says why only these."""
         chosen = [self.items[int(index)] for index in indices]
         return self._with(chosen, note=note)
 
-    def _with(self, items: Sequence[Item], *, classes: Sequence[str] | None = None, note: str = "") -> SignDataset:
+    def _with(self, items: Sequence[Item], *, note: str = "") -> SignDataset:
         notes = (*self.notes, note) if note else self.notes
-        named = self.classes if classes is None else classes
-        return SignDataset(kind=self.kind, split=self.split, classes=named, items=items, notes=notes)
+        return SignDataset(kind=self.kind, split=self.split, classes=self.classes, items=items, notes=notes)
 
     def select(self, classes: Sequence[str]) -> SignDataset:
         """The pictures whose class is one of ``classes`` (:mod:`physadv.core.names`), labelled in their order.
@@ -125,8 +124,22 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
         Raises:
             PhysadvError: none of the classes is in the data set, or two of one side are spelt like one of the other.
         """
+        known, label_of = self._among(classes)
+        items = [replace(item, label=label_of[item.label]) for item in known.items]
+        return SignDataset(kind=self.kind, split=self.split, classes=classes, items=items, notes=known.notes)
+
+    def among(self, classes: Sequence[str]) -> SignDataset:
+        """The pictures whose class is one of ``classes``, labelled as they are.
+
+        Raises:
+            PhysadvError: as :meth:`select`.
+        """
+        return self._among(classes)[0]
+
+    def _among(self, classes: Sequence[str]) -> tuple[SignDataset, dict[int, int]]:
+        """The pictures of these classes, and the places among ``classes`` by label."""
         label_of = match_names(self.classes, classes, of=f"data set {self.kind!r}", to="the victim")
-        items = [replace(item, label=label_of[item.label]) for item in self.items if item.label in label_of]
+        items = [item for item in self.items if item.label in label_of]
         if not items:
             raise PhysadvError(
                 f"data set {self.kind!r} has pictures of none of the classes {', '.join(classes)}; "
@@ -139,7 +152,7 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
                 f"{self.kind}, {self.split}: {len(self) - len(items):,} of {listing.counted(len(self), 'picture')} not "
                 f"used, of classes that are not asked for: {listing.some(others)}"
             )
-        return self._with(items, classes=classes, note=note)
+        return self._with(items, note=note), label_of
 
     def pixels(
         self, size: int, *, crop: Crop = "frame", indices: Sequence[int] | range | None = None
@@ -159,6 +172,20 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
         for start in range(0, len(self), batch_size):
             block = range(start, min(start + batch_size, len(self)))
             yield from_uint8(self.pixels(size, crop=crop, indices=block)), self.labels[block.start : block.stop]
+
+
+def _cut(pixels: npt.NDArray[np.uint8], box: Box, path: Path) -> npt.NDArray[np.uint8]:
+    """The part of a picture in a box.
+
+    Raises:
+        PhysadvError: the box does not lie in it.
+    """
+    x1, y1, x2, y2 = box
+    if not listing.lies_inside(box, (pixels.shape[1], pixels.shape[0])):
+        raise PhysadvError(
+            f"{path}: its region of interest {box} is not inside the picture ({pixels.shape[1]} x {pixels.shape[0]} px)"
+        )
+    return pixels[y1:y2, x1:x2]
 
 
 def squash(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
@@ -249,15 +276,15 @@ def load_gtsrb(root: Path, split: str) -> SignDataset:
         raise PhysadvError(
             f"{base}: GTSRB's {split} split is not there; expected {wanted} as torchvision.datasets.GTSRB does"
         )
-    tally, notes = Tally(str(table)), []
+    tally = Tally(str(table))
+    notes: list[str] = []
     items: list[Item] = []
     for place, path in parts:
         read = read_table(path, GTSRB_COLUMNS)
         files = Files(place)
         found = list(_gtsrb_items(tally.table(read), files, tally, place.name if split == "train" else ""))
         items += sorted(found, key=lambda item: item.path.name) if split == "train" else found
-        if read.unended and not read.damaged:
-            notes.append(f"{path}: its last line has no line end; if the file was cut, its last value may be wrong")
+        notes += listing.unended(read)
         notes += listing.unlisted(path, files.unnamed({".ppm"}))
     return SignDataset(
         kind="gtsrb",
@@ -326,16 +353,90 @@ def _gtsrb_item(line: Line, path: Path | None, tally: Tally, folder: str) -> Ite
 
 @DATASETS.register("lisa")
 def load_lisa(root: Path, split: str) -> SignDataset:
-    """LISA as class folders of crops (``<root>/lisa/crops/<label>/*.png``); ``lisa/index.csv`` adds the tracks."""
+    """LISA as class folders of crops, or as it is published: frames of streets with a table of boxes.
+
+    ``<root>/lisa/crops/<label>/*.png``, to which ``lisa/index.csv`` adds the tracks; or
+    ``<root>/lisa/allAnnotations.csv`` with the frames in folders beside it, as in the published archive, perhaps one
+    folder deeper. The signs are cut out of the frames when they are read: :attr:`Item.window`.
+    """
     _check_split("lisa", split, ("all",))
-    crops = root / "lisa" / "crops"
+    base = root / "lisa"
+    crops = base / "crops"
     if not crops.is_dir():
+        tables = _annotations(base) if base.is_dir() else []
+        if len(tables) > 1:
+            raise PhysadvError(f"{base}: has {len(tables)} tables of LISA, {tables[0]} and {tables[1]}; keep one")
+        if tables:
+            return _lisa_frames(tables[0])
         raise PhysadvError(
-            f"{crops}: LISA is not there; expected a folder of crops for every label, such as {crops / 'stop'}"
+            f"{crops}: LISA is not there; expected a folder of crops for every label, such as {crops / 'stop'}, or the "
+            f"published table {base / 'allAnnotations.csv'} with its folders of frames"
         )
-    index = root / "lisa" / "index.csv"
+    index = base / "index.csv"
     tracks, notes = _lisa_tracks(index, crops) if os.path.lexists(index) else ({}, ())
     return _class_folders("lisa", crops, split="all", tracks=tracks, notes=notes)
+
+
+LISA_BOX = (
+    "Upper left corner X",
+    "Upper left corner Y",
+    "Lower right corner X",
+    "Lower right corner Y",
+)
+LISA_COLUMNS = ("Filename", "Annotation tag", *LISA_BOX)
+
+
+def _annotations(base: Path) -> list[Path]:
+    """LISA's published tables in a folder and in the folders in it, in any letter case."""
+    return [
+        path
+        for place in (base, *subfolders(base))
+        for path in sorted(place.iterdir())
+        if path.name.lower() == "allannotations.csv" and path.is_file()
+    ]
+
+
+def _lisa_frames(table: Path) -> SignDataset:
+    """The signs that LISA's published table marks in its frames."""
+    files, tally = Files(table.parent, deep=True), Tally(str(table))
+    read = read_table(table, LISA_COLUMNS, also=("Origin track",))
+
+    def find(name: str) -> Path | None:
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        tails = ("/".join(parts[start:]) for start in range(len(parts)))  # of a path that begins elsewhere
+        return next((found for tail in tails if (found := files.find(tail))), None)
+
+    rows = listing.pictures_of(tally.table(read), "Filename", find, tally, several_by=LISA_BOX)
+    found = [(line, item) for line, path in rows if (item := _lisa_item(line, path, tally))]
+    spelt = {name.casefold(): name for name in (line.text("Annotation tag") for line, _ in reversed(found))}
+    spelt |= {name.casefold(): name for name in class_names("lisa")}
+    tags = [spelt[line.text("Annotation tag").casefold()] for line, _ in found]
+    classes = sorted(set(tags))
+    items = [replace(item, label=classes.index(tag)) for tag, (_, item) in zip(tags, found, strict=True)]
+    if not items:
+        raise PhysadvError(f"{table}: has no rows")
+    items.sort(key=lambda item: (item.label, item.path, item.window or ()))
+    notes = (*tally.notes(), *listing.unended(read), *listing.unlisted(table, files.unnamed(PICTURES)))
+    return SignDataset(kind="lisa", split="all", classes=classes, items=items, notes=notes)
+
+
+def _lisa_item(line: Line, path: Path | None, tally: Tally) -> Item | None:
+    """The sign of a row, without its label; None, told to ``tally``, if it cannot be used."""
+    try:
+        x1, y1, x2, y2 = (line.whole(name) for name in LISA_BOX)
+    except PhysadvError:
+        tally.leave(listing.WRONG, line)
+        return None
+    size = None if path is None else listing.picture_size(path)
+    if path is None or size is None:
+        tally.leave(listing.MISSING if path is None else listing.UNREADABLE, line)
+    elif not listing.lies_inside((x1, y1, x2, y2), size):
+        tally.leave(listing.OUTSIDE, line)
+    elif not line.text("Annotation tag"):
+        tally.leave(listing.UNNAMED, line)
+    else:
+        return Item(path=path, label=0, track=line.text("Origin track"), window=(x1, y1, x2, y2))
+    return None
 
 
 def _lisa_tracks(index: Path, crops: Path) -> tuple[dict[Path, str], tuple[str, ...]]:
@@ -357,7 +458,7 @@ def _lisa_tracks(index: Path, crops: Path) -> tuple[dict[Path, str], tuple[str, 
         else:
             tracks[path] = line.text("track")
     unknown = listing.unlisted(index, files.unnamed(PICTURES), so="used, without a track")
-    return tracks, (*tally.notes(), *unknown)
+    return tracks, (*tally.notes(), *listing.unended(table), *unknown)
 
 
 @DATASETS.register("image-folder")

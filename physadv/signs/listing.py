@@ -24,6 +24,7 @@ TWICE = ("row that comes twice", "rows that come twice")
 DAMAGED = ("damaged line", "damaged lines")
 WRONG = ("row without the numbers that it needs", "rows without the numbers that they need")
 UNKNOWN = ("class that the data set does not have", "classes that the data set does not have")
+UNNAMED = ("row without a class", "rows without a class")
 ELSEWHERE = ("class that is not the folder's", "classes that are not their folders'")
 
 MOST_LOST = 0.5
@@ -119,6 +120,13 @@ def unlisted(table: Path, names: Sequence[str], *, so: str = "not used") -> tupl
     return (f"{table}: has no row for {counted(len(names), 'picture')} beside it ({so}): {some(names)}",)
 
 
+def unended(table: Table) -> tuple[str, ...]:
+    """A sentence on a table that may have been cut within its last value; none where it ends as it should."""
+    if not table.unended or table.damaged:
+        return ()
+    return (f"{table.path}: its last line has no line end; if the file was cut, its last value may be wrong",)
+
+
 def counted(count: int, what: str) -> str:
     """``1 picture``, ``1,200 pictures``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
@@ -131,7 +139,12 @@ def some(names: Sequence[str], most: int = 3) -> str:
 
 
 def pictures_of(
-    lines: Iterable[Line], column: str, find: Callable[[str], Path | None], tally: Tally
+    lines: Iterable[Line],
+    column: str,
+    find: Callable[[str], Path | None],
+    tally: Tally,
+    *,
+    several_by: Sequence[str] = (),
 ) -> Iterator[tuple[Line, Path | None]]:
     """Rows and their pictures, each picture once; None where there is no such file.
 
@@ -140,6 +153,7 @@ def pictures_of(
         column: that names the picture, with slashes or Windows' backslashes.
         find: the file of a name.
         tally: told of the rows that come twice.
+        several_by: columns by which rows of one picture are told apart, where it may have several.
 
     Raises:
         PhysadvError: two rows say different things of one picture.
@@ -148,7 +162,7 @@ def pictures_of(
     for line in lines:
         name = line.text(column).replace("\\", "/")
         path = find(name)
-        before = seen.setdefault(path or name, line)
+        before = seen.setdefault((path or name, *map(line.text, several_by)), line)
         if before is line:
             yield line, path
         elif {**before.values, column: ""} == {**line.values, column: ""}:
