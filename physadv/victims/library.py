@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from physadv.core.config import load_config, validate
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError, unknown_name
-from physadv.core.files import at_home
+from physadv.core.files import at_home, sha256
+from physadv.core.identity import digest_of_files
 from physadv.victims.adapters import ADAPTERS, files_of
 from physadv.victims.card import VictimCard
 from physadv.victims.outputs import LOGITS, logits_of, parts_of
-from physadv.victims.parameters import digest, digest_of_files
+from physadv.victims.parameters import digest
 from physadv.victims.preprocess import InputConfig, Preprocess
 from physadv.victims.victim import Victim, device_of, under_attack, warn_doubts
 
@@ -113,8 +114,9 @@ def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Vict
     weights = card.weights_path(path.parent)
     try:
         network = ADAPTERS[card.adapter](card, weights)
-        digest = digest_of_files(files_of(card, weights))
-        victim = NetworkVictim(network, card=card, digest=digest, source=str(spec)).eval().to(place)
+        files = files_of(card, weights)
+        content = sha256(weights) if len(files) == 1 else digest_of_files(files, root=weights.parent)
+        victim = NetworkVictim(network, card=card, digest=content, source=str(spec)).eval().to(place)
         try_out(victim, place)
     except PhysadvError as error:
         raise (error if str(weights) in str(error) else PhysadvError(f"{path}: {error}")) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from physadv.core.errors import PhysadvError
-from physadv.core.files import check_regular, sha256
+from physadv.core.files import check_regular
 
 SAVED_BY_TORCH = (b"PK\x03\x04", b"\x80")
 """How files of ``torch.save`` begin: a zip archive, or in the old format a pickle."""
@@ -218,13 +218,6 @@ def digest(network: nn.Module) -> str:
         total.update(f"{name}{list(tensor.shape)}{tensor.dtype}".encode())
         total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return total.hexdigest()
-
-
-def digest_of_files(files: Sequence[Path]) -> str:
-    """Hexadecimal SHA-256 of the bytes of all files that a model consists of: of one file its own."""
-    if len(files) == 1:
-        return sha256(files[0])
-    return hashlib.sha256(" ".join(sha256(file) for file in files).encode()).hexdigest()
 
 
 def _listed(names: list[str]) -> str:
