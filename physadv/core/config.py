@@ -16,12 +16,13 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    GetCoreSchemaHandler,
     ModelWrapValidatorHandler,
     ValidationError,
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic_core import CoreSchema, ErrorDetails
 from typing_extensions import Self
 
 from physadv.core.errors import PhysadvError, shown, unknown_name
@@ -31,11 +32,25 @@ from physadv.core.settling import settled
 from physadv.core.yaml_text import parse_yaml, written
 
 
+def _be_strict(schema: Any) -> None:
+    """Makes a schema take true and false alone where it asks for a bool."""
+    if isinstance(schema, list):
+        for part in schema:
+            _be_strict(part)
+    elif isinstance(schema, (dict, tuple)):
+        if isinstance(schema, dict) and schema.get("type") == "bool":
+            schema["strict"] = True
+        for part in schema.values() if isinstance(schema, dict) else schema:
+            if isinstance(part, (dict, list, tuple)):
+                _be_strict(part)
+
+
 class Config(BaseModel):
     """Base of every configuration: frozen; an unknown key is an error, and so is a number that is none.
 
     A scalar without quotes in a YAML file is text for a field of text, as it stands there, and true is no number
-    (:mod:`physadv.core.settling`).
+    (:mod:`physadv.core.settling`). A field of true and false takes these two alone: Pydantic would take off, yes, "t",
+    0 and 1 too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
@@ -49,6 +64,12 @@ class Config(BaseModel):
                 key: settled(value, fields[key].annotation) if key in fields else value for key, value in data.items()
             }
         return handler(data)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        _be_strict(schema)
+        return schema
 
 
 def _text(value: object) -> str:
@@ -293,6 +314,8 @@ def _plainly(complaint: ErrorDetails) -> str:
     kind, about = complaint["type"], complaint.get("ctx", {})
     if kind in {"string_too_short", "too_short"} and about.get("min_length") == 1:
         return "should not be empty" if kind == "string_too_short" else "needs at least 1, not 0"
+    if kind == "bool_type" and str(complaint.get("input")).lower() in {"true", "false"}:
+        return "should be true or false, without quotes"
     plain = _PLAIN.get(kind)
     if plain:
         return plain.format(**{key: _number(value) for key, value in about.items() if key != "tag"}, tag=_tag(about))
