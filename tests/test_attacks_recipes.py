@@ -156,6 +156,7 @@ def test_it_runs_through_the_roadside(name: str) -> None:
     ("change", "words"),
     [
         (lambda x, y: (x * 255, y), "divide by 255"),
+        (lambda x, y: (x / 0.0, y), "not finite"),
         (lambda x, y: ((x - 0.5) / 0.2, y), "normalisation belongs to the victim"),
         (lambda x, y: (x + torch.nan, y), r"\[0,1\]"),
         (lambda x, y: (x[:, :1], y), r"\[N, 3, H, W\]"),

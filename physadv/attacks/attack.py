@@ -307,6 +307,8 @@ def checked(victim: Victim, pictures: Any, labels: Any) -> tuple[Tensor, Tensor]
         )
     if not len(pictures):
         raise PhysadvError("pictures: there are none")
+    if not bool(torch.isfinite(pictures).all()):
+        raise PhysadvError("pictures: have values that are not finite (NaN or infinity); they should be in [0,1]")
     low, high = float(pictures.min()), float(pictures.max())
     if not (low >= -_SLACK and high <= 1.0 + _SLACK):
         hint = " (divide by 255)" if high > 2.0 and low >= 0.0 else " (normalisation belongs to the victim)"
