@@ -329,7 +329,7 @@ def several(kind: str) -> bytes:
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "floating tiff": (lambda: saved(Image.new("F", (3, 3), 0.5), "TIFF"), "floating-point"),
     "floating pfm": (lambda: saved(Image.new("F", (3, 3), 0.5), "PPM"), "floating-point"),
-    "floating colours": (lambda: tiff(np.zeros((3, 3, 3), np.float32), (339, 3, 3)), "not a readable picture"),
+    "floating colours": (lambda: tiff(np.zeros((3, 3, 3), np.float32), (339, 3, 3)), "such as floating-point colours"),
     "32-bit tiff": (lambda: saved(Image.new("I", (3, 3), 70000), "TIFF"), "integers of 32 bits"),
     "signed tiff": (lambda: tiff(np.zeros((3, 3), np.int16), (339, 3, 2)), "integers of 16 bits"),
     "cmyk": (lambda: saved(Image.new("CMYK", (3, 3)), "TIFF"), "CMYK without a colour profile"),

@@ -306,8 +306,8 @@ def test_classes_may_lie_in_a_file_beside_the_card(tmp_path: Path, file: str, co
         ("c.yaml", "[", "not valid YAML"),
         ("c.txt", "stop\nStop\nstop\n", "class 'stop' is listed 2 times"),
         ("c.md", "stop\n", "one of coco, gtsrb, lisa"),
-        ("gone.txt", None, "gone.txt: does not exist"),
-        ("~nobody/c.txt", None, "c.txt: does not exist"),
+        ("gone.txt", None, "gone.txt: cannot be read (no such file)"),
+        ("~nobody/c.txt", None, "c.txt: cannot be read (no such file)"),
     ],
 )
 def test_a_wrong_list_of_classes_is_one_sentence(tmp_path: Path, file: str, content: str | None, words: str) -> None:

@@ -49,6 +49,14 @@ def test_only_a_regular_file_is_read(tmp_path: Path, kind: str, place: str) -> N
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", READERS)
+def test_what_git_lfs_leaves_in_a_files_place_is_told(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / ("one.yaml" if kind == "sign" else "one")
+    path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 123456\n")
+    with pytest.raises(PhysadvError, match=r"one(\.yaml)?: is a pointer of Git LFS.*git lfs pull"):
+        READERS[kind](path)
+
+
 def test_a_signs_artwork_may_be_no_pipe(tmp_path: Path) -> None:
     outline = "{shape: octagon, across_flats_mm: 600}"
     (tmp_path / "a.yaml").write_text(f"name: a\ntitle: t\noutline: {outline}\nsheeting: s\nsource: s\n")

@@ -190,6 +190,6 @@ def test_what_is_no_table_is_one_sentence(tmp_path: Path, data: bytes, words: st
 
 
 def test_no_file_is_one_sentence(tmp_path: Path) -> None:
-    for path, words in ((tmp_path / "none.csv", "does not exist"), (tmp_path, "is not a file")):
+    for path, words in ((tmp_path / "none.csv", "no such file"), (tmp_path, "a folder")):
         with pytest.raises(PhysadvError, match=words):
             read_table(path, ("file",))

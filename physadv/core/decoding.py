@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from physadv.core.errors import PhysadvError
-from physadv.core.files import check_regular
+from physadv.core.files import check_regular, read_bytes
 from physadv.core.folders import OTHER_PICTURES
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
@@ -68,9 +68,10 @@ def opened(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     except Unreadable as error:
         raise PhysadvError(f"{path}: {error}") from error
     except UnidentifiedImageError as error:
-        raise PhysadvError(
-            f"{path}: not a readable picture (no {', '.join(FORMATS)} or {_HEIF}, or damaged)"
-        ) from error
+        kinds = f"no {', '.join(FORMATS)} or {_HEIF}, or damaged"
+        if read_bytes(path, most_bytes=MAX_FILE_BYTES)[:2] in {b"II", b"MM"}:
+            kinds = "damaged, or a TIFF of a rare kind, such as floating-point colours; save it with 8 or 16 bits"
+        raise PhysadvError(f"{path}: not a readable picture ({kinds})") from error
     except Image.DecompressionBombError as error:
         raise PhysadvError(f"{path}: more than the limit of {max_pixels / 1e6:.0f} megapixels") from error
     except Exception as error:  # decoders of damaged files raise whatever there is

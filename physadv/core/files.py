@@ -36,6 +36,10 @@ MAX_TEXT_BYTES = 64_000_000
 """Of a table, a configuration or a record: what is larger was not meant to be one."""
 
 
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_POINTER_BYTES = 1024
+
+
 def check_regular(path: Path, *, what: str = "file", most_bytes: int | None = None) -> None:
     """Refuses what cannot be read from its start to its end as a file: a pipe or a device may never end.
 
@@ -45,7 +49,8 @@ def check_regular(path: Path, *, what: str = "file", most_bytes: int | None = No
         most_bytes: that it may have; None: any number.
 
     Raises:
-        PhysadvError: it is missing, a folder, a pipe, a socket or a device, or larger than ``most_bytes``.
+        PhysadvError: it is missing, a folder, a pipe, a socket or a device, what Git LFS leaves in a file's place, or
+            larger than ``most_bytes``.
     """
     try:
         found = path.stat()
@@ -57,10 +62,20 @@ def check_regular(path: Path, *, what: str = "file", most_bytes: int | None = No
         raise PhysadvError(f"{path}: cannot be read (a folder; it should be a {what})")
     if not stat.S_ISREG(found.st_mode):
         raise PhysadvError(f"{path}: cannot be read (a pipe, a socket or a device; it should be a {what} on disk)")
+    if found.st_size < _POINTER_BYTES and _begins(path, _POINTER):
+        raise PhysadvError(f"{path}: is a pointer of Git LFS, not the {what} itself; fetch it with 'git lfs pull'")
     if most_bytes is not None and found.st_size > most_bytes:
         raise PhysadvError(
             f"{path}: cannot be read ({found.st_size / 1e6:,.0f} MB; a {what} may have {most_bytes / 1e6:,.0f} MB)"
         )
+
+
+def _begins(path: Path, start: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(start)) == start
+    except OSError:
+        return False
 
 
 def read_bytes(path: Path, *, what: str = "file", most_bytes: int = MAX_TEXT_BYTES) -> bytes:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from physadv.core.errors import PhysadvError
-from physadv.core.files import write_text
+from physadv.core.files import read_bytes, write_text
 
 DELIMITERS = (",", ";", "\t", "|")
-MAX_BYTES = 256 * 2**20
+MAX_BYTES = 256_000_000
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -185,14 +185,7 @@ def decode(path: Path) -> str:
     Raises:
         PhysadvError: it is missing, larger than 256 MB, a spreadsheet's workbook, or holds what no text does.
     """
-    try:
-        if not path.is_file():
-            raise PhysadvError(f"{path}: {'is not a file' if path.exists() else 'does not exist'}")
-        if path.stat().st_size > MAX_BYTES:
-            raise PhysadvError(f"{path}: is larger than {MAX_BYTES // 2**20} MB, too large for a table")
-        data = path.read_bytes()
-    except OSError as error:
-        raise PhysadvError(f"{path}: cannot be read ({error.strerror})") from error
+    data = read_bytes(path, most_bytes=MAX_BYTES)
     if data.startswith(_WORKBOOKS):
         raise PhysadvError(f"{path}: is a spreadsheet's workbook; save the table as CSV")
     text = _decoded(data)
