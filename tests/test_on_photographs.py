@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from xml.etree import ElementTree
@@ -29,7 +30,7 @@ from physadv.photos.camera import Camera, save_camera
 from physadv.photos.ingest import ingest
 from physadv.photos.rig import default_rig, save_rig
 from physadv.photos.session import load_session, read_crop, write_session, write_table
-from physadv.reports.photographs import headline, write_photograph_report
+from physadv.reports.photographs import verdict, write_photograph_report
 from physadv.scenes import PaintedSign, load_scene
 from physadv.signs import load_sign
 from physadv.victims import Victim, load_victim
@@ -116,14 +117,58 @@ def test_paint_that_is_not_known_is_compared_with_the_clean_sign_and_no_simulati
     assert unknown.failures, "a limit counts for paint of others too"
     (flag,) = [flag for flag in summary.flags if "is not known" in flag]
     assert "3 of 6 photographs show paint that is not known" in flag
-    assert (
-        headline(summary) == "redness misreads 3 of 3 photographs of unknown paint (slab), and 0 of 3 of the clean sign"
+    assert plain(verdict(summary).headline) == (
+        "redness misreads 100 % (44–100) of 3 photographs of unknown paint (slab), "
+        "and 0 % (0–56) of 3 of the clean sign"
     )
     page = write_photograph_report(summary, tmp_path / "out").read_text()
     assert "so nothing is simulated" in page
     assert "Does the simulation predict" not in page
     assert ">simulated<" not in page
     assert "+100 (21 to 100)" in page
+
+
+def plain(text: str) -> str:
+    """With ordinary spaces."""
+    return text.replace("\u202f", " ").replace("\xa0", " ")
+
+
+class Stubborn(Redness):
+    """Reads a stop sign in everything, and does not know the class that Redness takes it for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name, self.classes = "stubborn", ("stop", "yield")
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.tensor([[1.0, 0.0]]).expand(len(images), 2)
+
+
+@pytest.mark.parametrize("goal", ["untargeted", "targeted:other"])
+def test_of_several_victims_the_verdict_states_each_with_intervals(session: Path, tmp_path: Path, goal: str) -> None:
+    slab = bundle(tmp_path / "slab", "us/stop", goal=goal)
+    summary = evaluate_photographs(session, [Stubborn(), Redness()], tmp_path / "out", patches=[slab], draws=4)
+    said = verdict(summary)
+    assert plain(said.headline) == "2 victims misread 0 % (0–56) to 100 % (44–100) of the photographs of slab"
+    verbs = {"untargeted": "misreads", "targeted:other": "reads other in"}
+    assert plain(said.sentences[0]).startswith(f"redness {verbs[goal]} 100 % (44–100) of 3 photographs of slab; ")
+    assert plain(said.sentences[1]) == (
+        "stubborn misreads 0 % (0–56) of 3 photographs of slab; the simulation predicted 0 % (0–79)"
+    )
+    for line in said.sentences:
+        assert len(re.findall(r"\d %", plain(line))) == len(re.findall(r"\d % \([\d.]+–[\d.]+\)", plain(line)))
+    page = write_photograph_report(summary, tmp_path / "out").read_text()
+    assert all(line in page for line in (said.headline, *said.sentences))
+
+
+def test_a_verdict_of_very_many_pairs_names_the_first_of_them(session: Path, tmp_path: Path) -> None:
+    summary = evaluate_photographs(session, [Redness()], tmp_path / "out", draws=1)
+    group = next(group for group in summary.groups if group.subject == "unknown")
+    many = tuple(group.model_copy(update={"patch": f"paint {number}"}) for number in range(15))
+    said = verdict(summary.model_copy(update={"groups": many}))
+    assert "of the photographs of 15 kinds of paint" in said.headline
+    assert len(said.sentences) == 13
+    assert said.sentences[-1].startswith("3 further pairs of paint and victim")
 
 
 def test_a_bundle_that_no_photograph_shows_is_refused(session: Path, tmp_path: Path) -> None:
@@ -141,7 +186,9 @@ def test_a_patch_made_for_a_class_is_scored_by_how_often_it_is_read(session: Pat
     assert (whole.hit.hits, whole.hit.n) == (3, 3)
     assert summary.agreement_hit is not None
     assert summary.agreement_hit.n == 3  # the clean sign, in a folder of its own, is of no patch
-    assert "reads other in 3 of 3 photographs of slab" in headline(summary)
+    assert plain(verdict(summary).headline).startswith(
+        "redness reads other in 100 % (44–100) of 3 photographs of slab; the simulation predicted "
+    )
     assert "read as other" in write_photograph_report(summary, tmp_path / "out").read_text()
     table = pq.read_table(tmp_path / "out" / "outcomes.parquet").to_pylist()
     of_slab = [row for row in table if row["subject"] == "patch"]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, behind, out_folder
+from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, behind, held_out, out_folder
 from physadv.cli.streams import say
 from physadv.core.errors import PhysadvError
 
@@ -102,7 +102,7 @@ def _attack_sign(
     patch = attack_sign(config, out=out, victim=load(config.victim, device=config.device))
     measured = patch.record.measured
     say(
-        f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
+        f"{out}: {patch.record.goal} on {held_out(measured)} frames "
         f"held out; {patch.record.area_fraction:.1%} of the sign's area, {measured['queries']} frames asked"
     )
     for flag in measured["flags"]:

@@ -16,6 +16,7 @@ from physadv.cli.options import (
     SeedOption,
     VictimOption,
     behind,
+    held_out,
     out_folder,
 )
 from physadv.cli.streams import say
@@ -114,7 +115,7 @@ def design(
         patch = design(config, out=out, victim=load(config.victim), listener=listener, overwrite=replace)
     measured = patch.record.measured
     say(
-        f"{out}: {patch.record.goal} on {measured['held_out_success']:.0%} of {measured['held_out_frames']} frames "
+        f"{out}: {patch.record.goal} on {held_out(measured)} frames "
         f"held out; {patch.record.area_fraction:.1%} of the sign's area"
     )
     for flag in measured["flags"]:

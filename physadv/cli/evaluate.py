@@ -130,7 +130,7 @@ def _evaluate_photos(
     """Scores a session's photographs and writes the report; exit code 1 if a limit is exceeded."""
     from physadv.evaluation.on_photographs import evaluate_photographs
     from physadv.progress import counted_progress
-    from physadv.reports.photographs import headline, write_photograph_report
+    from physadv.reports.photographs import verdict, write_photograph_report
 
     with counted_progress() as listener:
         summary = evaluate_photographs(
@@ -147,7 +147,10 @@ def _evaluate_photos(
         )
     page = write_photograph_report(summary, out)
     with judged(kept=summary.passed):
-        say(headline(summary))
+        said = verdict(summary)
+        say(said.headline)
+        for line in said.sentences:
+            say(f"  {line}")
         for group in summary.groups:
             for failure in group.failures:
                 say(f"failed: {group.title}, {group.victim}: {failure}")

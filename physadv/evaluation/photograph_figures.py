@@ -192,6 +192,24 @@ def _part(by: Any, label: str, some: Sequence[Shown]) -> Part:
     )
 
 
+def predicted_rate(summary: PhotographSummary, group: Group, *, targeted: bool = False) -> Rate | None:
+    """Share of a group's simulated frames that are misread, or read as its target; None where nothing was simulated.
+
+    Frames of one photograph are alike: the interval counts photographs rather than frames.
+    """
+    mine = [one for one in summary.shown if (one.victim, one.patch, one.subject) == _key(group)]
+    shares = [one.simulated_hit if targeted else one.simulated for one in mine]
+    hits = [round(share * summary.draws) for share in shares if share is not None]
+    if not hits:
+        return None
+    frames = np.arange(summary.draws)[None] < np.array(hits)[:, None]
+    return rate(frames.reshape(-1), np.repeat(np.arange(len(hits)), summary.draws))
+
+
+def _key(group: Group) -> tuple[str, str, str]:
+    return group.victim, group.patch, group.subject
+
+
 def _mean(shares: Sequence[float | None]) -> float | None:
     known = [share for share in shares if share is not None]
     return float(np.mean(known)) if known else None

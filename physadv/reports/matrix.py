@@ -108,5 +108,5 @@ def _headline(summary: RobustnessSummary) -> str:
         return 1.0 if cell.robust_accuracy.value is None else cell.robust_accuracy.value
 
     worst = min(summary.cells, key=left)
-    clean = words.percent(worst.clean_accuracy.value)
-    return f"{worst.victim} reads {clean} of clean pictures, and {words.percent(left(worst))} under {worst.attack}"
+    clean, attacked = words.share_interval(worst.clean_accuracy), words.share_interval(worst.robust_accuracy)
+    return f"{worst.victim} reads {clean} of clean pictures, and {attacked} under {worst.attack}"

@@ -8,13 +8,15 @@ from markupsafe import Markup
 
 from physadv.core.files import write_text
 from physadv.evaluation.agreement import Estimate
-from physadv.evaluation.photograph_figures import PAINTED, Beyond, Group, PhotographSummary, Shown
+from physadv.evaluation.photograph_figures import PAINTED, Beyond, Group, PhotographSummary, Shown, predicted_rate
 from physadv.reports import words
 from physadv.reports.page import FILE_NAME, environment, template_text
 from physadv.reports.pictures import data_url
 
 PICTURE_PX = 200
 MOST_PICTURES = 24
+MOST_SENTENCES, MOST_NAMES = 12, 3
+"""Pairs of paint and victim that have a sentence each in the verdict, and kinds of paint that its headline names."""
 
 
 def write_photograph_report(summary: PhotographSummary, folder: Path) -> Path:
@@ -31,7 +33,7 @@ def write_photograph_report(summary: PhotographSummary, folder: Path) -> Path:
         .render(
             style=Markup(template_text("report.css")),
             summary=summary,
-            headline=headline(summary),
+            verdict=verdict(summary),
             estimate=estimate,
             pictures=[(one, data_url(session, one.crop, side_px=PICTURE_PX)) for one in shown],
             total=len(summary.shown),
@@ -80,17 +82,42 @@ def beyond(more: Beyond | None) -> str:
     return f"{words.signed(more.value * 100, 0, plus=True)} ({low} to {high})"
 
 
-def headline(summary: PhotographSummary) -> str:
-    """The one sentence: of the patch that is worst at what it was made for."""
-    patched = [group for group in summary.groups if group.subject in PAINTED] or list(summary.groups)
-    worst = max(patched, key=lambda group: (group.parts[0].hit or group.parts[0].misread).value or 0.0)
-    whole = worst.parts[0]
-    verb, happened, predicted = "misreads", whole.misread, whole.simulated
+def verdict(summary: PhotographSummary) -> words.Verdict:
+    """What the photographs say: of one patch and victim in one sentence, of several what is common and one of each."""
+    painted = [group for group in summary.groups if group.subject in PAINTED] or list(summary.groups)
+    ordered = sorted(painted, key=lambda group: -(group.parts[0].misread.value or 0.0))
+    told = [sentence(summary, group) for group in ordered]
+    if len(ordered) == 1:
+        return words.Verdict(told[0], ())
+    victims, titles = (list(dict.fromkeys(getattr(group, name) for group in ordered)) for name in ("victim", "title"))
+    who = f"{victims[0]} misreads" if len(victims) == 1 else f"{len(victims)} victims misread"
+    what = words.listed(titles) if len(titles) <= MOST_NAMES else f"{len(titles)} kinds of paint"
+    shares = words.reach([group.parts[0].misread for group in ordered])
+    more = len(told) - MOST_SENTENCES
+    left = (f"{words.plural(more, 'further pair')} of paint and victim, misread no more often, in the table",)
+    return words.Verdict(
+        f"{who} {shares} of the photographs of {what}", (*told[:MOST_SENTENCES], *(left if more > 0 else ()))
+    )
+
+
+def sentence(summary: PhotographSummary, group: Group) -> str:
+    """What a victim reads in the photographs of one paint, and what the simulation or the clean sign says beside it."""
+    whole = group.parts[0]
+    predicted = "; the simulation predicted {}"
+    said = f"{group.victim} misreads {words.share_interval(whole.misread)} of {_photographs(group)}"
+    rate = predicted_rate(summary, group)
     if whole.hit is not None:
-        verb, happened, predicted = f"reads {worst.target} in", whole.hit, whole.simulated_hit
-    tail = "" if predicted is None else f"; the simulation predicted {words.percent(predicted)}"
-    clean = next((one for one in summary.groups if (one.victim, one.subject) == (worst.victim, "clean")), None)
-    if worst.subject == "unknown" and clean is not None:
+        aimed = predicted_rate(summary, group, targeted=True)
+        said = f"{group.victim} reads {group.target} in {words.share_interval(whole.hit)} of {_photographs(group)}"
+        said += predicted.format(words.share_interval(aimed)) if aimed is not None else ""
+        said += f". It misreads {words.share_interval(whole.misread)}"
+    said += predicted.format(words.share_interval(rate)) if rate is not None else ""
+    clean = next((one for one in summary.groups if (one.victim, one.subject) == (group.victim, "clean")), None)
+    if group.subject == "unknown" and clean is not None:
         bare = clean.parts[0].misread
-        tail = f", and {bare.hits} of {bare.n} of the clean sign"
-    return f"{worst.victim} {verb} {happened.hits} of {happened.n} photographs of {worst.title}{tail}"
+        said += f", and {words.share_interval(bare)} of {bare.n} of the clean sign"
+    return said
+
+
+def _photographs(group: Group) -> str:
+    return f"{words.plural(group.parts[0].misread.n, 'photograph')} of {group.title}"
