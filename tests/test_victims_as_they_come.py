@@ -215,13 +215,13 @@ def test_outputs_in_every_form_are_the_logits(form: str) -> None:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda x: (x, 2 * x), r"0 and 1 could each be the logits; say which: output_name"),
+        (lambda x: (x, 2 * x), r"0 and 1 could each be the logits; say which of them with output_name"),
         (lambda x: {"a": x[:, :2], "b": x[:, :3]}, r"a: \[\d+, 2\], b: \[\d+, 3\]\) and none is the logits \[N, 5\]"),
         (lambda x: "stop", r"gives a str, not the logits"),
         (lambda x: None, r"gives a NoneType"),
         (lambda x: x.argmax(1), r"answers \[8\] to 8 images"),
         (lambda x: x.argmax(), r"answers \[\] to 8 images"),
-        (lambda x: x[:, :4], r"answers \[8, 4\] to 8 images, but its card lists 5 classes"),
+        (lambda x: x[:, :4], r"answers \[8, 4\] to 8 images, but its list of classes has 5"),
     ],
 )
 def test_outputs_that_are_no_logits_are_one_sentence(make: Callable[[Tensor], Any], sentence: str) -> None:
@@ -710,7 +710,123 @@ def test_without_a_gradient_an_onnx_victim_names_what_needs_none(tmp_path: Path)
         build_attack("pgd")(onnx_victim(tmp_path), torch.rand(2, 3, 8, 8), torch.tensor([0, 1]))
 
 
+def test_of_several_attacks_it_is_told_which_may_stay(tmp_path: Path) -> None:
+    from physadv.evaluation.robustness import RobustnessPlan, run_robustness
+
+    linear_graph(tmp_path / "m.onnx")
+    onnx_victim(tmp_path)
+    victims = (str(tmp_path / "card.yaml"),)
+
+    def refusal(*names: str) -> str:
+        plan = RobustnessPlan(victims=victims, attacks=tuple({"attack": name} for name in names))  # type: ignore[misc]
+        with pytest.raises(PhysadvError) as caught:
+            run_robustness(plan, tmp_path / "out", data=tmp_path)
+        return str(caught.value)
+
+    said = refusal("square", "pgd", "nes", "fgsm")
+    assert said.startswith("attacks 'pgd', 'fgsm' need gradients, and no gradient reaches the picture through")
+    assert "leave them out ('square', 'nes' may stay); these attacks need none: " in said
+    assert refusal("pgd", "square").startswith("attack 'pgd' needs gradients")
+    assert "leave it out ('square' may stay)" in refusal("pgd", "square")
+    assert "may stay" not in refusal("pgd", "fgsm")
+
+
+def detector_graph(path: Path, *outputs: tuple[str, list[int]], size: int = 416) -> None:
+    """A graph with a picture's mean in outputs of these shapes, as detectors have them."""
+    from onnx import TensorProto, helper
+
+    nodes = [helper.make_node("ReduceMean", ["x"], ["m"], keepdims=0)]
+    weights = []
+    for name, shape in outputs:
+        weights.append(helper.make_tensor(f"{name}_shape", TensorProto.INT64, [len(shape)], shape))
+        nodes.append(helper.make_node("Expand", ["m", f"{name}_shape"], [name]))
+    made = [floats(name, shape) for name, shape in outputs]
+    graph_of(path, nodes, [floats("x", [1, 3, size, size])], made, weights)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "classes"),
+    [
+        ([("output", [1, 3549, 85])], "coco"),  # YOLOX
+        ([("output", [1, 3549, 85])], GTSRB),
+        ([("output0", [1, 84, 8400])], THREE),  # YOLOv8
+        ([("out", [1, 300, 6])], THREE),  # RT-DETR, YOLOv10
+        ([("boxes", [1, 100, 4]), ("scores", [1, 100, 91])], THREE),
+        ([("dets", [100, 5]), ("labels", [100])], THREE),
+    ],
+)
+def test_a_detector_is_told_to_be_one(tmp_path: Path, outputs: list[tuple[str, list[int]]], classes: Any) -> None:
+    detector_graph(tmp_path / "m.onnx", *outputs)
+    with pytest.raises(PhysadvError, match=r"looks like a detector .*only classifiers .*ingest --detector"):
+        onnx_victim(tmp_path, classes=classes, input={"size": 416})
+
+
+@pytest.mark.parametrize("shape", [[1, 197, 768], [1, 5], [1, 7, 7, 64], [1, 2, 1]])
+def test_what_is_no_classifier_need_not_be_a_detector(shape: list[int], tmp_path: Path) -> None:
+    detector_graph(tmp_path / "m.onnx", ("y", shape), size=8)
+    with pytest.raises(PhysadvError) as caught:
+        onnx_victim(tmp_path)
+    assert "detector" not in str(caught.value)
+
+
 # ---- modules handed in -----------------------------------------------------------------------------------------------
+
+
+class Constant(nn.Module):
+    """The same logits for every picture, whatever they come from."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how, self.bias = how, nn.Parameter(torch.tensor([0.1, 0.4, -0.2, 1.0, 0.3]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        same = self.bias.expand(len(images), -1)
+        return {"parameters": same, "zero": same + 0.0 * images.mean((1, 2, 3))[:, None]}[self.how]
+
+
+def test_a_module_of_one_answer_has_no_gradient_for_that() -> None:
+    with pytest.warns(PhysadvWarning, match="answers every picture alike"):
+        victim = wrapped(Constant("parameters"))
+    assert not victim.differentiable
+    assert victim.why_not == "its answer is the same whatever the picture, so that there is nothing to differentiate"
+    with pytest.warns(PhysadvWarning, match="answers every picture alike"):
+        victim = wrapped(Constant("zero"))
+    assert [doubt for doubt in victim.doubts if "gradient" in doubt] == [
+        "the gradient of its logits is zero at every pixel of the trial: gradients will not find much"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "words"),
+    [
+        (lambda x: x.softmax(1), {}, "say output='probabilities'"),
+        (lambda x: x, {"output": "probabilities"}, "say output='logits'"),
+        (lambda x: x[:, :4], {}, "its list of classes has 5"),
+        (lambda x: (x, 2 * x), {}, "say which of them with output_name"),
+        (lambda x: (x, 2 * x), {"output_name": "z"}, "output_name = 'z'"),
+    ],
+)
+def test_what_is_wrong_with_a_module_is_said_of_its_arguments(
+    change: Callable[[Tensor], Any], options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(PhysadvError) as caught:
+        wrapped(Wrapped(network(), change), **options)
+    assert words in str(caught.value)
+    assert "card" not in str(caught.value)
+
+
+def test_doubts_of_a_module_speak_of_its_arguments() -> None:
+    shipped = load_victim("gtsrb-cnn")
+    for options, words in (
+        ({"scale": 255}, "say scale=1: it then reads 4 of 4 signs"),
+        ({"channels": "bgr"}, "say channels='rgb': it then reads 4 of 4 signs"),
+        ({"mean": 127.5, "std": 127.5}, "mean 127.5 belongs to pictures in 0..255: say scale=255"),
+    ):
+        given = {**shipped.card.input.model_dump(exclude_defaults=True), **options}
+        with pytest.warns(PhysadvWarning) as warned:
+            wrap_module(shipped.network, classes=GTSRB, **given)
+        assert words in str(warned[0].message)
+        assert "card" not in str(warned[0].message)
 
 
 def test_the_size_is_found_out_where_a_network_takes_one_alone() -> None:

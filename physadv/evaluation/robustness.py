@@ -19,7 +19,7 @@ from torch import Tensor
 
 from physadv.attacks.attack import Result, build_attack
 from physadv.attacks.goals import check_goal
-from physadv.attacks.gradients import check_differentiable
+from physadv.attacks.gradients import check_attacks
 from physadv.attacks.rp2 import true_class_of
 from physadv.core.config import Config, validate
 from physadv.core.devices import AUTO, pick_device
@@ -194,8 +194,10 @@ def run_robustness(
     names = [victim.name for victim in victims]
     if len(set(names)) < len(names):
         raise PhysadvError(f"victims: {', '.join(names)}; each needs its own name")
-    for spec in plan.attacks:
-        for victim in victims:
+    asking = {spec.heading: asks_gradients(spec.attack, spec.options) for spec in plan.attacks}
+    for victim in victims:
+        check_attacks(victim, [one for one in asking if asking[one]], [one for one in asking if not asking[one]])
+        for spec in plan.attacks:
             _check_victim(spec, victim)
     chosen = _pictures(plan, victims, data)
     with claim(out, _identity(plan, victims, chosen, place), command="physadv attack") as run:
@@ -272,8 +274,6 @@ def read_robustness(folder: Path) -> RobustnessSummary:
 
 
 def _check_victim(spec: AttackSpec, victim: Victim) -> None:
-    if asks_gradients(spec.attack, spec.options):
-        check_differentiable(victim, f"attack {spec.attack!r}")
     check_goal(spec.goal, victim)
     for name in spec.on_signs.signs if spec.on_signs else ():
         true_class_of(load_sign(name), victim)

@@ -34,9 +34,10 @@ class NetworkVictim(Victim):
         card: what it was made from.
         preprocess: from ``[N, 3, H, W]`` in [0,1] to what the network takes.
         network: from there to raw outputs ``[N, K]``.
+        by_card: whether there is such a file; else what would stand in it was handed over as arguments.
     """
 
-    def __init__(self, network: nn.Module, *, card: VictimCard, digest: str, source: str) -> None:
+    def __init__(self, network: nn.Module, *, card: VictimCard, digest: str, source: str, by_card: bool = True) -> None:
         super().__init__(
             name=card.name,
             classes=card.classes,
@@ -47,7 +48,7 @@ class NetworkVictim(Victim):
             source=source,
         )
         self.why_not = str(getattr(network, "why_not", self.why_not))
-        self.card = card
+        self.card, self.by_card = card, by_card
         self.preprocess = Preprocess(card.input)
         self.network = network
         self.probabilities = card.output == "probabilities"
@@ -61,6 +62,17 @@ class NetworkVictim(Victim):
         """Of the weights, of what the card says, and where there is no file of what it answers."""
         said = self.card.model_dump_json(exclude={"weights", "description"})
         return hashlib.sha256(f"{self.sha256} {said} {self.answered}".encode()).hexdigest()
+
+    def advice(self, **values: Any) -> str:
+        """How to say something else of it, where it was said: in its card, or as arguments.
+
+        >>> load_victim("gtsrb-cnn").advice(scale=255, channels="bgr")
+        'set scale: 255 and channels: bgr'
+        """
+        if self.by_card:
+            listed = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+            return "set " + " and ".join(f"{key}: {value}" for key, value in listed.items())
+        return "say " + " and ".join(f"{key}={value!r}" for key, value in values.items())
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[N, K]`` of ``images`` ``[N, 3, H, W]`` in [0,1], of the same kind of numbers."""
@@ -166,7 +178,7 @@ def wrap_module(
     def victim_of(side: int | tuple[int, int]) -> NetworkVictim:
         prepared = validate(InputConfig, {"size": side, **input_options}, f"{source}: input")
         made = validate(VictimCard, {**card, "input": prepared}, source)
-        victim = NetworkVictim(network, card=made, digest=digest(network), source=called)
+        victim = NetworkVictim(network, card=made, digest=digest(network), source=called, by_card=False)
         victim.preprocess.to(device_of(network))
         victim.training = network.training
         return victim

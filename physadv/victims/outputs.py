@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -14,6 +14,15 @@ from physadv.core.errors import PhysadvError
 
 LOGITS = "logits"
 """The name that is taken for what it says, as in the outputs of Hugging Face's models."""
+_CELLS = 21
+"""Cells of a grid of strides 8, 16 and 32 come in this number: 16 + 4 + 1 for each 32 x 32 pixels."""
+_BOX_SIDES = frozenset({4, 5, 6, 7})
+"""Values of a box: four corners, with a score, a class, the picture's number."""
+DETECTOR = (
+    "; this looks like a detector of objects, which gives boxes, and only classifiers are attacked and scored: give "
+    "the classifier that reads what is in its boxes; physadv photos ingest --detector finds the sign in photographs "
+    "with it"
+)
 
 
 def parts_of(given: Any) -> dict[str, Any] | None:
@@ -49,7 +58,7 @@ def logits_of(given: Any, *, pictures: int, classes: int, named: str | None = No
     if parts is None:
         if isinstance(given, (Tensor, np.ndarray)) and named is None:
             return _flat(torch.as_tensor(given), pictures, classes)
-        told = f"; its card says output_name: {named}" if named is not None else ""
+        told = f", and has no output_name = {named!r}" if named is not None else ""
         raise PhysadvError(f"{source}: its network gives {_shape(given)}, not the logits [N, {classes}]{told}")
     arrays = {name: value for name, value in parts.items() if isinstance(value, (Tensor, np.ndarray))}
     fitting = [name for name, value in arrays.items() if _fits(value, pictures, classes)]
@@ -65,9 +74,26 @@ def logits_of(given: Any, *, pictures: int, classes: int, named: str | None = No
     if named is not None:
         raise PhysadvError(f"{source}: output_name = {named!r}: its network gives {listed or 'nothing'}")
     which = f"{' and '.join(fitting)} could each be the logits" if fitting else f"none is the logits [N, {classes}]"
-    raise PhysadvError(
-        f"{source}: its network gives several outputs ({listed}) and {which}; say which: output_name: NAME"
+    boxes = not fitting and any(
+        gives_boxes(value.shape, classes) or any(word in name.lower() for word in ("box", "det"))
+        for name, value in arrays.items()
     )
+    advice = DETECTOR if boxes else "; say which of them with output_name"
+    raise PhysadvError(f"{source}: its network gives several outputs ({listed}) and {which}{advice}")
+
+
+def gives_boxes(shape: Sequence[int], classes: int) -> bool:
+    """Whether an output of this shape looks like a detector's: ``[N, boxes, 4 + ...]`` or ``[N, 4 + ..., boxes]``.
+
+    Args:
+        shape: of the output.
+        classes: that the network is said to tell apart.
+    """
+    if len(shape) != 3:
+        return False
+    many, values = max(shape[1:]), min(shape[1:])
+    told = {*_BOX_SIDES, classes + 4, classes + 5}
+    return many > values and (values in told or (values > min(_BOX_SIDES) and many % _CELLS == 0))
 
 
 def _fits(value: Any, pictures: int, classes: int) -> bool:

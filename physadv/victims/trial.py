@@ -89,6 +89,8 @@ def try_out(victim: NetworkVictim, device: torch.device) -> Trial:
         random = _check_alone(victim, pictures, logits)
         slope = _slope(victim, pictures[:1]) if victim.differentiable else None
         logits = logits.detach().cpu().double()
+        if isinstance(slope, str) and _constancy(logits, SAME):
+            slope = "its answer is the same whatever the picture, so that there is nothing to differentiate"
         doubts = list(_doubts(victim, pictures, logits))
     if random:
         doubts.append(
@@ -178,13 +180,13 @@ def _check_kind(victim: NetworkVictim, pictures: Tensor, logits: Tensor) -> None
             given = victim.given(victim.preprocess(pictures.clone())).to(logits)
         if not bool((given >= 0).all()) or not torch.allclose(given.sum(1), one, atol=1e-2):
             raise PhysadvError(
-                f"victim {victim.name!r}: its outputs are not probabilities (they are negative or do not add up to 1); "
-                "say output: logits"
+                f"victim {victim.name!r}: its outputs are not probabilities (they are negative or do not add up to 1): "
+                f"{victim.advice(output='logits')}"
             )
     elif bool((logits >= 0).all()) and torch.allclose(logits.sum(1), one, atol=1e-4):
         raise PhysadvError(
-            f"victim {victim.name!r}: its outputs are probabilities (they add up to 1), not logits; "
-            "say so with output: probabilities"
+            f"victim {victim.name!r}: its outputs are probabilities (they add up to 1), not logits: "
+            f"{victim.advice(output='probabilities')}"
         )
 
 
@@ -273,7 +275,7 @@ def _doubts(victim: NetworkVictim, pictures: Tensor, logits: Tensor) -> Iterator
                 f"it reads {right or 'none'} of the {len(known)} clean signs that it was shown and has classes "
                 f"for{_cause(victim, pictures)}"
             )
-    elif far := _out_of_range(victim.card.input):
+    elif far := _out_of_range(victim):
         yield far
 
 
@@ -281,7 +283,7 @@ def _cause(victim: NetworkVictim, pictures: Tensor) -> str:
     """The probable cause, as the end of a sentence: weights, or the input that makes it read signs."""
     if broken := ", ".join(_broken(victim)):
         return f"; its weights hold values that are not finite: {broken}"
-    far, better = _out_of_range(victim.card.input), _better(victim, pictures)
+    far, better = _out_of_range(victim), _better(victim, pictures)
     if far or better:
         return f"; {better}" if far in better else f"; {far}; or {better}" if better else f"; {far}"
     return "; is its input (scale, mean, std, channels) as it was trained, and are these its weights?"
@@ -289,12 +291,12 @@ def _cause(victim: NetworkVictim, pictures: Tensor) -> str:
 
 @torch.no_grad()
 def _better(victim: NetworkVictim, pictures: Tensor) -> str:
-    """What to change of a card's input for the victim to read at least two signs more, or where it knows none, to go by
+    """What to change of its input for the victim to read at least two signs more, or where it knows none, to go by
     the picture at all; empty where nothing does.
     """
     known = _known(victim)
     best, found = _right(victim, pictures, victim.preprocess, known) + 1, ""
-    for other, words in _other_inputs(victim.card.input):
+    for other, words in _other_inputs(victim):
         try:
             preprocess = Preprocess(other).to(pictures.device)
             right = _right(victim, pictures, preprocess, known)
@@ -308,12 +310,13 @@ def _better(victim: NetworkVictim, pictures: Tensor) -> str:
     return found
 
 
-def _out_of_range(config: InputConfig) -> str:
+def _out_of_range(victim: NetworkVictim) -> str:
     """What is said of a mean that belongs to pictures of another range; empty where it does not."""
+    config = victim.card.input
     if config.scale == 1 and any(value > 1 for value in config.mean):
-        return f"mean {max(config.mean):g} belongs to pictures in 0..255: set scale: 255"
+        return f"mean {max(config.mean):g} belongs to pictures in 0..255: {victim.advice(scale=255)}"
     if config.scale == 255 and any(config.mean) and max(config.mean) <= 1:
-        return f"mean {max(config.mean):g} belongs to pictures in 0..1: set scale: 1"
+        return f"mean {max(config.mean):g} belongs to pictures in 0..1: {victim.advice(scale=1)}"
     return ""
 
 
@@ -322,29 +325,25 @@ def _right(victim: NetworkVictim, pictures: Tensor, preprocess: Any, known: list
     return sum(read[number] == index for number, index in known)
 
 
-def _other_inputs(config: InputConfig) -> Iterator[tuple[InputConfig, str]]:
-    """Inputs that a card may have meant instead, and what to say of them."""
+def _other_inputs(victim: NetworkVictim) -> Iterator[tuple[InputConfig, str]]:
+    """Inputs that may have been meant instead, and what to say of them."""
+    config = victim.card.input
     told = config.model_dump()
 
     def with_(**changes: Any) -> InputConfig:
         return validate(InputConfig, {**told, **changes}, "input")
 
     other = 1 if config.scale == 255 else 255
-    words = _out_of_range(config) or f"pictures reach it as 0..{config.scale}: set scale: {other}"
+    words = _out_of_range(victim) or f"pictures reach it as 0..{config.scale}: {victim.advice(scale=other)}"
     yield with_(scale=other), words
     if config.mean or config.std:
         yield with_(mean=(), std=()), "leave out mean and std"
-        yield with_(mean=(), std=(), scale=other), f"leave out mean and std, and set scale: {other}"
+        yield with_(mean=(), std=(), scale=other), f"leave out mean and std, and {victim.advice(scale=other)}"
     else:
-        yield (
-            with_(mean=(0.5 * config.scale,), std=(0.5 * config.scale,)),
-            (f"set mean: {0.5 * config.scale:g} and std: {0.5 * config.scale:g}"),
-        )
+        half = 0.5 * config.scale
+        yield with_(mean=(half,), std=(half,)), victim.advice(mean=half, std=half)
         if config.channel_count == 3:
             mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-            yield (
-                with_(scale=1, mean=mean, std=std),
-                "set ImageNet's mean: [0.485, 0.456, 0.406] and std: [0.229, 0.224, 0.225]",
-            )
+            yield with_(scale=1, mean=mean, std=std), f"{victim.advice(mean=mean, std=std)}, ImageNet's"
     flipped = "bgr" if config.channels == "rgb" else "rgb"
-    yield with_(channels=flipped), f"set channels: {flipped}"
+    yield with_(channels=flipped), victim.advice(channels=flipped)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from physadv.core.errors import PhysadvError, PhysadvWarning, unknown_name
 from physadv.core.names import find_name
+from physadv.victims.outputs import DETECTOR, gives_boxes
 from physadv.victims.preprocess import Box
 from physadv.victims.quickened import quickened
 
@@ -162,9 +163,10 @@ def check_logits(victim: Victim, images: Tensor) -> Tensor:
     with torch.no_grad():
         logits: Tensor = victim(images)
     if logits.ndim != 2 or len(logits) != len(images) or logits.shape[1] != len(victim.classes):
+        advice = DETECTOR if gives_boxes(logits.shape, len(victim.classes)) else ""
         raise PhysadvError(
-            f"victim {victim.name!r}: answers {list(logits.shape)} to {len(images)} images, but its card lists "
-            f"{len(victim.classes)} classes; they should be [{len(images)}, {len(victim.classes)}]"
+            f"victim {victim.name!r}: answers {list(logits.shape)} to {len(images)} images, but its list of "
+            f"classes has {len(victim.classes)}; they should be [{len(images)}, {len(victim.classes)}]{advice}"
         )
     if not torch.isfinite(logits).all():
         raise PhysadvError(f"victim {victim.name!r}: its logits are not finite; are the weights intact?")
