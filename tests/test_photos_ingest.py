@@ -17,6 +17,7 @@ from photo_kit import chart_sheet, photograph, sign_board
 from PIL import Image
 
 from physadv.core.errors import PhysadvError
+from physadv.evaluation.photograph_figures import flags
 from physadv.photos import ingest as module
 from physadv.photos.camera import Camera, camera_from_focal, save_camera
 from physadv.photos.detector import Detection, Detector
@@ -25,7 +26,7 @@ from physadv.photos.ingest import ingest, subject_of
 from physadv.photos.outline import TRUSTED
 from physadv.photos.pose import describe
 from physadv.photos.rig import Rig, default_rig, save_rig
-from physadv.photos.session import load_session, read_crop
+from physadv.photos.session import counted, load_session, read_crop
 from physadv.photos.sidecar import COLUMNS, grip_points_mm, read_sidecar
 from physadv.signs import load_sign, sign_names
 
@@ -137,7 +138,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on(shoot: Path, tmp_path
     (folder / "clean" / "0.jpg").write_bytes((shoot / "photos" / "clean" / "0.jpg").read_bytes())
     bad_files(folder)
     made = ingest(folder, tmp_path / "out", rig=shoot / "rig.json")
-    assert made.found == 1
+    assert (made.found, made.missed, made.unread) == (1, 1, 5)
     with (tmp_path / "out" / "given_up.csv").open(newline="") as file:
         given_up = {row["file"]: row["why"] for row in csv.DictReader(file)}
     expected = {
@@ -151,6 +152,61 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on(shoot: Path, tmp_path
     assert set(given_up) == set(expected)
     for name, words in expected.items():
         assert words in given_up[name]
+
+
+def test_what_cannot_be_read_is_no_photograph_without_the_sign(shoot: Path, tmp_path: Path, physadv: Command) -> None:
+    folder = tmp_path / "photos"
+    (folder / "clean").mkdir(parents=True)
+    (folder / "text.jpg").write_text("not a picture")
+    code, _, error = physadv("photos", "ingest", folder, "--out", tmp_path / "none")
+    assert (code, error.strip().splitlines()[-1]) == (2, f"error: {folder}: nothing can be read")
+    (folder / "clean" / "0.jpg").write_bytes((shoot / "photos" / "clean" / "0.jpg").read_bytes())
+    words = ("photos", "ingest", folder, "--rig", shoot / "rig.json", "--out", tmp_path / "out")
+    for _ in range(2):  # the second time it is known
+        code, said, _ = physadv(*words)
+        assert (code, said.splitlines()[0]) == (
+            0,
+            f"{tmp_path / 'out'}: the sign in 1 of 1 photographs, 0 of them doubtful; 1 cannot be read",
+        )
+
+
+def test_paint_alone_makes_no_find_doubtful_and_doubts_are_told_with_their_counts(
+    shoot: Path, tmp_path: Path, physadv: Command
+) -> None:
+    """Where the contour is seen, paint explains why the artwork agrees only a little; on a clean sign nothing does."""
+    flat, centre = sign_board(default_rig(load_sign("us/stop"), chart=False).model_copy(update={"markers": ()}))
+    left, top = np.round(centre).astype(int) - 440
+    colours = ((0.2, 0.4, 0.9), (0.95, 0.9, 0.2), (0.1, 0.1, 0.1))
+    for column, row in np.ndindex(4, 3):
+        place = slice(top + 293 * row, top + 293 * (row + 1)), slice(left + 220 * column, left + 220 * (column + 1))
+        flat[place] = colours[(column + row) % 3]
+    for number, distance in enumerate((1.8, 2.4)):
+        photo = photograph(flat, centre, 2.0, PHONE, np.radians([0.0, 10.0, 1.0]), np.array([0, 0, distance * 1000.0]))
+        for kind in ("clean", "sprayed"):
+            (tmp_path / "photos" / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(photo).save(tmp_path / "photos" / kind / f"{number}.png", compress_level=1)
+    code, said, _ = physadv(
+        "photos", "ingest", tmp_path / "photos", "--camera", shoot / "camera.json", "--out", tmp_path / "out"
+    )
+    assert (code, "the sign in 4 of 4 photographs, 2 of them doubtful" in said) == (0, True), said
+    _, rows = load_session(tmp_path / "out")
+    assert {row.subject: bool(row.flags) for row in rows} == {"clean": True, "unknown": False}
+    (line,) = [line for line in said.splitlines() if line.startswith("doubtful in ")]
+    assert line.startswith("doubtful in 2: ")
+    (told,) = [flag for flag in flags(rows, []) if flag.startswith("doubtful in ")]
+    assert told == f"doubtful in 2 of 4 photographs: {line.removeprefix('doubtful in 2: ')}"
+
+
+def test_remarks_that_differ_in_numbers_are_counted_as_one() -> None:
+    remarks = [
+        "agree to 45% at 100 mm",
+        "cut off",
+        "agree to 59% at 100 mm",
+        "agree to 50% at 100 mm",
+        "turned by -50°",
+    ]
+    assert counted(remarks) == [("agree to 45% to 59% at 100 mm", 3), ("cut off", 1), ("turned by -50°", 1)]
+    assert counted([]) == []
 
 
 def test_a_photograph_on_its_side_is_turned_as_exif_says(shoot: Path, tmp_path: Path) -> None:
@@ -385,7 +441,7 @@ def test_clean_photographs_may_come_from_another_folder(shoot: Path, tmp_path: P
     rig = ["--rig", shoot / "rig.json", "--camera", shoot / "camera.json"]
     code, said, _ = physadv("photos", "ingest", painted, "--clean", clean, *rig, "--out", tmp_path / "out")
     assert code == 0
-    assert "1 the clean sign, 2 show paint that is not known" in said
+    assert "1 show the clean sign, 2 show paint that is not known" in said
     assert "name the patch with --patch" in said
     session, rows = load_session(tmp_path / "out")
     assert session.clean == str(clean)

@@ -13,9 +13,9 @@ from physadv.core.errors import PhysadvError
 
 _SHOWN = {
     "patch": "show the patch",
-    "clean": "the clean sign",
-    "grey": "the grey control",
-    "random": "the random control",
+    "clean": "show the clean sign",
+    "grey": "show the grey control",
+    "random": "show the random control",
     "unknown": "show paint that is not known",
 }
 app = typer.Typer(help="Find signs in photographs, calibrate cameras.", invoke_without_command=True)
@@ -78,8 +78,11 @@ def ingest(
             every=every,
             listener=listener,
         )
-    looked_at = made.found + len(made.given_up)
-    say(f"{out}: the sign in {made.found} of {looked_at} photographs, {made.flagged} of them doubtful")
+    looked_at = made.found + made.missed
+    unread = f"; {made.unread} cannot be read" if made.unread else ""
+    say(f"{out}: the sign in {made.found} of {looked_at} photographs, {made.flagged} of them doubtful{unread}")
+    for why, count in made.doubts:
+        say(f"doubtful in {count}: {why}")
     shown = dict(made.shown)
     say(", ".join(f"{count} {_SHOWN[subject]}" for subject, count in shown.items()))
     if "unknown" in shown:
@@ -91,7 +94,8 @@ def ingest(
         say(f"skipped: {name}: {why}")
     say(f"look through: {out / 'overlays' / 'index.html'}")
     if not made.found:
-        raise PhysadvError(f"{photographs}: the sign was found in none of its {len(made.given_up)} photographs")
+        none = f"the sign was found in none of its {made.missed} photographs" if made.missed else "nothing can be read"
+        raise PhysadvError(f"{photographs}: {none}{unread if made.missed else ''}")
 
 
 @app.command("calibrate-camera")

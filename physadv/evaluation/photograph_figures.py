@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from physadv.evaluation.agreement import Agreement, agreement
 from physadv.evaluation.outcomes import OUTCOMES_VERSION
 from physadv.evaluation.statistics import rate, unpaired
 from physadv.evaluation.summary import Rate
-from physadv.photos.session import Row
+from physadv.photos.session import Row, counted
 
 MARGIN = 0.075
 """Room around the sign's box that a victim sees: the middle of what the scenes draw."""
@@ -243,7 +242,9 @@ def flags(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[str]:
     doubtful = sum(bool(row.flags) for row in rows)
     if doubtful:
         yield f"in {doubtful} of {len(rows)} photographs the find is doubtful; look at the session's overlays"
-    for why, count in Counter(why for row in rows for why in row.rough).most_common():
+    for why, count in counted(why for row in rows for why in row.flags):
+        yield f"doubtful in {count} of {len(rows)} photographs: {why}"
+    for why, count in counted(why for row in rows for why in row.rough):
         yield f"in {count} of {len(rows)} photographs {why}"
     assumed = {row.file for row in rows if not row.has_distance}
     if any(one.file in assumed and one.simulated is not None for one in shown):

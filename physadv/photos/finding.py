@@ -83,6 +83,7 @@ def find_sign(
     rig: Rig | None = None,
     points: Matrix | None = None,
     detector: Detector | None = None,
+    painted: bool = False,
 ) -> tuple[Found, Seen]:
     """The sign in a photograph, and the markers that are seen.
 
@@ -93,6 +94,7 @@ def find_sign(
         rig: the markers about the sign; where none of them is seen, and without it, the outline is looked for.
         points: where a person has clicked the sign's four points (:func:`grip_points_mm`); these count first.
         detector: says where to look, where the outline is not found in the whole picture.
+        painted: whether something is on the sign: then its artwork need not agree where its contour is seen.
 
     Raises:
         PhysadvError: it is not found; the sentence says what was looked for.
@@ -103,7 +105,7 @@ def find_sign(
     elif rig is not None and any(marker.id in seen.corners for marker in rig.markers):
         found = _by_markers(seen, rig, sign, camera)
     else:
-        found = _by_outline(pixels, sign, camera, detector)
+        found = _by_outline(pixels, sign, camera, detector, painted=painted)
     size = float(np.ptp(found.outline_px, axis=0).max())
     if size < _SMALL_PX:
         raise PhysadvError(f"the sign is {size:.0f} px large; at least {_SMALL_PX:.0f} px are needed")
@@ -176,8 +178,8 @@ def _side_px(seen: Seen, rig: Rig) -> float:
     return min(float(side_lengths(seen.corners[m.id]).min()) for m in rig.markers if m.id in seen.corners)
 
 
-def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector | None) -> Found:
-    """By colour, shape and artwork; a doubtful find is none, unless a detector sees the sign there."""
+def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector | None, *, painted: bool) -> Found:
+    """By colour, shape and artwork; a find below :data:`TRUSTED` is none, unless a detector sees the sign there."""
     places, how = find_outlines(pixels, sign), "outline"
     if not _sure(places) and detector is not None:
         boxes = find_with_detector(pixels, sign, detector)
@@ -198,6 +200,8 @@ def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector |
         rough.append("its outline does not fit a flat sign well: distance and angles are rough")
     if first.confidence < TRUSTED:
         flags.append("only the detector's box is known, not how the sign is turned; the angles say nothing")
+    elif painted and first.closed:
+        pass  # paint explains that the artwork agrees only a little, and the contour says where the sign is
     elif first.by_parts:
         flags.append("only parts of the sign agree with its artwork: half hidden, damaged or dim; look at its outline")
     elif first.confidence < SURE:

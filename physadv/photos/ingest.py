@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ from physadv.photos.session import (
     Row,
     Session,
     Subject,
-    row_json,
+    counted,
     write_given_up,
     write_session,
     write_table,
@@ -63,15 +64,21 @@ class Outcome:
 
     Attributes:
         found: photographs with the sign in them.
-        given_up: name and reason of the others.
+        missed: photographs that could be read, in which it is not found.
+        unread: files, and frames of videos, that could not be read.
+        given_up: name and reason of all that are not used: missed, unread, and points of frames that are not read.
         flagged: of those found, how many finds are doubtful.
+        doubts: why they are, and in how many photographs; one may have several.
         rough: why distance or angles are rough where the find is sure, and in how many photographs.
         shown: how many of those found show what (:data:`~physadv.photos.session.Subject`), as their folders say.
     """
 
     found: int
+    missed: int
+    unread: int
     given_up: tuple[tuple[str, str], ...]
     flagged: int
+    doubts: tuple[tuple[str, int], ...]
     rough: tuple[tuple[str, int], ...]
     shown: tuple[tuple[Subject, int], ...]
 
@@ -101,12 +108,17 @@ class _Reader:
             self.camera.sized(width, height) if self.camera else camera_from_focal(width, height, photo.equivalent_mm)
         )
         clicked = self.points.get(photo.name)
-        with _said_of(clicked):
-            points = clicked.points if clicked else None
-            found, seen = find_sign(
-                photo.pixels, self.sign, camera, rig=self.rig, points=points, detector=self.detector
-            )
         subject, patch = subject_of(photo.name, self.session.patch, around=self.around)
+        with _said_of(clicked):
+            found, seen = find_sign(
+                photo.pixels,
+                self.sign,
+                camera,
+                rig=self.rig,
+                points=clicked.points if clicked else None,
+                detector=self.detector,
+                painted=subject != "clean",
+            )
         stem = stem_of(photo.name)
         crop, box = self._crop(photo, found)
         row = self._row(photo, camera, found, seen, subject, patch, f"{CROPS}/{stem}.png", box)
@@ -299,29 +311,32 @@ def ingest(
             (out / RECORD).unlink(missing_ok=True)
             keep_sign(shown, out)
         reader = _Reader(session, shown, layout, lens, points, seeker, out, photographs.resolve().name)
-        done: list[tuple[Row | None, str, str]] = []
+        done: list[_Entry] = []
         for number, file in enumerate(files):
             done += _file(reader, file, every)
             if listener:
                 listener("photographs", number + 1, len(files))
-        unread = points.keys() - {name for _, name, _ in done}
-        done += [(None, name, _UNREAD.format(every, 2 * every)) for name in unread]
-        rows = [row for row, _, _ in done if row is not None]
-        refused = [(name, why) for row, name, why in done if row is None]
+        rows = [one.row for one in done if one.row is not None]
+        lost = [one for one in done if one.row is None]
+        unused = points.keys() - {one.name for one in done}
+        refused = [(one.name, one.why) for one in lost]
+        refused += [(name, _UNREAD.format(every, 2 * every)) for name in unused]
         if not finished:
-            _tidy(out, [name for _, name, _ in done])
+            _tidy(out, [name for name, _ in refused] + [row.file for row in rows])
             write_given_up(out, refused)
             write_index(out, rows, refused, shown)
             write_table(out, rows)
             write_session(out, session)
             run.finish(GIVEN_UP, TABLE, RECORD, asked=content)
-    rough = Counter(why for row in rows for why in row.rough)
     shows = Counter(row.subject for row in rows)
     return Outcome(
         found=len(rows),
+        missed=sum(one.is_read for one in lost),
+        unread=sum(not one.is_read for one in lost),
         given_up=tuple(refused),
         flagged=sum(bool(row.flags) for row in rows),
-        rough=tuple(rough.most_common()),
+        doubts=tuple(counted(why for row in rows for why in row.flags)),
+        rough=tuple(counted(why for row in rows for why in row.rough)),
         shown=tuple((subject, shows[subject]) for subject in get_args(Subject) if shows[subject]),
     )
 
@@ -379,47 +394,44 @@ def _tidy(out: Path, names: list[str]) -> None:
 
 
 class _Entry(Config):
-    """A photograph of a file, as :func:`_file` keeps it: its row, or why there is none."""
+    """A photograph of a file, as it is kept on disk: its row, or why there is none."""
 
     row: Row | None
     name: str
     why: str
+    is_read: bool
+    """Whether it could be read, so that the sign could be looked for."""
 
 
-def _file(reader: _Reader, file: _File, every: int) -> list[tuple[Row | None, str, str]]:
-    """Rows and refusals of a file, kept on disk once they are known."""
+def _file(reader: _Reader, file: _File, every: int) -> list[_Entry]:
+    """What is found in a file, kept on disk once it is known."""
     kept = reader.out / ROWS / f"{digest_of([file.name, _content(file.path)])[:32]}.json"
     found = _kept(kept)
-    if found is None or any(row is not None and not (reader.out / row.crop).is_file() for row, _, _ in found):
+    if found is None or any(one.row is not None and not (reader.out / one.row.crop).is_file() for one in found):
         found = list(_read(reader, file, every))
-        write_json(kept, [_echo(*one) for one in found])
+        write_json(kept, [json.loads(one.model_dump_json()) for one in found])
     return found
 
 
-def _kept(path: Path) -> list[tuple[Row | None, str, str]] | None:
+def _kept(path: Path) -> list[_Entry] | None:
     """What is known of a file already; None where that is nothing, or damaged, so that the file is read again."""
     if not path.exists():
         return None
     try:
-        entries = [validate(_Entry, entry, path) for entry in read_json(path)]
+        return [validate(_Entry, entry, path) for entry in read_json(path)]
     except (PhysadvError, TypeError):
         return None
-    return [(entry.row, entry.name, entry.why) for entry in entries]
 
 
-def _echo(row: Row | None, name: str, why: str) -> dict[str, object]:
-    return {"row": None if row is None else row_json(row), "name": name, "why": why}
-
-
-def _read(reader: _Reader, file: _File, every: int) -> Iterator[tuple[Row | None, str, str]]:
+def _read(reader: _Reader, file: _File, every: int) -> Iterator[_Entry]:
     for found in read_file(file.path, file.name, every=every):
         if isinstance(found, Refusal):
-            yield None, found.name, found.why
+            yield _Entry(row=None, name=found.name, why=found.why, is_read=False)
             continue
         row, why = _row_or_reason(reader, found)
         if row is None:
             write_refused(reader.out / OVERLAYS / f"{stem_of(found.name)}.jpg", found.pixels)
-        yield row, found.name, why
+        yield _Entry(row=row, name=found.name, why=why, is_read=True)
 
 
 def _row_or_reason(reader: _Reader, photo: Photo) -> tuple[Row | None, str]:
