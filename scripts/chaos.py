@@ -67,16 +67,16 @@ NOBODY = 65534
 
 COMMANDS = {
     "run": "run EXPERIMENT",
-    "design": "design --sign de/stop --views 16 --mask bars --steps 160 --seed 1",
-    "evaluate": "evaluate de-stop-bars --victim gtsrb-cnn --battery wide --frames 600",
-    "attack": "attack pgd one-pixel --victim gtsrb-cnn --data DATA --dataset image-folder --limit 20 --batch 4",
-    "attack --scene": "attack pgd --victim gtsrb-cnn --sign de/stop --scene wide --set steps=20",
-    "train": "train fgsm --data DATA --dataset image-folder --steps 70 --set held_out=16 --set batch=16 --set frames=4",
-    "train-advgan": "train-advgan --data DATA --dataset image-folder --limit 40 --set steps=40 --set check_every=5",
-    "certify": "certify gtsrb-cnn --defense randomized-smoothing:sigma=.1 --dataset image-folder --limit 9 --data DATA",
+    "design": "design --sign de/stop --views 16 --mask bars --steps 60 --seed 1",
+    "evaluate": "evaluate de-stop-bars --victim gtsrb-cnn --battery wide --frames 200",
+    "attack": "attack pgd one-pixel --victim gtsrb-cnn --data DATA --dataset image-folder --limit 8 --batch 2",
+    "attack --scene": "attack pgd --victim gtsrb-cnn --sign de/stop --scene wide --set steps=8",
+    "train": "train fgsm --data DATA --dataset image-folder --steps 30 --set held_out=16 --set batch=16 --set frames=4",
+    "train-advgan": "train-advgan --data DATA --dataset image-folder --limit 40 --set steps=20 --set check_every=4",
+    "certify": "certify gtsrb-cnn --defense randomized-smoothing:sigma=.1 --dataset image-folder --limit 4 --data DATA",
     "photos ingest": "photos ingest PHOTOGRAPHS --sign us/stop",
 }
-"""Every command that resumes, each some seconds long; words in capitals are paths."""
+"""Every command that resumes, each a few seconds long; words in capitals are paths."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def build(world: Path) -> None:
     (world / "photographs" / "clean").mkdir(parents=True)
     texture = load_sign("us/stop").texture(512)
     face = to_uint8(linear_to_srgb(texture[:3] * texture[3:] + 0.25 * (1 - texture[3:])))
-    for number in range(8):
+    for number in range(4):
         side = 150.0 + 20.0 * number
         corners = np.float32([[200, 120], [200 + side, 125], [198 + side, 120 + side], [203, 118 + side]])
         warp = cv2.getPerspectiveTransform(np.float32([[0, 0], [512, 0], [512, 512], [0, 512]]), corners)
@@ -127,8 +127,8 @@ def build(world: Path) -> None:
         write_png(world / "photographs" / "clean" / f"{number}.png", photo)
     experiment = {
         "name": "trial",
-        "design": {"sign": "de/stop", "mask": "bars", "steps": 120, "views": 16, "held_out_frames": 32},
-        "evaluate": {"batteries": ["wide"], "frames": 300},
+        "design": {"sign": "de/stop", "mask": "bars", "steps": 50, "views": 16, "held_out_frames": 32},
+        "evaluate": {"batteries": ["wide"], "frames": 100},
     }
     (world / "experiment.yaml").write_text(yaml.safe_dump(experiment))
 
@@ -263,7 +263,7 @@ class Trials:
             with self.folder() as place:
                 log, out = place / "log.txt", place / "results" / "out"
                 out.parent.mkdir()
-                for _ in range(random.randint(1, 3)):
+                for _ in range(random.randint(1, 5)):
                     how = random.choice(SIGNALS)
                     number = start(command.into(out), log)
                     time.sleep(random.uniform(0.0, seconds))
