@@ -198,6 +198,14 @@ def test_each_doubt_has_its_flag(table: Frames, expected: set[str]) -> None:
     assert codes(record(table)) == expected
 
 
+def test_a_wide_interval_is_told_by_its_half() -> None:
+    made = record(frames("g" * 20 + "s" * 20, "s" * 40, "s" * 40, "s" * 40))
+    found = flags_of(made, battery=quick_battery(), victim=VICTIM, making=MADE, seeds=[("quick", 5)])
+    (told,) = [flag.message for flag in found if flag.code == "too-few-frames"]
+    low, high = made.headline.low or 0.0, made.headline.high or 0.0
+    assert told.startswith(f"The headline is known to ±{50.0 * (high - low):.1f} points, ±")
+
+
 def test_flags_of_the_making() -> None:
     made = record(frames("g" * 380 + "s" * 20, "s" * 400, "s" * 400, "s" * 400))
     assert codes(made, making=replace(MADE, victim="w", victim_sha256="def")) == {"transfer"}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import torch
 from evaluation_kit import ColourVictim, coloured_patch, quick_battery
 from PIL import Image
 
+from physadv.attacks import Result
 from physadv.core.notebooks import html_table, shown
 from physadv.evaluation import evaluate, replay
 from physadv.scenes import PaintedSign, load_scene
@@ -47,10 +50,40 @@ def test_a_summary_is_a_table_and_names_are_text(tmp_path: Path) -> None:
     assert "&lt;b&gt;blue&lt;/b&gt;" in html
     assert "<b>blue" not in html
     assert "[max_asr]" in html
+    told = repr(summary)
+    assert re.fullmatch(
+        r"<Summary of 1 results: 1 patches, 1 victims, 1 batteries, targeted success [\d.]+ % \(.*\), n \d+,"
+        r" limits broken in 1>",
+        told,
+    ), told
+    assert str(summary) == told
+    assert f"{summary.records[0]!r}".startswith("<Record <b>blue</b> on ")
     frame = replay(tmp_path, 0, patch=patch)
+    assert repr(frame).startswith("<Replay of row 0: ")
     assert "distance_m" in frame._repr_html_()
     with Image.open(BytesIO(frame._repr_png_())) as image:
         assert image.size == (16, 16)
+
+
+def test_a_prompt_shows_one_line_without_arrays() -> None:
+    patch = coloured_patch((0.1, 0.2, 0.9), name="two\nlines")
+    sign = load_sign("us/stop")
+    scene = load_scene("daylight")
+    three = torch.ones(3, dtype=torch.int64)
+    result = Result(torch.zeros(3, 3, 8, 8), three > 0, three > 0, three, three, three, three, {"l2": three / 2})
+    shown_as = {
+        repr(patch): ["<Patch two lines: ", " on us/stop", "targeted:speedLimit45"],
+        repr(patch.mask): ["<Mask ", "of the sign"],
+        repr(PaintedSign(sign, patch.painted(64), patch.sheeting(64))): ["<PaintedSign us/stop: ", "of it covered"],
+        repr(scene.sample(5, seed=0)): ["<Conditions of 5 frames: ", " m, ", "deg of yaw>"],
+        repr(scene.sample(5, seed=0)[:0]): ["<Conditions of no frames>"],
+        repr(result): ["<Result of 3 pictures: success in 3, 3 attacked, 3 frames asked>"],
+    }
+    for line, words in shown_as.items():
+        assert all(word in line for word in words), line
+        assert "\n" not in line
+        assert "tensor" not in line
+        assert len(line) < 250
 
 
 def test_a_table_is_escaped() -> None:

@@ -25,6 +25,7 @@ from physadv.attacks.views import Direct, View
 from physadv.core.config import Config, read_value, validate
 from physadv.core.errors import PhysadvError, PhysadvWarning, shown
 from physadv.core.identity import digest_of
+from physadv.core.notebooks import one_line
 from physadv.core.registry import Registry
 from physadv.scenes.randomness import substream
 from physadv.victims import Victim, check_logits, device_of, under_attack, victim_of_pictures, warn_doubts
@@ -57,6 +58,17 @@ class Result:
     gradients: Tensor
     norms: dict[str, Tensor]
     flags: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        attacked = int(self.attacked.sum())
+        return one_line(
+            self,
+            f"of {len(self.success)} pictures",
+            f"success in {int(self.success.sum())}",
+            f"{attacked} attacked",
+            f"{int(self.queries.sum())} frames asked",
+            *self.flags,
+        )
 
 
 Listener = Callable[[int, int], None]

@@ -1,4 +1,7 @@
-"""What notebooks show of our values: PNG of pictures, HTML of tables. Everything in them is escaped text."""
+"""What notebooks and prompts show of our values: PNG of pictures, HTML of tables, a line of text.
+
+Everything in HTML is escaped text.
+"""
 
 from __future__ import annotations
 
@@ -49,3 +52,19 @@ def html_picture(png: bytes, text: str) -> str:
     """A picture as HTML; ``text`` is what a screen reader says."""
     address = base64.b64encode(png).decode("ascii")
     return f'<img src="data:image/png;base64,{address}" alt="{escape(text)}">'
+
+
+_LONGEST_FACT = 120
+
+
+def one_line(value: object, *facts: str | None) -> str:
+    """A value as a prompt shows it: ``<Patch mine: bars on us/stop, untargeted>``, whatever arrays it holds.
+
+    Args:
+        value: whose class is named.
+        facts: in short; the first one follows the class; those that are None or empty are left out.
+    """
+    told = [" ".join(fact.split()) for fact in facts if fact]
+    told = [fact if len(fact) <= _LONGEST_FACT else f"{fact[: _LONGEST_FACT - 4]} ..." for fact in told]
+    name = type(value).__name__
+    return f"<{name} {told[0]}{': ' if told[1:] else ''}{', '.join(told[1:])}>" if told else f"<{name}>"

@@ -20,7 +20,7 @@ from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import read_json, write_text
 from physadv.core.limits import MAX_FRAMES, MAX_QUERIES
-from physadv.core.notebooks import html_table
+from physadv.core.notebooks import html_table, one_line
 from physadv.core.parquet import read_parquet, write_parquet
 from physadv.core.progress import Counted
 from physadv.core.run_folder import claim
@@ -109,6 +109,14 @@ class CertificationSummary(Config):
     flags: tuple[Flag, ...]
     seconds: float
     versions: dict[str, str]
+
+    def __repr__(self) -> str:
+        """In one line: victim, defence, and the accuracy at the least bound."""
+        levels = [f"{shown_rate(one.accuracy)} certain at {one.bound:g} {self.unit}" for one in self.levels[:1]]
+        pictures = f"{self.pictures} pictures of {self.dataset}"
+        return one_line(self, f"of {self.victim} behind {self.defense}", pictures, *levels)
+
+    __str__ = __repr__
 
     def _repr_html_(self) -> str:
         """A row a bound, as notebooks show it."""

@@ -106,7 +106,7 @@ def _sample_size(record: Record, battery: Battery) -> Iterator[Flag]:
     if half is not None and half > battery.half_width:
         yield warning(
             "too-few-frames",
-            f"The headline's interval is ±{100 * half:.1f} points wide, ±{100 * battery.half_width:g} were asked for; "
+            f"The headline is known to ±{100 * half:.1f} points, ±{100 * battery.half_width:g} were asked for: "
             f"about {_needed(record.headline, battery.half_width)} times as many frames are needed.",
         )
     if 0 < record.approaches < FEW_DRIVES:

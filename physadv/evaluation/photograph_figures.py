@@ -10,14 +10,17 @@ from typing import Any, Literal
 import numpy as np
 
 from physadv.core.config import Config
+from physadv.core.notebooks import one_line
 from physadv.evaluation.agreement import Agreement, agreement
 from physadv.evaluation.outcomes import OUTCOMES_VERSION
 from physadv.evaluation.statistics import rate, unpaired
-from physadv.evaluation.summary import Rate
+from physadv.evaluation.summary import Rate, shown_rate
 from physadv.photos.session import Row, counted
 
 MARGIN = 0.075
 """Room around the sign's box that a victim sees: the middle of what the scenes draw."""
+MOST_TOLD = 3
+"""Groups that a summary's line names."""
 _DISTANCES_M = (0.0, 3.0, 6.0, 10.0, 20.0, math.inf)
 _ANGLES_DEG = (0.0, 10.0, 25.0, 40.0, 90.0)
 _ORDER = ("patch", "unknown", "grey", "random", "clean")
@@ -134,6 +137,16 @@ class PhotographSummary(Config):
     flags: tuple[str, ...]
     versions: dict[str, str]
     outcomes_version: int = OUTCOMES_VERSION
+
+    def __repr__(self) -> str:
+        """In one line: the session, and what each victim misreads, as far as there is room."""
+        found = [
+            f"{group.victim} misreads {group.title} in {shown_rate(group.parts[0].misread)}" for group in self.groups
+        ]
+        more = f"{len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else None
+        return one_line(self, f"of {self.session}", f"sign {self.sign}", *found[:MOST_TOLD], more)
+
+    __str__ = __repr__
 
     @property
     def passed(self) -> bool:

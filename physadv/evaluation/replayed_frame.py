@@ -20,7 +20,7 @@ from physadv.core.color import to_uint8
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError, shown
 from physadv.core.files import atomic_path
-from physadv.core.notebooks import html_picture, html_table
+from physadv.core.notebooks import html_picture, html_table, one_line
 from physadv.core.parquet import check_filled
 from physadv.evaluation.battery import entry_scene, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
@@ -48,6 +48,9 @@ class Replay:
     number: int
     row: Mapping[str, Any]
     frame: Tensor
+
+    def __repr__(self) -> str:
+        return one_line(self, f"of {self.words}")
 
     @property
     def words(self) -> str:

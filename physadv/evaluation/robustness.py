@@ -27,7 +27,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, is_there, read_json, write_json, write_text
 from physadv.core.images import write_png
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
-from physadv.core.notebooks import html_table
+from physadv.core.notebooks import html_table, one_line
 from physadv.core.parquet import read_parquet, write_parquet
 from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
@@ -164,6 +164,16 @@ class RobustnessSummary(Config):
     """Of victims behind a defence: through what the gradient of an attack runs."""
     cells: tuple[Cell, ...]
     versions: dict[str, str]
+
+    def __repr__(self) -> str:
+        """In one line: what was attacked, and the least that a victim still reads."""
+        least = min(self.cells, key=lambda cell: cell.robust_accuracy.value or 0.0, default=None)
+        worst = f"{least.victim} reads {shown_rate(least.robust_accuracy)} under {least.attack}" if least else None
+        victims = len({cell.victim for cell in self.cells})
+        pictures = f"{self.pictures} pictures of {self.dataset}"
+        return one_line(self, f"of {len(self.cells)} cells", f"{victims} victims", pictures, worst)
+
+    __str__ = __repr__
 
     def _repr_html_(self) -> str:
         """A row a cell, as notebooks show it."""

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from physadv.core.config import Config, validate
 from physadv.core.files import read_json, write_text
-from physadv.core.notebooks import html_table
+from physadv.core.notebooks import html_table, one_line
 from physadv.victims import Box
 
 SUMMARY_VERSION = 1
@@ -256,6 +256,13 @@ class Record(Config):
     failures: tuple[str, ...]
     """One sentence for each pass threshold that was missed; empty is a pass."""
 
+    def __repr__(self) -> str:
+        broken = f"{len(self.failures)} limits broken" if self.failures else None
+        where = f"{self.patch} on {self.victim} in {self.battery}"
+        return one_line(self, where, f"{self.goal} success {shown_rate(self.headline)}", broken)
+
+    __str__ = __repr__
+
     @property
     def passed(self) -> bool:
         """Whether every threshold was met."""
@@ -369,6 +376,22 @@ class Summary(Config):
     def passed(self) -> bool:
         """Whether every record met every threshold."""
         return all(record.passed for record in self.records)
+
+    def __repr__(self) -> str:
+        """In one line: what was evaluated, and the result where there is but one, or the highest of each kind."""
+        names = ("patches", "victims", "batteries")
+        sizes = ", ".join(f"{len(getattr(self, name))} {name}" for name in names)
+        found = []
+        for kind in goals_of(self.records):
+            rates = [rate for record in self.records if (rate := success_at(record, kind)) and rate.value is not None]
+            if rates:
+                most = max(rates, key=lambda rate: rate.value or 0.0)
+                found.append(f"{kind} success {'up to ' if len(rates) > 1 else ''}{shown_rate(most)}")
+        broken = sum(not record.passed for record in self.records)
+        limits = f"limits broken in {broken}" if broken else None
+        return one_line(self, f"of {len(self.records)} results", sizes, *found, limits)
+
+    __str__ = __repr__
 
     def _repr_html_(self) -> str:
         """A row a record, as notebooks show it."""

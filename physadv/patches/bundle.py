@@ -21,7 +21,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_folder, bundled, check_writable, foreign_entries, read_json, write_json
 from physadv.core.identity import as_json, digest_of, digest_of_files, first_difference
 from physadv.core.images import read_image, write_png
-from physadv.core.notebooks import html_picture, html_table, png_bytes
+from physadv.core.notebooks import html_picture, html_table, one_line, png_bytes
 from physadv.core.run_folder import BOOKKEEPING, claim
 from physadv.core.versions import package_versions
 from physadv.patches.compose import compose
@@ -134,6 +134,20 @@ class Patch:
         """
         paint = ink(self.paint_at(px))
         return compose(self.sign.texture(px).to(paint), self.mask.at(px).alpha.to(paint), paint)
+
+    def __repr__(self) -> str:
+        """In one line: name, mask and sign, goal, victim of the design and its success on frames held out."""
+        record, measured = self.record, self.record.measured
+        success, frames = measured.get("held_out_success"), measured.get("held_out_frames")
+        return one_line(
+            self,
+            self.name,
+            f"{self.mask.config.kind} on {record.sign}, {record.area_fraction:.1%} of it",
+            record.goal,
+            f"designed against {record.victim.name}" if record.victim else None,
+            None if success is None or frames is None else f"success {success:.1%} of {frames} frames held out",
+            "edited" if self.edited else None,
+        )
 
     def _repr_png_(self) -> bytes:
         """The painted sign, as notebooks show it."""

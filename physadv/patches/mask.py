@@ -18,6 +18,7 @@ from torch import Tensor
 from physadv.core.config import Config, collected, parse_kind
 from physadv.core.errors import PhysadvError
 from physadv.core.folders import PICTURES
+from physadv.core.notebooks import one_line
 from physadv.core.registry import Registry
 from physadv.patches.geometry import Ring, farthest_outside_mm, rasterise, to_rings
 from physadv.signs.sign import Sign
@@ -108,6 +109,9 @@ class Mask:
     shapes_mm: tuple[Ring, ...] = field(repr=False)
     area_fraction: float
     extent_mm: float
+
+    def __repr__(self) -> str:
+        return one_line(self, self.config.kind, f"{self.area_fraction:.1%} of the sign", f"{self.px} texels a side")
 
     @property
     def px(self) -> int:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from physadv.core.notebooks import one_line
 from physadv.victims import Box
 
 
@@ -116,6 +117,14 @@ class Conditions:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def __repr__(self) -> str:
+        count = len(self.index)
+        if not count:
+            return one_line(self, "of no frames")
+        ranges = ((self.distance_m, "m"), (self.yaw_deg, "deg of yaw"))
+        spans = (f"{float(values.min()):.3g} to {float(values.max()):.3g} {unit}" for values, unit in ranges)
+        return one_line(self, f"of {count} frames", *spans)
 
     def __getitem__(self, which: slice | Tensor) -> Conditions:
         return Conditions(**{name: value[which] for name, value in self.items()})
