@@ -114,6 +114,35 @@ def test_a_missing_model_card_is_measured_again(folder: Path) -> None:
     assert not (folder / "out" / "checkpoint.pt").exists()
 
 
+def test_the_model_card_is_as_long_as_asked_and_measured_anew_without_training(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+
+    def card_of(**options: Any) -> str:
+        measured.clear()
+        made = train(
+            config(folder, "clean", steps=2, **options),
+            folder / "out",
+            data=folder / "data",
+            measuring=lambda title, *_: measured.append(title),
+        )
+        return (folder / "out" / f"{made.name}.md").read_text()
+
+    whole = card_of()
+    monkeypatch.setattr(Training, "run", lambda *_, **__: pytest.fail("trained again"))
+    assert "| pgd | 5 |" in card_of(card={"pictures": 9, "attacked": 5})
+    assert "| none | 9 |" in card_of(card={"pictures": 9, "attacked": 5})
+    assert measured == [], "the same card is not measured twice"
+    few = card_of(card={"pictures": 9, "attacked": 0})
+    assert ("| none | 9 |" in few, "pgd" in few, "Against attacks nothing was measured" in few) == (True, False, True)
+    assert "  attacked: 0" in few, "the recipe says what was measured"
+    none = card_of(card=None)
+    assert ("card: null" in none, "| none |" in none, measured) == (True, False, [])
+    assert "Accuracy by class" not in none
+    assert card_of() == whole
+
+
 @pytest.mark.parametrize("points", [1, 2, 30])
 def test_a_curve_of_few_points_is_a_picture(tmp_path: Path, points: int) -> None:
     """Its dots are there to see: ink in the colours of the two curves."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 
 import pytest
 from rich.console import Console
 
 from physadv.attacks import Progress as DesignStands
+from physadv.core import progress
 from physadv.defenses.training import Progress as TrainingStands
 from physadv.progress import counted_progress, design_progress, training_progress
 
@@ -81,3 +83,48 @@ def test_a_training_and_a_design_keep_within_the_line(shown: io.StringIO) -> Non
     assert max(map(len, lines(shown))) <= 80
     assert any("held out 100%" in line for line in lines(shown))
     assert any("clean 100%  attacked 50%" in line for line in lines(shown))
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What a log gets, that is no terminal; every look at the clock takes ten seconds."""
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=False, width=80, _environ={})
+    clock = itertools.count(0.0, 10.0)
+    monkeypatch.setattr("physadv.core.progress.Console", lambda **_: console)
+    monkeypatch.setattr(progress, "monotonic", lambda: next(clock))
+    return written
+
+
+def test_a_log_gets_a_plain_line_now_and_then(log: io.StringIO) -> None:
+    with counted_progress() as count:
+        for done in range(7):
+            count("pictures [b]", done + 1, 10)
+        count("photographs", 1, 2)
+        count("photographs", 2, 2)
+    said = log.getvalue().splitlines()
+    assert len(said) == 3, "one every half a minute"
+    assert re.fullmatch(r"pictures \[b\]  30 %  3/10  .* left", said[0])
+    assert re.fullmatch(r"pictures \[b\]  60 %  6/10  .* left", said[1])
+    assert re.fullmatch(r"photographs  100 %  2/2  in \d+:\d\d", said[2])
+
+
+def test_trainings_and_designs_are_logged_with_what_their_bars_show(log: io.StringIO) -> None:
+    with training_progress() as stands:
+        for step in range(1, 4):
+            stands(TrainingStands(step, 2000, 0.5, {"clean": 0.9}))
+    assert re.fullmatch(r"training  0 %  3/2000  loss 0\.500 clean 90%  .* left\n", log.getvalue())
+
+
+def test_quick_work_leaves_a_log_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with counted_progress() as count:
+        for done in range(1000):
+            count("pictures", done, 1000)
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    with counted_progress(shown=False) as count:
+        count("pictures", 1, 4)
+    assert capsys.readouterr() == ("", "")
+    with counted_progress() as count:
+        count("pictures", 1, 4)
+    out, error = capsys.readouterr()
+    assert (out, error.startswith("pictures  25 %  1/4")) == ("", True)

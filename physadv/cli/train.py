@@ -23,7 +23,10 @@ def train(
     option: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="An option: learning_rate=0.001, attack.eps=0.03 or stickers.frames=64."
+            "--set",
+            metavar="KEY=VALUE",
+            help="An option: learning_rate=0.001, attack.eps=0.03 or stickers.frames=64; card.attacked=100 for a "
+            "quicker model card, card=null for one without figures.",
         ),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 2000,

@@ -1,9 +1,12 @@
-"""Progress bars on standard error: eighty columns wide, green with the time that the work took when it is done."""
+"""Progress on standard error: bars of eighty columns on a terminal, green with the time that the work took when it is
+done; where there is none, as in the log of a CI job, a plain line every half a minute.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +16,8 @@ from rich.text import Text
 
 Counted = Callable[[str, int, int], None]
 """Told what is counted, how many are done, and of how many."""
+LINE_EVERY_S = 30.0
+"""Seconds between two lines of a log."""
 
 
 class TimeColumn(ProgressColumn):
@@ -62,29 +67,59 @@ class Bars:
             self._bars.stop()
 
 
+class Lines(Bars):
+    """The same as plain lines, for what is no terminal: one every half a minute, none of work that is done before."""
+
+    def __init__(self, bars: Progress, console: Console) -> None:
+        super().__init__(bars)
+        self._console = console
+        self._last = monotonic()
+
+    def show(self, title: str, done: float, total: float, **fields: Any) -> None:
+        """Keeps how far the work is; says it, if the last line is long enough ago."""
+        if title not in self._tasks:
+            self.finish()
+            self._tasks[title] = self._bars.add_task(title, total=total, **fields)
+        self._bars.update(self._tasks[title], completed=done, total=total, **fields)
+        now = monotonic()
+        if now - self._last < LINE_EVERY_S:
+            return
+        self._last = now
+        (task,) = (one for one in self._bars.tasks if one.id == self._tasks[title])
+        said = [_plain(column, task) for column in self._bars.columns if not isinstance(column, BarColumn)]
+        line = "  ".join([said[0].rstrip(), f"{task.percentage:.0f} %", *filter(None, said[1:])])
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _plain(column: Any, task: Task) -> str:
+    """What a column shows of a task, as text of one line."""
+    shown = column.render(task)
+    return " ".join((shown.plain if isinstance(shown, Text) else str(shown)).split())
+
+
 @contextmanager
 def bars(*columns: ProgressColumn, width: int = 20, shown: bool = True) -> Iterator[Bars]:
     """Bars with a title, columns of their own after the bar, and the time.
 
     Args:
-        columns: between the bar and the time.
+        columns: between the bar and the time; each gives text.
         width: of the title; what is longer is cut. Titles are text, never markup.
         shown: whether to show anything.
     """
     console = Console(stderr=True)
     title = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
     title.get_table_column().width = width
-    made = Bars(
-        Progress(
-            title,
-            BarColumn(bar_width=14, complete_style="cyan", finished_style="green"),
-            *columns,
-            TimeColumn(),
-            console=console,
-            transient=not console.is_terminal,
-            disable=not shown,
-        )
+    live = console.is_terminal or console.is_jupyter
+    progress = Progress(
+        title,
+        BarColumn(bar_width=14, complete_style="cyan", finished_style="green"),
+        *columns,
+        TimeColumn(),
+        console=console,
+        transient=not console.is_terminal,
+        disable=not shown or not live,
     )
+    made = Bars(progress) if live or not shown else Lines(progress, console)
     try:
         yield made
         made.finish()

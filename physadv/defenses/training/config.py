@@ -11,7 +11,7 @@ from physadv.attacks import build_attack
 from physadv.core.config import Config, validate
 from physadv.core.devices import AUTO, DeviceName
 from physadv.core.errors import PhysadvError
-from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_HELD_OUT, MAX_STEPS
+from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_FRAMES, MAX_HELD_OUT, MAX_STEPS
 from physadv.core.registry import Registry
 
 
@@ -44,6 +44,15 @@ class StickerPoolConfig(Config):
         if not 0.0 < low <= high <= 1.0:
             raise ValueError(f"area = {list(self.area)}: should be two shares, 0 < from <= to <= 1")
         return self
+
+
+class CardConfig(Config):
+    """What is measured for the model card, once the training is done."""
+
+    pictures: int | None = Field(default=None, ge=1, le=MAX_FRAMES)
+    """Photographs that are read as they are, drawn by the seed; None: all."""
+    attacked: int = Field(default=500, ge=0, le=MAX_FRAMES)
+    """Of them, those that are attacked; 0: none are."""
 
 
 class TrainingConfig(Config):
@@ -83,6 +92,8 @@ class TrainingConfig(Config):
     """Of the running average of the weights, its memory a step; what is kept is the average."""
     check_every: int = Field(default=200, ge=1, le=MAX_STEPS)
     """Steps between two points of the curves."""
+    card: CardConfig | None = Field(default_factory=CardConfig)
+    """What is measured for the model card; None: nothing."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     device: DeviceName = AUTO
 

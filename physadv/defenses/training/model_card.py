@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,25 @@ from physadv.evaluation.summary import Rate
 from physadv.signs.datasets import load_known
 from physadv.victims import Victim
 
-ATTACKED = 500
-"""Photographs, drawn by the seed, that the attacks of the card are run on."""
 SHOWN = ("fgsm", "pgd", "rectangle-occlusion")
 """Attacks of the card, with their default options."""
 
 
 def measured_on(config: TrainingConfig, data: Path | None, victim: Victim, held_out: Photographs) -> Photographs:
-    """The test split where the data set has one, else the photographs kept out of the training."""
-    if config.dataset != "gtsrb" or config.split is not None:
-        return held_out
-    try:
-        test = load_known(victim.classes, config.dataset, data, split="test")
-    except PhysadvError:
-        return held_out
-    return Photographs(test, held_out.size)
+    """The test split where the data set has one, else the photographs kept out of the training; as many as asked."""
+    test = held_out.dataset
+    if config.dataset == "gtsrb" and config.split is None and config.card is not None:
+        with suppress(PhysadvError):
+            test = load_known(victim.classes, config.dataset, data, split="test")
+    wanted = config.card.pictures if config.card else None
+    if wanted is not None and wanted < len(test):
+        test = test.subset(_some(len(test), wanted, config.seed))
+    return held_out if test is held_out.dataset else Photographs(test, held_out.size)
+
+
+def _some(count: int, wanted: int, seed: int) -> Tensor:
+    """Numbers of some of so many pictures, drawn by a seed, rising."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:wanted].sort().values
 
 
 def model_card(
@@ -63,20 +68,21 @@ def model_card(
     def told(what: str, victim: Victim) -> Callable[[int, int], None] | None:
         return functools.partial(listener, f"{what}, {victim.name}") if listener else None
 
-    clean = [_read(one, photographs, told("clean", one)) for one in pair]
-    rows = [_row("none", clean)]
-    generator = torch.Generator().manual_seed(config.seed)
-    drawn = torch.randperm(len(photographs), generator=generator)[:ATTACKED].sort().values
-    images, labels = photographs.rows(drawn)
-    for name in SHOWN:
-        withstood = [_withstood(name, one, images, labels, config.seed, told(name, one)) for one in pair]
-        rows.append(_row(name, withstood))
-    members = [(name, photographs.labels == number) for number, name in enumerate(made.classes)]
-    classes = [
-        {"name": name, "n": int(of.sum()), "shares": [float(right[of].float().mean()) for right in clean]}
-        for name, of in members
-        if bool(of.any())
-    ]
+    rows, classes = [], []
+    if config.card:
+        clean = [_read(one, photographs, told("clean", one)) for one in pair]
+        rows.append(_row("none", clean))
+        members = [(name, photographs.labels == number) for number, name in enumerate(made.classes)]
+        classes = [
+            {"name": name, "n": int(of.sum()), "shares": [float(right[of].float().mean()) for right in clean]}
+            for name, of in members
+            if bool(of.any())
+        ]
+    if config.card and config.card.attacked:
+        images, labels = photographs.rows(_some(len(photographs), config.card.attacked, config.seed))
+        for name in SHOWN:
+            withstood = [_withstood(name, one, images, labels, config.seed, told(name, one)) for one in pair]
+            rows.append(_row(name, withstood))
     loader = PackageLoader("physadv.defenses.training", package_path="")
     template = Environment(loader=loader, undefined=StrictUndefined, autoescape=False).get_template("model_card.md.j2")
     return template.render(

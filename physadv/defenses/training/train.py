@@ -71,8 +71,9 @@ def train(
     identity = _identity(config, victim, photographs, held_out) | {"device": str(device)}
     card = out / f"{config.made}.yaml"
     weights, report = card.with_suffix(".safetensors"), card.with_suffix(".md")
+    measured = config.card.model_dump(mode="json") if config.card else "nothing"
     with claim(out, identity, command="physadv train") as run:
-        if run.finished():
+        if run.finished(asked=measured):
             return load_victim(card, device=device)
         if not run.sealed(card.name, weights.name):
             warn_doubts(victim)
@@ -85,14 +86,14 @@ def train(
         start = load_victim(config.victim, device=device)
         write_text(report, model_card(config, made, test, photographs, start=start, listener=measuring))
         (out / CHECKPOINT).unlink(missing_ok=True)
-        run.finish(card.name, weights.name, report.name)
+        run.finish(card.name, weights.name, report.name, asked=measured)
     return made
 
 
 def _identity(config: TrainingConfig, victim: Victim, learnt: Photographs, held_out: Photographs) -> dict[str, Any]:
     """What decides the weights."""
     attack = build_attack(config.attack, config.attack_options) if config.attack else None
-    told = config.model_dump(mode="json", exclude={"name", "victim", "scenes", "device"})
+    told = config.model_dump(mode="json", exclude={"name", "victim", "scenes", "device", "card"})
     return {
         "name": config.made,
         "config": {**told, "attack_options": attack.told_of(config.attack_options) if attack else {}},
