@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_kit import Command
+from cli_kit import Command, refused
 from PIL import Image
 
 from physadv.core.errors import PhysadvError, PhysadvWarning
+from physadv.core.files import bundled
+from physadv.defenses.training import Training, train, training_config
 from physadv.evaluation.robustness import read_robustness
 from physadv.signs import SignDataset, load_dataset
 
@@ -355,6 +357,74 @@ def test_attack_tells_what_it_does_not_use_and_keeps_it(root: Path, tmp_path: Pa
         assert physadv(*words)[0] == 0, "a cell that is cut is computed again"
         assert record.read_text().replace(" ", "")[:200] == whole.replace(" ", "")[:200]
         assert table.read_bytes() == rows
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """Class folders of 40 pictures, of which 11 break off after sound headers."""
+    for number in range(40):
+        path = tmp_path / "data" / ("stop", "yield")[number % 2] / f"{number:02d}.png"
+        pixels = np.random.default_rng(number).integers(0, 255, (32, 32, 3), np.uint8)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+        if number < 11:
+            path.write_bytes(path.read_bytes()[:-400])
+    return tmp_path / "data"
+
+
+def test_every_damaged_picture_is_named_at_once(damaged: Path) -> None:
+    data = load_dataset("image-folder", damaged)
+    for use in (data.check, lambda: data.pixels(16), lambda: list(data.batches(16))):
+        with pytest.raises(PhysadvError) as caught:
+            use()
+        said = str(caught.value)
+        assert said.startswith(f"{damaged}: 11 of 40 pictures cannot be read; replace or remove them: stop/00.png (")
+        assert said.endswith(" and 1 more")
+    for number in range(1, 11):
+        (damaged / ("stop", "yield")[number % 2] / f"{number:02d}.png").unlink()
+    with pytest.raises(PhysadvError, match=rf"^{damaged}/stop/00\.png: .*; replace or remove it$"):
+        load_dataset("image-folder", damaged).check()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("attack", "fgsm", "--victim", "gtsrb-cnn"),
+        ("certify", "gtsrb-cnn", "--defense", "patch-cleanser:patch_px=6"),
+        ("train", "clean", "--steps", 1, "--set", "held_out=16", "--set", "frames=0"),
+        ("train-advgan", "--set", "steps=1"),
+        ("evaluate", "patch", "--victim", "gtsrb-cnn", "--battery", "stationary-15", "--frames", 15),
+    ],
+    ids=lambda words: str(words[0]),
+)
+def test_damaged_pictures_are_found_before_the_work(
+    damaged: Path, tmp_path: Path, physadv: Command, words: tuple[object, ...]
+) -> None:
+    words = tuple(bundled("patches") / "de-stop-bars" if word == "patch" else word for word in words)
+    words = (*words, "--data", damaged, "--dataset", "image-folder", "--out", tmp_path / "out")
+    refused(physadv(*words), "11 of 40 pictures cannot be read", "stop/00.png")
+    assert not [path for path in tmp_path.glob("out/*") if path.name != "run.json"]
+    for number in range(11):
+        (damaged / ("stop", "yield")[number % 2] / f"{number:02d}.png").unlink()
+    if words[0] == "attack":
+        code, _, error = physadv(*words)
+        assert code == 0, error
+
+
+def test_the_test_split_of_a_training_is_read_before_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model card is measured on it afterwards: hours later, a damaged picture would still be one."""
+    training = root / "gtsrb" / "GTSRB" / "Training" / "00014"
+    rows = [f"{number:05d}_00000.ppm;20;16;2;1;18;15;14" for number in range(40)]
+    for number in range(40):
+        picture(training / f"{number:05d}_00000.ppm")
+    (training / "GT-00014.csv").write_text("\n".join([HEADER, *rows, ""]))
+    test = root / "gtsrb" / "GTSRB" / "Final_Test" / "Images" / "00003.ppm"
+    test.write_bytes(test.read_bytes()[:-40])
+    monkeypatch.setattr(Training, "run", lambda *_, **__: pytest.fail("trained before all was read"))
+    config = training_config("clean", steps=1, frames=0, held_out=16)
+    with pytest.raises(PhysadvError, match=r"00003\.ppm: .*; replace or remove it"):
+        train(config, root / "out", data=root)
+    assert not (root / "out").exists()
 
 
 @pytest.mark.data

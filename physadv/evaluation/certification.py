@@ -228,6 +228,7 @@ def run_certification(
     chosen = drawn(load_known(victim.classes, plan.dataset, data, split=plan.split), plan.limit, plan.seed)
     if not len(chosen):
         raise PhysadvError(f"{plan.dataset}: has no picture of a class that victim {victim.name!r} knows")
+    chosen.check()
     pictures, labels = pictures_for(victim, chosen)
     if isinstance(defense, PatchCleanser):
         defense.mask_set(pictures)

@@ -40,5 +40,7 @@ def train_generator(
     """
     loaded = load(victim)
     known = load_known(loaded.classes, dataset, data, split=split or {"gtsrb": "train"}.get(dataset))
-    pictures, labels = pictures_for(loaded, drawn(known, limit, config.seed))
+    chosen = drawn(known, limit, config.seed)
+    chosen.check()
+    pictures, labels = pictures_for(loaded, chosen)
     return train_advgan(loaded, pictures, labels, out, config=config, notes=known.notes, listener=listener)

@@ -86,7 +86,7 @@ def accuracy(victim: Victim, dataset: SignDataset, *, crop: Crop = "frame") -> R
         PhysadvError: they have no class in common, or a picture cannot be read.
     """
     known = dataset.select(victim.classes)
-    pictures = (torch.from_numpy(known.read(number, crop=crop).copy()) for number in range(len(known)))
+    pictures = (torch.from_numpy(pixels.copy()) for pixels in known.each(crop=crop))
     scaled = (pixels.permute(2, 0, 1).float() / 255.0 for pixels in pictures)
     return rate((predictions(victim, scaled) == known.labels).numpy())
 

@@ -296,7 +296,9 @@ def _pictures(plan: RobustnessPlan, victims: Iterable[Victim], data: Path | None
         told = len(chosen.notes)
         chosen = chosen.among(victim.classes)
         tell(chosen.notes[told:])
-    return drawn(chosen, plan.limit, plan.seed)
+    chosen = drawn(chosen, plan.limit, plan.seed)
+    chosen.check()
+    return chosen
 
 
 def drawn(chosen: SignDataset, limit: int | None, seed: int) -> SignDataset:

@@ -160,12 +160,48 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
         """Pictures squashed to a square, ``[N, size, size, 3]`` uint8.
 
         Areas are averaged when a picture shrinks, and interpolated linearly when it grows.
+
+        Raises:
+            PhysadvError: naming every picture that cannot be read.
         """
         chosen = range(len(self)) if indices is None else indices
         batch = np.empty((len(chosen), size, size, 3), np.uint8)
-        for row, index in enumerate(chosen):
-            batch[row] = squash(self.read(index, crop=crop), size)
+        for row, pixels in enumerate(self.each(chosen, crop=crop)):
+            batch[row] = squash(pixels, size)
         return batch
+
+    def check(self) -> None:
+        """Reads every picture to its end, before long work that would find a damaged one in its middle.
+
+        A header says nothing of what follows it. Small pictures take some 0.2 ms each, photographs some 10 ms.
+
+        Raises:
+            PhysadvError: naming every picture that cannot be read.
+        """
+        for _ in self.each():
+            pass
+
+    def each(
+        self, indices: Sequence[int] | range | None = None, *, crop: Crop = "frame"
+    ) -> Iterator[npt.NDArray[np.uint8]]:
+        """Pictures one by one; after one that cannot be read the others are only looked through for more of its kind.
+
+        Raises:
+            PhysadvError: naming all of those, once the last is looked at.
+        """
+        damaged: dict[Path, str] = {}
+        indices = range(len(self)) if indices is None else indices
+        for index in indices:
+            try:
+                pixels = self.read(index, crop=crop)
+            except PhysadvError as error:
+                path = self.items[index].path
+                damaged[path] = str(error).removeprefix(f"{path}: ")
+            else:
+                if not damaged:
+                    yield pixels
+        if damaged:
+            raise listing.damaged_pictures(damaged, of=len(indices))
 
     def batches(self, size: int, *, batch_size: int = 256, crop: Crop = "frame") -> Iterator[tuple[Tensor, Tensor]]:
         """All pictures in order: ``[n, 3, size, size]`` float in [0,1], and their labels ``[n]``; read as needed."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,8 @@ UNKNOWN = ("class that the data set does not have", "classes that the data set d
 UNNAMED = ("row without a class", "rows without a class")
 ELSEWHERE = ("class that is not the folder's", "classes that are not their folders'")
 
+MOST_TOLD = 10
+"""Damaged pictures that an error names."""
 MOST_LOST = 0.5
 """Share of the rows that may be left out; beyond it something else is wrong than a few files."""
 
@@ -169,6 +172,23 @@ def pictures_of(
             tally.leave(TWICE, line)
         else:
             raise line.error(f"{line.text(column)} is in line {before.number} too, with other values; keep one of them")
+
+
+def damaged_pictures(why: Mapping[Path, str], *, of: int) -> PhysadvError:
+    """The error of pictures that cannot be read: all of them with their reasons, up to ten, and how many more.
+
+    Args:
+        why: what is wrong with each.
+        of: how many pictures were looked at.
+    """
+    if len(why) == 1:
+        (only,) = why
+        return PhysadvError(f"{only}: {why[only]}; replace or remove it")
+    folder = Path(os.path.commonpath([path.parent for path in why]))
+    told = [f"{path.relative_to(folder).as_posix()} ({reason})" for path, reason in why.items()]
+    return PhysadvError(
+        f"{folder}: {len(why):,} of {of:,} pictures cannot be read; replace or remove them: {some(told, MOST_TOLD)}"
+    )
 
 
 def tell(notes: Iterable[str]) -> None:

@@ -23,12 +23,17 @@ class Photographs:
     Args:
         dataset: labelled in the victim's words.
         size: side in pixels.
+
+    Raises:
+        PhysadvError: pictures cannot be read; all of them are looked at here, not in the middle of a training.
     """
 
     def __init__(self, dataset: SignDataset, size: int) -> None:
         self.dataset, self.size, self.labels = dataset, size, dataset.labels
         fits = len(dataset) * 3 * size * size <= _HELD_BYTES
         self._pixels = torch.from_numpy(dataset.pixels(size)) if fits else None
+        if not fits:
+            dataset.check()
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -70,7 +75,11 @@ def training_photographs(
     if kept.all():
         raise PhysadvError(f"data set {kind!r}: is one track, so that nothing of it can be kept out of the training")
     parts = (np.flatnonzero(~kept).tolist(), np.flatnonzero(kept).tolist())
-    learnt, aside = (Photographs(known.subset(part), size) for part in parts)
+    try:
+        learnt, aside = (Photographs(known.subset(part), size) for part in parts)
+    except PhysadvError:
+        known.check()  # names those of both parts
+        raise
     return learnt, aside
 
 

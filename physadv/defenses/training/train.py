@@ -75,6 +75,7 @@ def train(
     with claim(out, identity, command="physadv train") as run:
         if run.finished(asked=measured):
             return load_victim(card, device=device)
+        test = measured_on(config, data, victim, held_out)  # read before the training: it may be damaged
         if not run.sealed(card.name, weights.name):
             warn_doubts(victim)
             training = Training(config, victim, photographs, held_out)
@@ -82,7 +83,6 @@ def train(
             _write(training, victim, card)
             run.seal(card.name, weights.name)
         made = load_victim(card, device=device)
-        test = measured_on(config, data, made, held_out)
         start = load_victim(config.victim, device=device)
         write_text(report, model_card(config, made, test, photographs, start=start, listener=measuring))
         (out / CHECKPOINT).unlink(missing_ok=True)
