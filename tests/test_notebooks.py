@@ -62,7 +62,7 @@ def test_a_summary_is_a_table_and_names_are_text(tmp_path: Path) -> None:
     assert repr(frame).startswith("<Replay of row 0: ")
     assert "distance_m" in frame._repr_html_()
     with Image.open(BytesIO(frame._repr_png_())) as image:
-        assert image.size == (16, 16)
+        assert image.size == (2 * 512 + 10, 512)
 
 
 def test_a_prompt_shows_one_line_without_arrays() -> None:

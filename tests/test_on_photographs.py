@@ -20,6 +20,7 @@ from PIL import Image
 from scipy import stats
 
 from physadv.core.errors import PhysadvError
+from physadv.evaluation import replay
 from physadv.evaluation.agreement import agreement
 from physadv.evaluation.on_photographs import evaluate_photographs
 from physadv.evaluation.outcomes import check_version
@@ -284,6 +285,44 @@ def test_without_a_focal_length_no_distance_is_told_and_the_sign_is_simulated_as
         kept, made = (simulated_conditions(row, scene, number=0, draws=1, seed=0) for row in (one, other))
         assert float(made.distance_m) == pytest.approx(float(kept.distance_m), rel=0.01)
         assert float(made.hfov_deg) == float(kept.hfov_deg)
+
+
+def test_a_scored_photograph_is_replayed_from_its_crop(
+    session: Path, unmeasured: Path, tmp_path: Path, physadv: Command
+) -> None:
+    seen: list[torch.Tensor] = []
+
+    class Keeping(Redness):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            seen.append(images.clone())
+            return super().forward(images)
+
+    out, frame = tmp_path / "out", tmp_path / "frame.png"
+    evaluate_photographs(session, [Keeping()], out, patches=[bundle(tmp_path / "slab", "us/stop")], draws=2)
+    table = pq.read_table(out / "outcomes.parquet").to_pylist()
+    for number, row in enumerate(table):
+        if row["battery"] == PHOTOGRAPHS:
+            made = replay(out, number)
+            assert any(torch.equal(made.frame, images[0]) for images in seen), number
+            assert made.view.shape == (3, 512, 512)
+            assert f"photograph {row['scene']} of " in made.words
+            assert made.conditions["distance_m"] == pytest.approx(row["distance_m"], rel=1e-6)
+    simulated = next(number for number, row in enumerate(table) if row["battery"] == SIMULATED)
+    words = ("replay", out, "--out", frame, "--row")
+    code, said, _ = physadv(*words, 0)
+    assert (code, "focal_source         calibrated" in said, "noise_seed" in said) == (0, True, False)
+    assert Image.open(frame).size == (1034, 512)
+    refused(physadv(*words, simulated), f"--row {simulated}: is a simulated frame beside a photograph")
+    refused(physadv(*words, len(table)), f"has rows 0 to {len(table) - 1}")
+    evaluate_photographs(unmeasured, [Redness()], tmp_path / "far", draws=1)
+    code, said, _ = physadv("replay", tmp_path / "far", "--out", frame, "--row", 0)
+    assert (code, "distance not known" in said, "distance_m" in said) == (0, True, False)
+    write_table(unmeasured, load_session(unmeasured)[1][1:])
+    refused(physadv("replay", tmp_path / "far", "--out", frame, "--row", 0), "is not as it was scored")
+    older = json.loads((tmp_path / "far" / "photographs.json").read_text())
+    del older["victims"]
+    (tmp_path / "far" / "photographs.json").write_text(json.dumps(older))
+    refused(physadv("replay", tmp_path / "far", "--out", frame, "--row", 0), "of an older physadv", "score them again")
 
 
 def test_a_square_box_keeps_a_turned_sign_narrow(session: Path) -> None:

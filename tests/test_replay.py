@@ -78,15 +78,24 @@ def test_the_command_writes_the_frame_and_says_its_conditions(
     number = rows_of_interest(folder)[-1]
     code, said, error = physadv("replay", folder / "run", "--row", number, "--out", tmp_path / "frame.png")
     assert code == 0, error
-    for words in (f"row {number}: ", "distance_m", "noise_seed", "24 x 24 px, exactly as it was scored"):
+    for words in (f"row {number}: ", "distance_m", "noise_seed", "left 512 x 512 px, right the 24 x 24 px that the"):
         assert words in said
     with Image.open(tmp_path / "frame.png") as image:
-        assert np.array_equal(np.asarray(image), to_uint8(shown[number]))
+        pixels = np.asarray(image)
+        assert pixels.shape == (512, 2 * 512 + 10, 3)
         assert json.loads(image.info["physadv"])["row"] == number
-    code, said, _ = physadv("replay", folder / "run", "--row", number, "--px", 96, "--out", tmp_path / "large.png")
-    assert code == 0
-    assert "larger than it was scored" in said
-    assert Image.open(tmp_path / "large.png").size == (96, 96)
+    middles = ((2 * np.arange(24) + 1) * 512 / 48).astype(int)
+    assert np.array_equal(pixels[:, -512:][np.ix_(middles, middles)], to_uint8(shown[number]))
+    large = np.asarray(Image.fromarray(pixels[:, :512]).resize((24, 24), Image.Resampling.BOX), np.float64)
+    assert np.abs(large - to_uint8(shown[number])).mean() < 12.0, "both halves show the same"
+    words = ("replay", folder / "run", "--row", number, "--out", tmp_path / "small.png")
+    assert physadv(*words, "--px", 96)[0] == 0
+    assert Image.open(tmp_path / "small.png").size == (2 * 96 + 2, 96)
+    code, said, _ = physadv(*words, "--seen")
+    assert (code, "24 x 24 px, exactly as it was scored" in said) == (0, True)
+    with Image.open(tmp_path / "small.png") as image:
+        assert np.array_equal(np.asarray(image), to_uint8(shown[number]))
+    refused(physadv(*words, "--seen", "--px", 96), "--px 96: has no meaning with --seen")
 
 
 def test_the_patch_may_lie_elsewhere_but_has_to_be_the_same(

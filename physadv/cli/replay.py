@@ -21,24 +21,33 @@ def replay(
         Path | None, typer.Option(help="Folder of the patch, if it is no longer where it was scored.")
     ] = None,
     px: Annotated[
-        int | None,
-        typer.Option(min=16, max=2048, help="Shorter side of a larger picture. [default: exactly as it was scored]"),
+        int | None, typer.Option(min=16, max=2048, help="Shorter side of each half of the picture. [default: 512]")
     ] = None,
+    seen: Annotated[
+        bool, typer.Option("--seen", help="Write exactly what the victim was shown, pixel by pixel, and nothing else.")
+    ] = False,
     device: Annotated[str | None, typer.Option(help="Where to render. [default: where it was scored, or cpu]")] = None,
 ) -> None:
-    """Draw a row of outcomes.parquet: one scored frame.
+    """Draw a row of outcomes.parquet: one scored frame or photograph.
 
-    Its conditions are printed.
+    On the left it is large enough to look at, on the right as the victim was shown it. Its conditions are printed.
     """
+    from physadv.core.errors import PhysadvError
     from physadv.core.images import check_png
+    from physadv.evaluation.replayed_frame import VIEW_PX
     from physadv.evaluation.replayed_frame import replay as replayed
 
     check_png(out)
-    shown = replayed(folder, row, patch=patch, px=px, device=device)
-    shown.save(out)
+    if seen and px is not None:
+        raise PhysadvError(f"--px {px}: has no meaning with --seen, which writes the victim's own pixels")
+    shown = replayed(folder, row, patch=patch, px=px or VIEW_PX, device=device)
+    shown.save(out, exact=seen)
     say(shown.words)
     for name, value in shown.conditions.items():
         if value is not None:
             say(f"  {name:20} {value:.6g}" if isinstance(value, float) else f"  {name:20} {value}")
-    scored = "exactly as it was scored" if px is None else "larger than it was scored"
-    say(f"{out}: {shown.frame.shape[2]} x {shown.frame.shape[1]} px, {scored}")
+    size, large = (f"{picture.shape[2]} x {picture.shape[1]} px" for picture in (shown.frame, shown.view))
+    if seen:
+        say(f"{out}: {size}, exactly as it was scored")
+    else:
+        say(f"{out}: left {large}, right the {size} that the victim was shown, enlarged")

@@ -29,6 +29,7 @@ from physadv.evaluation.photograph_verdicts import (
     read_photograph_summary,
     write_photograph_summary,
 )
+from physadv.evaluation.results import victim_info
 from physadv.patches import ink_of
 from physadv.photos.session import TABLE as PHOTOGRAPHS_TABLE
 from physadv.photos.session import Row, load_session, session_fingerprint, was_edited
@@ -164,6 +165,7 @@ def evaluate_photographs(
             agreement_hit=hit,
             agreement_as_sent=sent_misread,
             agreement_hit_as_sent=sent_hit,
+            victims=tuple(victim_info(model) for model in models),
             shown=tuple(shown),
             flags=(
                 *(f"{model.name}: {doubt}" for model in models for doubt in model.doubts),

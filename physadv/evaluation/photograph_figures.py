@@ -14,7 +14,7 @@ from physadv.core.notebooks import one_line
 from physadv.evaluation.agreement import Agreement, agreement
 from physadv.evaluation.outcomes import OUTCOMES_VERSION
 from physadv.evaluation.statistics import rate, unpaired
-from physadv.evaluation.summary import Rate, shown_rate
+from physadv.evaluation.summary import Rate, VictimInfo, shown_rate
 from physadv.photos.session import Row, counted
 
 MARGIN = 0.075
@@ -133,6 +133,8 @@ class PhotographSummary(Config):
     agreement_as_sent: Agreement | None
     agreement_hit_as_sent: Agreement | None
     """The same two without the calibration; None where there is none."""
+    victims: tuple[VictimInfo, ...] = ()
+    """What they are shown; empty in results of an older physadv."""
     shown: tuple[Shown, ...]
     flags: tuple[str, ...]
     versions: dict[str, str]

@@ -1,9 +1,10 @@
-"""Any row of a run's table as a picture: the frame that was scored, rendered again from its conditions."""
+"""Any row of a run's table as a picture: the photograph, or the frame, rendered again from its conditions."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from io import BytesIO
 from pathlib import Path
@@ -19,93 +20,118 @@ from torch import Tensor
 from physadv.core.color import to_uint8
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError, shown
-from physadv.core.files import atomic_path
+from physadv.core.files import atomic_path, sha256
 from physadv.core.notebooks import html_picture, html_table, one_line
 from physadv.core.parquet import check_filled
 from physadv.evaluation.battery import entry_scene, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.course import PART_FRAMES
+from physadv.evaluation.on_photographs import TABLE as PHOTOGRAPHS_TABLE
 from physadv.evaluation.outcomes import MAY_LACK, check_version, open_outcomes
+from physadv.evaluation.photograph_scoring import PHOTOGRAPHS, victim_view
+from physadv.evaluation.photograph_verdicts import SUMMARY_NAME as PHOTOGRAPHS_NAME
+from physadv.evaluation.photograph_verdicts import read_photograph_summary
 from physadv.evaluation.summary import PatchInfo, Summary, read_summary
 from physadv.patches import Patch, ink_of
+from physadv.photos.session import TABLE as SESSION_TABLE
+from physadv.photos.session import Row as SessionRow
+from physadv.photos.session import load_session, read_crop
 from physadv.scenes import Conditions
 
 _SAME = ("patch", "subject", "victim", "battery", "entry")
 """Columns that the frames of one look of a victim have in common."""
 _CONDITIONS = tuple(field.name for field in fields(Conditions))
+VIEW_PX = 512
+"""Shorter side of a view."""
+_GAP = 0.02
+"""Between the two halves of a picture, as a share of the view's width."""
 
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """A frame as it was scored, with its row of the table.
+    """A frame or a photograph as it was scored, with its row of the table.
 
     Attributes:
         number: of the row.
         row: every column.
-        frame: what the victim was shown, ``[3, H, W]`` in [0,1].
+        frame: exactly what the victim was shown, ``[3, H, W]`` in [0,1].
+        view: the same, large enough to look at, ``[3, h, w]`` in [0,1].
+        what: what is shown, in words.
+        conditions: of the frame or photograph, by name; None where one is not known.
     """
 
     number: int
     row: Mapping[str, Any]
     frame: Tensor
+    view: Tensor
+    what: str
+    conditions: Mapping[str, Any]
 
     def __repr__(self) -> str:
         return one_line(self, f"of {self.words}")
 
     @property
     def words(self) -> str:
-        """What was shown, in one line."""
+        """What was shown and what it was read as, in one line."""
         row = self.row
         return (
-            f"row {self.number}: {row['subject']} of {row['patch']}, frame {row['index']} of {row['scene']} (seed "
-            f"{row['seed']}), {row['distance_m']:.1f} m, {row['angle_deg']:.0f} deg, {row['light_name']}; "
-            f"{row['victim']} reads {row['predicted']} ({row['probability']:.1%}), it is {row['true_class']}"
+            f"row {self.number}: {self.what}; {row['victim']} reads {row['predicted']} ({row['probability']:.1%}), "
+            f"it is {row['true_class']}"
         )
 
     @property
-    def conditions(self) -> dict[str, Any]:
-        """The conditions of the frame and the weather in it, by column."""
-        names = (*_CONDITIONS, "light_name", "angle_deg", "weather", "severity", "weather_parameters")
-        return {name: self.row[name] for name in names}
+    def picture(self) -> Tensor:
+        """The view, and beside it what the victim was shown, enlarged pixel by pixel: ``[3, h, 2 w + gap]``."""
+        seen = torch.nn.functional.interpolate(self.frame[None], size=self.view.shape[1:], mode="nearest")[0]
+        gap = self.view.new_ones(3, self.view.shape[1], max(1, round(_GAP * self.view.shape[2])))
+        return torch.cat([self.view, gap, seen.to(self.view)], dim=2)
 
-    def save(self, path: Path) -> None:
-        """Writes the frame as PNG, 8 bits a channel; its row is in the file's text ``physadv`` as JSON.
+    def save(self, path: Path, *, exact: bool = False) -> None:
+        """Writes :attr:`picture`, or :attr:`frame` alone if ``exact``, as PNG, 8 bits a channel.
+
+        The row is in the file's text ``physadv`` as JSON.
 
         Raises:
             PhysadvError: it cannot be written.
         """
         with atomic_path(path) as temporary:
-            temporary.write_bytes(self._repr_png_())
+            temporary.write_bytes(self._png(self.frame if exact else self.picture))
 
-    def _repr_png_(self) -> bytes:
-        """As notebooks show it."""
+    def _png(self, picture: Tensor) -> bytes:
         told = PngInfo()
         told.add_text("physadv", json.dumps({"row": self.number, **self.row}, default=str))
         buffer = BytesIO()
-        Image.fromarray(to_uint8(self.frame)).save(buffer, format="PNG", pnginfo=told)
+        Image.fromarray(to_uint8(picture)).save(buffer, format="PNG", pnginfo=told)
         return buffer.getvalue()
 
+    def _repr_png_(self) -> bytes:
+        """As notebooks show it."""
+        return self._png(self.picture)
+
     def _repr_html_(self) -> str:
-        """The frame and its conditions, as notebooks show them."""
+        """The picture and its conditions, as notebooks show them."""
         rows = [(name, str(value)) for name, value in self.conditions.items() if value is not None]
         return html_picture(self._repr_png_(), self.words) + html_table(self.words, ("condition", "value"), rows)
 
 
 def replay(
-    folder: Path, row: int, *, patch: Path | Patch | None = None, px: int | None = None, device: str | None = None
+    folder: Path, row: int, *, patch: Path | Patch | None = None, px: int = VIEW_PX, device: str | None = None
 ) -> Replay:
-    """The frame of a row of ``outcomes.parquet``, exactly as the victim was shown it.
+    """The frame or the photograph of a row of ``outcomes.parquet``, exactly as the victim was shown it, and larger.
 
     Args:
         folder: of an evaluation.
         row: counted from 0.
         patch: the patch's bundle, where it lies elsewhere than when it was scored; it has to be the same.
-        px: render the shorter side of the frame with so many pixels, to look at; None: as it was scored.
+        px: shorter side of the view in pixels; a victim that is shown more is not shown less here.
         device: where to render; None: where the frame was scored, or the CPU where there is no such device.
 
     Raises:
-        PhysadvError: no such row, the patch is not there or not the same, or the folder is no evaluation's.
+        PhysadvError: no such row, the patch or the session is not there or not the same, or the folder is no
+            evaluation's.
     """
+    if (folder / PHOTOGRAPHS_NAME).is_file():
+        return _photograph(folder, row, px)
     summary = _summary(folder)
     place = pick_device(device) if device is not None else _device_of(summary)
     values, batch = _looked_at(folder / summary.provenance.outcomes, row, summary)
@@ -115,14 +141,77 @@ def replay(
     scene = entry_scene(battery.entries[values["entry"]])
     candidate = _candidate(folder, summary, values["patch"], patch, options.get("calibration"), place)
     conditions = Conditions.from_columns({name: batch.column(name).to_numpy() for name in _CONDITIONS})
-    size = victim.input_size
-    if px is not None:
-        scale = px / min(size)
-        size = (round(size[0] * scale), round(size[1] * scale))
-    with torch.no_grad():
-        frames = scene.render(candidate.painted[values["subject"]], conditions.to(place), size=size)
+    painted, conditions = candidate.painted[values["subject"]], conditions.to(place)
     at = conditions.index.tolist().index(values["index"])
-    return Replay(row, values, frames[at].cpu())
+    with torch.no_grad():
+        frames = scene.render(painted, conditions, size=victim.input_size)
+        view = scene.render(painted, conditions[at : at + 1], size=_enlarged(victim.input_size, px))
+    what = (
+        f"{values['subject']} of {values['patch']}, frame {values['index']} of {values['scene']} (seed "
+        f"{values['seed']}), {values['distance_m']:.1f} m, {values['angle_deg']:.0f} deg, {values['light_name']}"
+    )
+    told = (*_CONDITIONS, "light_name", "angle_deg", "weather", "severity", "weather_parameters")
+    return Replay(row, values, frames[at].cpu(), view[0].cpu(), what, {name: values[name] for name in told})
+
+
+def _enlarged(size: tuple[int, int], px: int) -> tuple[int, int]:
+    """The same shape with a shorter side of ``px``, unless it is that large already."""
+    scale = max(1.0, px / min(size))
+    return round(size[0] * scale), round(size[1] * scale)
+
+
+def _photograph(folder: Path, row: int, px: int) -> Replay:
+    """A photograph as a victim was shown it, from the session's crop.
+
+    Raises:
+        PhysadvError: see :func:`replay`.
+    """
+    summary = read_photograph_summary(folder)
+    table = folder / PHOTOGRAPHS_TABLE
+    values = _near(table, row, MAY_LACK | {"distance_m", "hfov_deg"})[0]
+    if values["battery"] != PHOTOGRAPHS:
+        raise PhysadvError(
+            f"--row {row}: is a simulated frame beside a photograph, and the results do not hold its patch; give the "
+            f"row of a photograph, whose battery is {PHOTOGRAPHS!r}"
+        )
+    victim = next((info for info in summary.victims if info.name == values["victim"]), None)
+    if victim is None:
+        raise PhysadvError(
+            f"{folder}: is of an older physadv, which did not keep how victims are shown photographs; score them again"
+        )
+    session = Path(summary.session)
+    shown_row = next((one for one in load_session(session)[1] if one.file == values["scene"]), None)
+    if shown_row is None or sha256(session / SESSION_TABLE) != summary.photographs_sha256:
+        raise PhysadvError(f"{session}: is not as it was scored; score the photographs again")
+    crop, square = read_crop(session, shown_row), victim.box == "square"
+    frame, view = (
+        victim_view(crop, shown_row, size, square=square)[0]
+        for size in (victim.input_size, _enlarged(victim.input_size, px))
+    )
+    title = next(
+        (one.title for one in summary.shown if (one.file, one.victim) == (shown_row.file, victim.name)),
+        shown_row.subject,
+    )
+    where = f"{shown_row.distance_m:.1f} m" if shown_row.has_distance else "distance not known"
+    what = f"photograph {shown_row.file} of {title}, {where}, {shown_row.angle_deg:.0f} deg"
+    return Replay(row, values, frame, view, what, _measured(shown_row))
+
+
+def _measured(row: SessionRow) -> dict[str, Any]:
+    """What is known of a photograph; None where it is not."""
+    names = (
+        *("distance_m", "distance_sd_m", "yaw_deg", "yaw_sd_deg", "pitch_deg", "pitch_sd_deg", "roll_deg", "angle_deg"),
+        *("exposure_ev", "temperature_k", "illuminance_lux", "ev100", "sign_px", "focal_px", "focal_source"),
+        *("how", "confidence", "camera", "taken"),
+    )
+    values = {name: getattr(row, name) for name in names}
+    values |= {"doubtful": "; ".join(row.flags), "rough": "; ".join(row.rough)}
+    if not row.has_distance:
+        values["focal_px"] = None
+    unknown = {
+        name for name, value in values.items() if value == "" or (isinstance(value, float) and math.isnan(value))
+    }
+    return {name: None if name in unknown else value for name, value in values.items()}
 
 
 def _device_of(summary: Summary) -> torch.device:
@@ -138,16 +227,11 @@ def _summary(folder: Path) -> Summary:
             f"{folder}: the rows of an attack's table are pictures of a data set, which are changed one by one and not "
             "kept; give a folder of physadv evaluate or run (examples of the attack are in cells/)"
         )
-    if (folder / "photographs.json").is_file():
-        raise PhysadvError(
-            f"{folder}: its rows are photographs, which the session holds (crops/), and their simulations; give a "
-            "folder of physadv evaluate or run"
-        )
     return read_summary(folder)
 
 
-def _looked_at(path: Path, row: int, summary: Summary) -> tuple[dict[str, Any], pa.RecordBatch]:
-    """A row of the table, and all rows that were rendered in one batch with it."""
+def _near(path: Path, row: int, may_lack: Collection[str] = MAY_LACK) -> tuple[dict[str, Any], pa.Table]:
+    """A row of the table, and what is stored about it: all rows that can have been rendered in one batch with it."""
     total = check_version(path)
     if not 0 <= row < total:
         raise PhysadvError(f"--row {row}: {path} has rows 0 to {total - 1}")
@@ -159,8 +243,14 @@ def _looked_at(path: Path, row: int, summary: Summary) -> tuple[dict[str, Any], 
         near = range(max(0, group - 1), min(file.num_row_groups, group + 2))
         rows = file.read_row_groups(list(near)).combine_chunks()
     for batch in rows.to_batches():
-        check_filled(path, batch, MAY_LACK)
+        check_filled(path, batch, may_lack)
     values: dict[str, Any] = rows.slice(row - starts[near[0]], 1).to_pylist()[0]
+    return values, rows
+
+
+def _looked_at(path: Path, row: int, summary: Summary) -> tuple[dict[str, Any], pa.RecordBatch]:
+    """A row of the table, and all rows that were rendered in one batch with it."""
+    values, rows = _near(path, row)
     known = {info.name for info in summary.victims}, {info.name for info in summary.batteries}
     if values["victim"] not in known[0] or values["battery"] not in known[1]:
         raise PhysadvError(f"{path}: row {row} is not of this run; its summary.json belongs to another table")
