@@ -508,6 +508,25 @@ def test_weights_keep_their_numbers(tmp_path: Path, dtype: torch.dtype) -> None:
     assert victim(torch.rand(1, 3, 32, 32)).dtype == torch.float32
 
 
+def test_every_fault_of_a_card_is_told_at_once(tmp_path: Path) -> None:
+    about = {"adapter": "torchh", "weights": "none.pt", "classes": ["stop", "stop"], "input": {"size": 0}, "nmae": "x"}
+    path = card(tmp_path, **about)
+    with pytest.raises(PhysadvError) as caught:
+        load_victim(path)
+    said = str(caught.value)
+    assert said.startswith(f"{path}: 5 faults: ")
+    for words in (
+        "unknown key 'nmae' (did you mean 'name'?)",
+        "unknown adapter 'torchh': did you mean torch",
+        f"weights = 'none.pt': {tmp_path / 'none.pt'}: cannot be read (no such file of weights)",
+        "class 'stop' is listed 2 times",
+        "input.size = 0: should be",
+    ):
+        assert words in said
+    with pytest.raises(PhysadvError, match=r"2 faults: .*unknown architecture 'gtsrb-cn': .*no such file of weights"):
+        load_victim(card(tmp_path, architecture="gtsrb-cn", weights="none.pt"))
+
+
 # ---- ONNX ------------------------------------------------------------------------------------------------------------
 
 

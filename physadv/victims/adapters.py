@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import ValidationInfo, field_validator
 from torch import nn
 
+from physadv.core.config import collected
 from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.files import at_home, check_regular
 from physadv.core.registry import Registry
 from physadv.victims.architectures import ARCHITECTURES
 from physadv.victims.card import VictimCard
@@ -19,6 +22,29 @@ ADAPTERS: Registry[Adapter] = Registry("adapter")
 
 A network whose attribute ``differentiable`` is false gives no gradient.
 """
+
+
+class LoadableCard(VictimCard):
+    """A card in a file, whose adapter, architecture and weights are there: what lacks is told with its other faults."""
+
+    @field_validator("adapter")
+    @classmethod
+    def _adapter_is_known(cls, adapter: str) -> str:
+        collected(ADAPTERS.__getitem__)(adapter)
+        return adapter
+
+    @field_validator("architecture")
+    @classmethod
+    def _architecture_is_known(cls, architecture: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("adapter") == "torch" and architecture is not None:
+            collected(ARCHITECTURES.__getitem__)(architecture)
+        return architecture
+
+    @field_validator("weights")
+    @classmethod
+    def _weights_are_there(cls, weights: str, info: ValidationInfo) -> str:
+        collected(check_regular)((info.context or {}).get("folder", Path()) / at_home(weights), what="file of weights")
+        return weights
 
 
 @ADAPTERS.register("torch")

@@ -15,7 +15,7 @@ from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import at_home, sha256
 from physadv.core.identity import digest_of_files
-from physadv.victims.adapters import ADAPTERS, files_of
+from physadv.victims.adapters import ADAPTERS, LoadableCard, files_of
 from physadv.victims.card import VictimCard
 from physadv.victims.outputs import LOGITS, logits_of, parts_of
 from physadv.victims.parameters import digest
@@ -122,7 +122,7 @@ def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Vict
     if path.suffix not in {".yaml", ".yml"}:
         raise unknown_name("victim", str(spec), victim_names(), also="the path of a victim card (.yaml)")
     place = pick_device(device)
-    card = load_config(VictimCard, path)
+    card = load_config(LoadableCard, path)
     weights = card.weights_path(path.parent)
     try:
         network = ADAPTERS[card.adapter](card, weights)
