@@ -408,7 +408,7 @@ def test_a_victim_with_the_wrong_number_of_outputs_is_refused(tmp_path: Path) ->
         def forward(self, images: Tensor) -> Tensor:
             return super().forward(images)[:, :2]
 
-    with pytest.raises(PhysadvError, match="card lists"):
+    with pytest.raises(PhysadvError, match="list of classes has"):
         run(tmp_path / "out", victims=[Short()])
     assert not (tmp_path / "out").exists()
 
