@@ -164,6 +164,20 @@ def start(words: list[str], log: Path, *, before: Callable[[], None] | None = No
         os._exit(code)
 
 
+def aside(work: Callable[[], None]) -> None:
+    """Does something in a process of its own: threads that are started here would be missing in every fork."""
+    number = os.fork()
+    if not number:
+        try:
+            work()
+            os._exit(0)
+        finally:
+            traceback.print_exc()
+            os._exit(1)
+    if wait(number):
+        raise RuntimeError("what the commands need could not be made")
+
+
 def wait(number: int) -> int:
     """The exit code of a process, or less than 0: the signal that ended it."""
     limit = time.monotonic() + PATIENCE_S
@@ -225,9 +239,18 @@ def differences(folder: Path, reference: Path) -> list[str]:
         one, other = content(here[name]), content(there[name])
         same = one.equals(other) if isinstance(one, pa.Table) else one == other
         if not same:
-            told = isinstance(one, dict) and isinstance(other, dict)
-            found.append(f"{name} differs" + (f" ({first_difference(other, one)})" if told else ""))
+            found.append(f"{name} differs{_where(one, other)}")
     return found
+
+
+def _where(here: object, there: object) -> str:
+    if isinstance(here, dict) and isinstance(there, dict):
+        return f" ({first_difference(there, here)})"
+    if isinstance(here, pa.Table) and isinstance(there, pa.Table):
+        if here.column_names != there.column_names or len(here) != len(there):
+            return f" ({len(here)} rows of {len(here.column_names)} columns)"
+        return f" ({', '.join(name for name in here.column_names if here[name] != there[name])})"
+    return ""
 
 
 # --- trials
@@ -379,7 +402,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="physadv-chaos-") as temporary:
         world = Path(temporary)
         world.chmod(0o755)
-        build(world)
+        aside(lambda: build(world))
         trials = Trials(world, [])
         assert bundled("patches").is_dir()
         for command in commands(world):
