@@ -33,6 +33,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 from rich.console import Console
@@ -201,12 +202,20 @@ def content(path: Path) -> object:
     if path.suffix == ".yaml":
         return _timeless(yaml.safe_load(path.read_text()))
     if path.suffix == ".parquet":
-        return pq.read_table(path).replace_schema_metadata(None)
+        table = pq.read_table(path)
+        return pa.table({name: _comparable(table.column(name)) for name in table.column_names})
     if path.suffix == ".safetensors":
         return {name: tensor.tobytes() for name, tensor in load_file(path).items()}
     if path.suffix in {".html", ".xml", ".md"}:
         return None  # made from the others, with the time in it
     return path.read_bytes()
+
+
+def _comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column whose values that are no numbers are equal to each other."""
+    if pa.types.is_floating(column.type):
+        return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    return column
 
 
 def _timeless(value: object) -> object:
