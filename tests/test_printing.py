@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pypdfium2
 import pytest
+import shapely
 import torch
 from cli_kit import Command, refused
 from hypothesis import given, settings
@@ -25,7 +26,10 @@ from physadv.patches import build_mask, load_patch, new_patch, parse_mask, save_
 from physadv.photos.camera import Board, find_board
 from physadv.photos.markers import find_markers
 from physadv.photos.rig import default_rig, load_rig
-from physadv.printing.drawing import Words, text_width, wrapped
+from physadv.printing.assembly import assembly_shapes
+from physadv.printing.colours import conversion
+from physadv.printing.dimensions import dimensions
+from physadv.printing.drawing import Line, Words, text_width, wrapped
 from physadv.printing.layout import GAP_MM, LABEL_MM, Placed, Sheet, lay_out
 from physadv.printing.paper import PAPERS, SIDE_MM, pick_paper
 from physadv.printing.pieces import Piece, patch_pieces
@@ -490,3 +494,61 @@ def test_the_printed_chart_has_its_colours_at_their_places(tmp_path: Path) -> No
         x, y, w = homography @ [*centre, 1.0]
         seen = page[round(y / w), round(x / w)]
         np.testing.assert_allclose(seen, np.array(colour) * 255, atol=2)
+
+
+def rectangles(boxes: list[tuple[float, float, float, float]]) -> list[Piece]:
+    return [Piece(f"S{number}", shapely.box(*box), box) for number, box in enumerate(boxes)]
+
+
+GRIDS = {
+    "a row": [(x, -40.0, x + 60.0, 40.0) for x in (-200.0, -100.0, 0.0, 100.0)],
+    "a lattice": [(x, y, x + 70.0, y + 70.0) for x in range(-300, 300, 120) for y in range(-300, 300, 120)],
+    "one within a ring of others": [
+        *((x, y, x + 180.0, y + 180.0) for x in (-290.0, -90.0, 110.0) for y in (-290.0, -90.0, 110.0))
+    ],
+}
+
+
+@pytest.mark.parametrize("boxes", GRIDS.values(), ids=GRIDS)
+def test_lines_of_distances_cross_no_sticker(boxes: list[tuple[float, float, float, float]]) -> None:
+    pieces = rectangles(boxes)
+    found = dimensions(pieces, (381.0, 381.0), clear_mm=2.0, apart_mm=16.0)
+    assert len(found) == 2 * len(pieces)
+    for line in found:
+        box, near = line.piece.box, line.along + 2 * line.is_far
+        assert line.length_mm == pytest.approx(381.0 - box[near] if line.is_far else 381.0 + box[near])
+        assert line.points, (line.piece.label, "a gap of 20 mm leaves a way")
+        drawn = shapely.LineString(line.points)
+        assert drawn.intersection(line.piece.shape).length == 0.0 or drawn.touches(line.piece.shape)
+        assert line.points[0][line.along] == (381.0 if line.is_far else -381.0)
+        assert line.points[-1][line.along] == box[near]
+        for other in pieces:
+            if other is not line.piece:
+                assert drawn.distance(other.shape) >= 2.0, (line.piece.label, other.label)
+
+
+def test_a_sticker_that_others_enclose_has_no_line_and_stands_in_the_table() -> None:
+    inner, ring = shapely.box(-20, -20, 20, 20), shapely.box(-90, -90, 90, 90) - shapely.box(-60, -60, 60, 60)
+    pieces = [Piece("A", ring, ring.bounds), Piece("B", inner, inner.bounds)]
+    found = dimensions(pieces, (381.0, 381.0), clear_mm=2.0, apart_mm=16.0)
+    assert [bool(line.points) for line in found] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("name", ["de-stop-bars", "de-stop-discover-80", "de-stop-love-hate"])
+def test_no_line_of_the_placing_page_runs_through_a_sticker_and_its_words_stand_on_paper(name: str) -> None:
+    patch = load_patch(name)
+    pieces, paper = patch_pieces(patch), pick_paper("A4")
+    shapes = assembly_shapes(patch, pieces, paper, conversion(None))
+    outlines = [shape for shape in shapes if isinstance(shape, Line) and shape.closed and shape.width_mm == 0.2]
+    stickers = shapely.MultiPolygon([(outline.points, []) for outline in outlines]).buffer(-0.01)
+    lines = [shape for shape in shapes if isinstance(shape, Line) and shape.dash_mm]
+    assert len(lines) == 2 * len(pieces)
+    for line in lines:
+        assert not shapely.LineString(line.points).crosses(stickers)
+    for words in (shape for shape in shapes if isinstance(shape, Words)):
+        length = text_width(words.text, words.size_mm)
+        left = words.x - {"left": 0.0, "middle": 0.5, "right": 1.0}[words.anchor] * length * (not words.turned)
+        assert left >= paper.left - 0.1
+        assert left + (0.0 if words.turned else length) <= paper.left + paper.width + 0.1
+        assert paper.left <= words.y <= paper.left + paper.height + 1.0
+        assert not words.turned or words.y - length >= paper.left

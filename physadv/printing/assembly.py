@@ -8,15 +8,21 @@ from typing import TypeAlias
 from physadv.core.color import linear_to_srgb, to_uint8
 from physadv.patches import Patch
 from physadv.printing.colours import Conversion
-from physadv.printing.drawing import READABLE_MM, Fill, Line, Picture, Shape, Words, text_width
+from physadv.printing.dimensions import Dimension, dimensions
+from physadv.printing.drawing import READABLE_MM, Fill, Line, Picture, Shape, Words, text_width, wrapped
 from physadv.printing.paper import Paper
 from physadv.printing.pieces import Piece, Pixels, rings_of
 
 Place: TypeAlias = Callable[[float, float], tuple[float, float]]
 
-_SHARES = sorted((number / 20.0 for number in range(1, 20)), key=lambda share: abs(share - 0.5))
-"""Where across a sticker its dimension lines may run."""
+_MARGIN_MM, _HEAD_MM = 20.0, 6.0
+"""About the sign, for the words of its distances; above that, for the page's first line."""
+_WORDS_MM = 1.2
+"""Between a line's end and its words."""
+_FROM_STICKERS_MM = 0.5
+"""On paper, that a line keeps from stickers that it does not belong to."""
 _CLEAR_MM = 4.0
+"""Between lines whose words stand at the same edge."""
 _ROW_MM = 5.0
 _LABEL_MM = 4.2
 _FACE_PX = 1024
@@ -37,29 +43,32 @@ def assembly_shapes(patch: Patch, pieces: Sequence[Piece], paper: Paper, colours
     most = int(_TABLE_SHARE * paper.height / _ROW_MM) - 2
     listed = pieces[:most]
     table = (len(listed) + 2) * _ROW_MM + (_ROW_MM if len(pieces) > most else 0.0)
-    room_x, room_y = paper.width - 30.0, paper.height - table - 30.0
+    room_x, room_y = paper.width - 2.0 * _MARGIN_MM, paper.height - table - 2.0 * _MARGIN_MM - _HEAD_MM
     scale = min(room_x / sign.width_mm, room_y / sign.height_mm)
-    middle = (paper.left + paper.width / 2.0 + 8.0, paper.left + 20.0 + sign.height_mm * scale / 2.0)
+    middle = (paper.left + paper.width / 2.0, paper.left + _HEAD_MM + _MARGIN_MM + sign.height_mm * scale / 2.0)
 
     def at(x: float, y: float) -> tuple[float, float]:
         return middle[0] + x * scale, middle[1] + y * scale
 
+    half_x, half_y = sign.width_mm / 2.0, sign.height_mm / 2.0
+    clear_mm, apart_mm = _FROM_STICKERS_MM / scale, _CLEAR_MM / scale
+    lines = dimensions(pieces, (half_x, half_y), clear_mm=clear_mm, apart_mm=apart_mm)
+    heading = f"Scale 1 to {1.0 / scale:.2f}; all distances in mm, from the sign's outermost edges"
+    if not all(line.points for line in lines):
+        heading += "; those without a line are in the table"
     made: list[Shape] = [
-        Words(
-            paper.left,
-            paper.left + 4.0,
-            f"Scale 1 to {1.0 / scale:.2f}; all distances in mm, from the sign's outermost edges",
+        *(
+            Words(paper.left, paper.left + 4.0 + 4.2 * row, text)
+            for row, text in enumerate(wrapped(heading, paper.width))
         ),
         _painted(patch, at, scale, colours),
         Line(tuple(at(x, y) for x, y in sign.outline_mm), 0.3, closed=True),
     ]
-    half_x, half_y = sign.width_mm / 2.0, sign.height_mm / 2.0
     for piece in pieces:
         rings = tuple(tuple(at(x, y) for x, y in ring) for ring in rings_of(piece.shape))
         made += [Line(ring, 0.2, closed=True) for ring in rings]
-    taken: tuple[list[float], list[float]] = ([], [])
-    for piece in pieces:
-        made += _dimensions(piece, at, half_x, half_y, taken)
+    for line in lines:
+        made += _drawn(line, at)
     for piece in pieces:
         x, y = at((piece.box[0] + piece.box[2]) / 2.0, (piece.box[1] + piece.box[3]) / 2.0)
         made += _boxed(x, y, piece.label)
@@ -91,43 +100,21 @@ def _boxed(x: float, y: float, label: str) -> list[Shape]:
     ]
 
 
-def _dimensions(
-    piece: Piece, at: Place, half_x: float, half_y: float, taken: tuple[list[float], list[float]]
-) -> list[Shape]:
-    """From the sign's left and upper edge to the sticker's; ``taken`` is where lines run already, down and across."""
-    left, top, right, bottom = piece.box
-    down = [top + share * (bottom - top) for share in _SHARES]
-    across = [left + share * (right - left) for share in _SHARES]
-    y = _free(down, [at(0.0, value)[1] for value in down], taken[0])
-    x = _free(across, [at(value, 0.0)[0] for value in across], taken[1])
-    made: list[Shape] = []
-    for start, end, length, turned in (
-        ((-half_x, y), (left, y), left + half_x, False),
-        ((x, -half_y), (x, top), top + half_y, True),
-    ):
-        if length < 1.0:
-            continue
-        (ax, ay), (bx, by) = at(*start), at(*end)
-        made.append(Line(((ax, ay), (bx, by)), 0.1, dash_mm=(0.8, 0.8)))
-        words = f"{piece.label} {length:.0f}"
-        if turned:
-            made.append(Words(ax + 0.4 * READABLE_MM, ay - 1.2, words, turned=True))
-        else:
-            made.append(Words(ax - 1.2, ay + 0.36 * READABLE_MM, words, anchor="right"))
+def _drawn(found: Dimension, at: Place) -> list[Shape]:
+    """The line of a distance, and at the sign's edge its sticker and its length."""
+    line = tuple(at(x, y) for x, y in found.points)
+    if not line:
+        return []
+    x, y = line[0]
+    words = f"{found.piece.label} {found.length_mm:.0f}"
+    made: list[Shape] = [Line(line, 0.1, dash_mm=(0.8, 0.8))]
+    if found.along == 0:
+        beside = _WORDS_MM if found.is_far else -_WORDS_MM
+        made.append(Words(x + beside, y + 0.36 * READABLE_MM, words, anchor="left" if found.is_far else "right"))
+    else:
+        below = _WORDS_MM + text_width(words) if found.is_far else -_WORDS_MM
+        made.append(Words(x + 0.4 * READABLE_MM, y + below, words, turned=True))
     return made
-
-
-def _free(values: Sequence[float], places: Sequence[float], taken: list[float]) -> float:
-    """The first whose line keeps clear of the others' words; else the one that is furthest from them."""
-
-    def room(place: float) -> float:
-        return min((abs(place - other) for other in taken), default=_CLEAR_MM)
-
-    best = next((k for k, place in enumerate(places) if room(place) >= _CLEAR_MM), None)
-    if best is None:
-        best = max(range(len(places)), key=lambda k: room(places[k]))
-    taken.append(places[best])
-    return values[best]
 
 
 def _table(pieces: Sequence[Piece], count: int, half_x: float, half_y: float, paper: Paper, top: float) -> list[Shape]:
