@@ -534,6 +534,15 @@ def test_a_sticker_that_others_enclose_has_no_line_and_stands_in_the_table() -> 
     assert [bool(line.points) for line in found] == [True, True, False, False]
 
 
+def test_words_of_distances_do_not_run_into_each_other() -> None:
+    pieces = rectangles([(x, y, x + 6.0, y + 6.0) for x in range(-80, 80, 14) for y in range(-80, 80, 14)])
+    found = [line for line in dimensions(pieces, (381.0, 381.0), clear_mm=2.0, apart_mm=30.0) if line.points]
+    assert 40 < len(found) < 2 * len(pieces)
+    for along, is_far in ((0, False), (0, True), (1, False), (1, True)):
+        places = sorted(line.points[0][1 - along] for line in found if (line.along, line.is_far) == (along, is_far))
+        assert min(np.diff(places)) > 0.7 * 30.0
+
+
 @pytest.mark.parametrize("name", ["de-stop-bars", "de-stop-discover-80", "de-stop-love-hate"])
 def test_no_line_of_the_placing_page_runs_through_a_sticker_and_its_words_stand_on_paper(name: str) -> None:
     patch = load_patch(name)

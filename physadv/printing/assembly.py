@@ -15,7 +15,7 @@ from physadv.printing.pieces import Piece, Pixels, rings_of
 
 Place: TypeAlias = Callable[[float, float], tuple[float, float]]
 
-_MARGIN_MM, _HEAD_MM = 20.0, 6.0
+_MARGIN_MM, _HEAD_MM = 14.5, 5.0
 """About the sign, for the words of its distances; above that, for the page's first line."""
 _WORDS_MM = 1.2
 """Between a line's end and its words."""

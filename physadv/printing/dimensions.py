@@ -19,6 +19,8 @@ _ROWS = 81
 """Where across the sign a line with a bend may run."""
 _LEAST_MM = 1.0
 """A shorter distance has no line."""
+_LEAST_APART = 0.7
+"""Of the distance that lines should keep, below which their words would run into each other."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Dimension:
         along: 0 for a distance to the left or right, 1 for one up or down.
         is_far: whether it is measured from the right or the lower edge.
         length_mm: the distance.
-        points: of the line; empty where every way is barred by other stickers.
+        points: of the line; empty where every way is barred by other stickers or other lines' words.
     """
 
     piece: Piece
@@ -49,7 +51,7 @@ def dimensions(
         pieces: the stickers.
         halves: of the sign's width and height.
         clear_mm: that a line keeps from other stickers.
-        apart_mm: that lines keep from each other at the edge where their words stand, as far as there is room.
+        apart_mm: that lines keep from each other at the edge where their words stand; seven tenths if need be.
     """
     tree = shapely.STRtree([piece.shape for piece in pieces])
     taken: dict[tuple[int, bool], list[float]] = {}
@@ -65,7 +67,7 @@ def dimensions(
     for number, piece in enumerate(pieces):
         for along in (0, 1):
             ways = (way for way in _ways(piece, along, halves) if is_free(way.points, number))
-            chosen, most = None, -1.0
+            chosen, most = None, _LEAST_APART * apart_mm
             for way in ways:
                 if room(way) > most:
                     chosen, most = way, room(way)
