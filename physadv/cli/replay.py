@@ -28,7 +28,7 @@ def replay(
     ] = False,
     device: Annotated[str | None, typer.Option(help="Where to render. [default: where it was scored, or cpu]")] = None,
 ) -> None:
-    """Draw a row of outcomes.parquet: one scored frame or photograph.
+    """Draw a scored frame or photograph from its row.
 
     On the left it is large enough to look at, on the right as the victim was shown it. Its conditions are printed.
     """
