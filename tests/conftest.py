@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from cli_kit import Command
 
 from physadv import cli
+from physadv.core import progress
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # two processes that each want all cores wait for one another
@@ -28,6 +30,7 @@ def data_folder() -> Path:
 @pytest.fixture
 def physadv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs a command in this process: exit code, standard output, standard error."""
+    monkeypatch.setattr(progress, "LINE_EVERY_S", math.inf)  # none of its lines on a slow machine either
 
     def run(*words: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["physadv", *map(str, words)])

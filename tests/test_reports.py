@@ -47,6 +47,7 @@ from physadv.evaluation.summary import (
     VictimInfo,
     ranked,
     ranked_at,
+    read_summary,
     write_summary,
 )
 from physadv.reports import charts, print_summary, report_from, terminal, words, write_report
@@ -1096,3 +1097,11 @@ def test_a_browser_unpacks_the_result_that_is_asked_for(tmp_path: Path) -> None:
     assert summary.records[6].patch in shown.text
     assert "alert" not in [tag for tag, _ in shown.elements]
     assert not [tag for tag, _ in shown.elements if tag == "script"]
+
+
+def test_a_summary_without_victims_is_refused(tmp_path: Path) -> None:
+    summary = make_summary(tmp_path)
+    made = summary.model_dump(mode="json") | {"victims": []}
+    (tmp_path / "summary.json").write_text(json.dumps(made))
+    with pytest.raises(PhysadvError, match=r"summary\.json: victims"):
+        read_summary(tmp_path)

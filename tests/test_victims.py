@@ -389,7 +389,7 @@ def test_probabilities_become_logits_whose_softmax_they_are() -> None:
     victim = wrap_module(module, name="m", classes=CLASSES, size=4, output="probabilities")
     images = torch.rand(4, 3, 4, 4)
     torch.testing.assert_close(victim(images).softmax(1), module(images))
-    with pytest.raises(PhysadvError, match="output: probabilities"):
+    with pytest.raises(PhysadvError, match="output='probabilities'"):
         wrap_module(module, name="m", classes=CLASSES, size=4)
 
 

@@ -622,7 +622,7 @@ def test_one_of_several_outputs_is_named_or_alone_fits(tmp_path: Path) -> None:
 
     images = torch.rand(2, 3, 8, 8)
     _two_outputs(tmp_path / "m.onnx")
-    with pytest.raises(PhysadvError, match="y and z could each be the logits; say which: output_name"):
+    with pytest.raises(PhysadvError, match="y and z could each be the logits; say which of them with output_name"):
         onnx_victim(tmp_path)
     torch.testing.assert_close(onnx_victim(tmp_path, output_name="z")(images), 2 * expected(images))
     pooled = helper.make_node("ReduceSum", ["y"], ["s"], keepdims=1)

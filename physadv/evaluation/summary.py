@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from physadv.core.config import Config, validate
 from physadv.core.files import read_json, write_text
 from physadv.core.notebooks import html_table, one_line
@@ -368,7 +370,7 @@ class Summary(Config):
     schema_version: Literal[1] = 1
     provenance: Provenance
     patches: tuple[PatchInfo, ...]
-    victims: tuple[VictimInfo, ...]
+    victims: tuple[VictimInfo, ...] = Field(min_length=1)
     batteries: tuple[BatteryInfo, ...]
     records: tuple[Record, ...]
 
