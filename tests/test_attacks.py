@@ -118,7 +118,7 @@ def test_a_number_is_a_class_of_gtsrb_only_where_all_of_them_are_there() -> None
 
     stop = load_sign("us/stop")
     assert true_class_of(stop, numbered(43)) == 14
-    with pytest.raises(PhysadvError, match="say which with --true-class"):
+    with pytest.raises(PhysadvError, match="say which with true_class="):
         true_class_of(stop, numbered(18))
     assert true_class_of(stop, numbered(18), "14") == 14
 

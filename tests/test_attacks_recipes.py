@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 from attack_kit import CLASSES, QUICK, SIZE, labelled, pictures, small_victim
-from torch import Tensor
+from torch import Tensor, nn
 
 import physadv.attacks.recipes  # noqa: F401 (registers the attacks)
 from physadv.attacks.attack import ATTACKS, Attack, Result, build_attack
 from physadv.attacks.on_sign import SignAttackConfig, attack_sign
 from physadv.core.errors import PhysadvError, PhysadvWarning
-from physadv.victims import Victim
+from physadv.victims import Victim, wrap_module
 
 NAMES = list(ATTACKS)
 GOALS = ("untargeted", "targeted:no entry", "runner_up")
@@ -194,6 +194,16 @@ def test_probabilities_and_train_mode_raise_a_warning() -> None:
         quick("fgsm")(Soft(inner, differentiable=True).eval(), images, labels)
     with pytest.warns(PhysadvWarning, match="train mode"):
         quick("fgsm")(inner.train(), images, labels)
+
+
+@pytest.mark.parametrize("function", [False, True])
+def test_a_network_in_eval_mode_or_a_function_handed_in_raises_no_warning(function: bool) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 3)).eval()
+    given = (lambda images: network(images)) if function else network
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        victim = wrap_module(given, classes=["stop", "yield", "tree"], size=8, trial=False)
+        quick("fgsm")(victim, torch.full((2, 3, 8, 8), 0.5), torch.zeros(2, dtype=torch.long))
 
 
 def test_wrong_words_are_refused() -> None:

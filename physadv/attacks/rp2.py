@@ -137,15 +137,16 @@ def true_class_of(sign: Sign, victim: Victim, name: str | None = None) -> int:
     """
     if name is not None:
         return victim.class_index(name)
+    option = "--true-class" if getattr(victim, "by_card", True) else "true_class="  # a module came through Python
     try:
         index = victim.find_class(*sign.labels)
     except PhysadvError as error:
-        raise PhysadvError(f"sign {sign.name}: {error}, with --true-class") from error
+        raise PhysadvError(f"sign {sign.name}: {error}, with {option}") from error
     numbered = index is not None and victim.classes[index].isdecimal()
     if index is None or (numbered and len(victim.classes) != len(class_names("gtsrb"))):  # only GTSRB's are known
         raise PhysadvError(
             f"victim {victim.name!r}: none of its classes is sign {sign.name} ({', '.join(sign.labels)}); "
-            f"say which with --true-class: {', '.join(victim.classes)}"
+            f"say which with {option}: {', '.join(victim.classes)}"
         )
     return index
 

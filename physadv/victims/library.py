@@ -164,7 +164,7 @@ def wrap_module(
     """
     from physadv.victims.trial import answers, one_size, try_out
 
-    network = module if isinstance(module, nn.Module) else Function(module)
+    network = module if isinstance(module, nn.Module) else Function(module).eval()
     called = name or str(getattr(module, "__name__", type(module).__name__))
     source = f"victim {called!r}"
     card = {
@@ -181,6 +181,7 @@ def wrap_module(
         victim = NetworkVictim(network, card=made, digest=digest(network), source=called, by_card=False)
         victim.preprocess.to(device_of(network))
         victim.training = network.training
+        victim.preprocess.train(network.training)
         return victim
 
     victim = victim_of(size) if size is not None else one_size(victim_of, source)
