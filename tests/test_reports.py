@@ -706,6 +706,22 @@ def test_rates_of_different_kinds_are_not_ranked_with_each_other(tmp_path: Path)
     assert "makes knows read “merge” in" in told["Weakest, targeted"]
 
 
+def test_results_without_gain_are_counted_as_their_flag_counts_them(tmp_path: Path) -> None:
+    """A result without any success has no such flag; the verdict tells it apart."""
+    summary = mixed_summary(tmp_path)
+    first, second, *others = summary.records
+    flag = Flag(level="warning", code="no-gain", message="It has none.")
+    never = first.patch_success.model_copy(update={"untargeted": rate(np.zeros(50, bool)), "targeted": None})
+    changed = [
+        first.model_copy(update={"flags": (flag,)}),
+        second.model_copy(update={"flags": (), "patch_success": never, "goal": "untargeted"}),
+        *(one.model_copy(update={"flags": ()}) for one in others),
+    ]
+    told = words.summary_verdict(summary.model_copy(update={"records": tuple(changed)})).sentences
+    assert "In 1 of 6 results the pattern adds no measurable success over the best control." in told
+    assert "In 1 of 6 results it has no success at all." in told
+
+
 def test_one_target_among_several_results_is_called_the_only_one(tmp_path: Path) -> None:
     summary = mixed_summary(tmp_path)
     summary = summary.model_copy(update={"records": summary.records[:3]})

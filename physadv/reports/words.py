@@ -368,7 +368,8 @@ def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchIn
         act = deed(record, kind)
         return f"{record.patch} {act} in {share_interval(rate)} of {plural(rate.n, 'frame')} ({record.battery})"
 
-    idle = [r for r in records if (r.gain.difference.low or 0.0) <= 0.0]
+    idle = [r for r in records if any(flag.code == "no-gain" for flag in r.flags)]
+    nothing = [r for r in records if r.headline.value == 0.0]
     sentences = []
     for kind, rank in ranks.items():
         which = f", {kind}" if len(kinds) > 1 else ""
@@ -376,9 +377,11 @@ def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchIn
         sentences += [f"{end}{which}: {told(*found, kind)}." for end, found in ends.items()]
     if idle:
         sentences.append(
-            f"In {len(idle)} of {plural(len(records), 'record')} the pattern adds no measurable "
+            f"In {len(idle)} of {plural(len(records), 'result')} the pattern adds no measurable "
             "success over the best control."
         )
+    if nothing:
+        sentences.append(f"In {len(nothing)} of {plural(len(records), 'result')} it has no success at all.")
     return Verdict(headline, tuple(sentences))
 
 
@@ -505,7 +508,7 @@ def limit_sentence(summary: Summary, name: str, limit: float, records: Sequence[
     broken = sum(figure(record) > limit for record in records)
     what = limited(worst)[name][0]
     highest = "not measured" if figure(worst) == float("inf") else f"{figure(worst) * 100:.1f}{UNIT}"
-    verdict = f"broken by {broken} of {plural(len(records), 'record')}" if broken else "kept"
+    verdict = f"broken by {broken} of {plural(len(records), 'result')}" if broken else "kept"
     place = f" ({worst.patch} · {worst.victim} · {worst.battery})" if len(summary.records) > 1 else ""
     return f"Limit on {what}: {limit * 100:.1f}{UNIT} [{name}], {verdict}; highest {highest}{place}"
 
