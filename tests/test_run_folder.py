@@ -180,6 +180,11 @@ def test_equal_digests_are_equal_values_and_a_difference_is_always_told(old: Any
         assert first_difference({"key": old}, {"key": new}).startswith(("key", "the content of key"))
 
 
+def test_named_parts_are_told_by_their_names() -> None:
+    old, new = ([{"name": name, "sha256": digest_of(name)} for name in names] for names in (["a", "b"], ["c"]))
+    assert first_difference({"patches": old}, {"patches": new}) == "patches was a, b, now c"
+
+
 def test_the_lock_ends_at_once_with_the_block(tmp_path: Path) -> None:
     started = time.monotonic()
     for _ in range(20):

@@ -71,5 +71,8 @@ def _is_digest(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    if isinstance(value, list) and value and all(isinstance(one, Mapping) and "name" in one for one in value):
+        text = ", ".join(str(one["name"]) for one in value)
+    else:
+        text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
