@@ -16,7 +16,7 @@ _SHOWN = {
     "clean": "show the clean sign",
     "grey": "show the grey control",
     "random": "show the random control",
-    "unknown": "show paint that is not known",
+    "unknown": "may show paint that is not known",
 }
 app = typer.Typer(help="Find signs in photographs, calibrate cameras.", invoke_without_command=True)
 
