@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from physadv.core.errors import unknown_name
-from physadv.core.files import sha256
+from physadv.core.files import bundled, read_json, sha256
 from physadv.core.yaml_text import parse_yaml
 from physadv.signs.catalog import list_rows
 
@@ -122,6 +122,17 @@ def _victims() -> list[Row]:
     return rows
 
 
+def _patches() -> list[Row]:
+    rows = []
+    for path in sorted(bundled("patches").glob("*/patch.json")):
+        patch = read_json(path)
+        against = patch["victim"]["name"]
+        rows.append(
+            {"name": path.parent.name, "sign": patch["sign"], "goal": patch["goal"], "designed against": against}
+        )
+    return rows
+
+
 def _named(registry: str) -> list[Row]:
     return [{"name": part.name, "what": part.summary} for part in registered(registry)]
 
@@ -160,6 +171,7 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
         for path, battery in _declared("evaluation/batteries")
     ],
     "signs": list_rows,
+    "patches": _patches,
 }
 """Each kind of part and its rows."""
 

@@ -12,11 +12,12 @@ from cli_kit import Command, refused
 
 from physadv.attacks import ATTACKS, GOALS, SEARCHES
 from physadv.catalogue import SECTIONS, catalogue
+from physadv.core.files import bundled
 from physadv.core.registry import Registry
 from physadv.defenses import DEFENSES
 from physadv.defenses.training import METHODS
 from physadv.evaluation import battery_names, load_battery
-from physadv.patches import MASKS, PAINTS
+from physadv.patches import MASKS, PAINTS, load_patch
 from physadv.scenes import load_scene, scene_names
 from physadv.signs import sign_names
 from physadv.victims import load_victim, victim_names
@@ -57,7 +58,7 @@ def test_trainings_and_goals_say_what_they_are() -> None:
     assert [row["name"] for row in catalogue("goals")["goals"]] == list(GOALS)
 
 
-def test_victims_scenes_batteries_and_signs_are_listed() -> None:
+def test_victims_scenes_batteries_signs_and_patches_are_listed() -> None:
     victims = {name: load_victim(name) for name in victim_names()}
     assert {n: (r["classes"], r["input"], r["sha256"]) for n, r in _rows("victims").items()} == {
         name: (str(len(one.classes)), "{} x {}".format(*one.input_size), one.sha256[:12])
@@ -70,6 +71,10 @@ def test_victims_scenes_batteries_and_signs_are_listed() -> None:
     batteries = [load_battery(name) for name in battery_names()]
     assert {n: r["what"] for n, r in _rows("batteries").items()} == {b.name: b.description for b in batteries}
     assert list(_rows("signs")) == sign_names()
+    patches = {path.name: load_patch(path) for path in bundled("patches").iterdir() if path.is_dir()}
+    assert {n: (r["sign"], r["designed against"]) for n, r in _rows("patches").items()} == {
+        name: (patch.sign.name, patch.record.victim and patch.record.victim.name) for name, patch in patches.items()
+    }
 
 
 def test_the_list_needs_no_torch_and_fits_a_terminal() -> None:

@@ -111,6 +111,11 @@ def test_listings(physadv: Command, command: str) -> None:
         assert "[x_mm, y_mm]" in said
 
 
+def test_signs_are_listed_or_drawn(physadv: Command, tmp_path: Path) -> None:
+    code, said, error = physadv("signs", "--px", 32, "--out", tmp_path / "signs.png")
+    assert (code, said.strip()) == (0, f"drawn on {tmp_path / 'signs.png'}"), error
+
+
 def test_preview_draws_a_contact_sheet(physadv: Command, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     assert physadv("preview", "--scene", "dusk", "--out", out, "--frames", 4, "--px", 32)[0] == 0

@@ -42,8 +42,9 @@ def signs(
 
     if out is not None:
         check_png(out)
-    _table("signs", list_rows())
-    if out is not None:
+    if out is None:
+        _table("signs", list_rows())
+    else:
         with atomic_path(out) as temporary:
             write_png(temporary, draw_sheet([load_sign(name) for name in sign_names()], px))
         say(f"drawn on {out}")
