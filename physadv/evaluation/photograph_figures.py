@@ -278,8 +278,8 @@ def flags(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[str]:
     unknown = sum(row.subject == "unknown" for row in rows)
     if unknown:
         yield (
-            f"{unknown} of {len(rows)} photographs may show paint that is not known: what is read in them is counted, and "
-            "compared with no simulation; where you have the patch, name it to physadv photos ingest with --patch"
+            f"{unknown} of {len(rows)} photographs may show paint that is not known: what is read in them is counted, "
+            "and compared with no simulation; where you have the patch, name it to physadv photos ingest with --patch"
         )
     for victim in dict.fromkeys(one.victim for one in shown):
         clean = [one for one in shown if one.victim == victim and one.subject == "clean"]
