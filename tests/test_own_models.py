@@ -78,6 +78,8 @@ def test_a_function_that_changes_is_another_run(tmp_path: Path) -> None:
         (lambda: physadv.design(victim=redness, classes=NAMES), r"takes pictures of many sizes .* size="),
         (lambda: physadv.design(victim="gtsrb-cnn", classes=NAMES), "classes: is for a torch module or a function"),
         (lambda: physadv.design(victim=3), r"victim = 3: expected a torch module"),
+        (lambda: physadv.wrap_module(redness, classes=dict(enumerate(NAMES)), size=16), "classes is a mapping; it sh"),  # type: ignore[arg-type]
+        (lambda: physadv.wrap_module(redness, classes=set(NAMES), size=16), "classes is a set; it should be a list"),  # type: ignore[arg-type]
         (lambda: physadv.design(victim=redness, classes=NAMES, size=16, stepz=3), "unknown key 'stepz'"),
         (lambda: physadv.design(victim=redness, classes=NAMES, size=16, std=0), "std"),
         (lambda: physadv.design(physadv.DesignConfig(steps=1), sign="us/yield"), "sign: give it in the configuration"),

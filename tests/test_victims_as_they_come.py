@@ -222,6 +222,8 @@ def test_outputs_in_every_form_are_the_logits(form: str) -> None:
         (lambda x: x.argmax(1), r"answers \[8\] to 8 images"),
         (lambda x: x.argmax(), r"answers \[\] to 8 images"),
         (lambda x: x[:, :4], r"answers \[8, 4\] to 8 images, but its list of classes has 5"),
+        (lambda x: x > 0, r"answers in bool; logits should be real numbers"),
+        (lambda x: x.to(torch.complex64), r"answers in complex64; logits should be real numbers"),
     ],
 )
 def test_outputs_that_are_no_logits_are_one_sentence(make: Callable[[Tensor], Any], sentence: str) -> None:
@@ -371,6 +373,31 @@ def test_weights_that_are_no_numbers_are_named(tmp_path: Path) -> None:
     save_file(state, tmp_path / "w.safetensors")
     with pytest.raises(PhysadvError, match=r"not finite, for its weights are not: fc.weight"):
         load_victim(card(tmp_path, weights="w.safetensors"))
+
+
+class FailsLater(nn.Module):
+    """Answers NaN from the call on that is set as ``after``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network, self.calls, self.after = network(), 0, 10**9
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.calls += 1
+        answers: Tensor = self.network(images)
+        return answers * torch.nan if self.calls > self.after else answers
+
+
+@pytest.mark.parametrize("looks", range(4))
+def test_an_answer_that_is_no_number_never_counts_as_a_class(looks: int) -> None:
+    images, model = pictures(4), FailsLater()
+    victim = wrapped(model)
+    labels = labelled(victim, images)
+    model.after = model.calls + looks
+    attack = build_attack("pgd", {"steps": 2})
+    with pytest.raises(PhysadvError, match="not finite"):
+        attack(victim, images, labels)
+    victim.train()(images)
 
 
 def test_answers_that_depend_on_the_batch_are_refused() -> None:
@@ -654,6 +681,13 @@ def _endless(path: Path) -> None:
     graph_of(path, nodes, [floats("x", ["n", 3, 8, 8])], [floats("y", None)], weights)
 
 
+def _words(path: Path) -> None:
+    from onnx import TensorProto, helper
+
+    told = helper.make_node("Cast", ["y"], ["t"], to=TensorProto.STRING)
+    linear_graph(path, nodes=[told], outputs=[floats("t", None, TensorProto.STRING)])
+
+
 ONNX: dict[str, tuple[Callable[[Path], None], dict[str, Any], str]] = {
     "two inputs": (_two_inputs, {}, r"takes 2 inputs \(x: .*, side: \[1\]\)"),
     "another layout": (lambda path: linear_graph(path, shape=["n", 8, 8, 3]), {}, "set layout: nhwc"),
@@ -661,6 +695,7 @@ ONNX: dict[str, tuple[Callable[[Path], None], dict[str, Any], str]] = {
     "empty": (lambda path: path.write_bytes(b""), {}, "not an ONNX file"),
     "text": (lambda path: path.write_text("hello"), {}, "not an ONNX file"),
     "words for weights": (lambda path: linear_graph(path, kind=8), {}, r"takes tensor\(string\)"),
+    "answers in words": (_words, {}, r"answers in text; logits should be real numbers"),
     "a reshape that never fits": (
         lambda path: linear_graph(path, shape=["n", 3, "h", "w"], reshape=(1, 100)),
         {},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,13 @@ class NetworkVictim(Victim):
         return outputs.clamp(min=SMALLEST_PROBABILITY).log() if self.probabilities else outputs
 
     def given(self, prepared: Tensor) -> Tensor:
-        """What the network itself gives for prepared pictures: logits or probabilities ``[N, K]``."""
+        """What the network itself gives for prepared pictures: logits or probabilities ``[N, K]``.
+
+        Raises:
+            PhysadvError: as :func:`physadv.victims.outputs.logits_of`.
+        """
         outputs = self.network(_in_its_numbers(prepared, self.network))
-        if isinstance(outputs, Tensor) and outputs.ndim == 2 and self.output_name is None:
+        if isinstance(outputs, Tensor) and outputs.ndim == 2 and outputs.is_floating_point() and not self.output_name:
             return outputs
         return logits_of(
             outputs,
@@ -170,7 +174,7 @@ def wrap_module(
     card = {
         "name": called,
         "weights": "-",
-        "classes": classes if isinstance(classes, str) else tuple(classes),
+        "classes": _in_order(classes, source),
         "output": output,
         "output_name": None if output_name is None else str(output_name),
     }
@@ -189,6 +193,18 @@ def wrap_module(
         victim.answered = answers(try_out(victim, device_of(network)))
         warn_doubts(victim)
     return victim
+
+
+def _in_order(classes: Any, source: str) -> Any:
+    """Class names as they were handed over, if that says their order.
+
+    Raises:
+        PhysadvError: it does not: of a set there is none, and of a mapping it is not said which are the names.
+    """
+    if isinstance(classes, (Mapping, Set)):
+        kind = "mapping" if isinstance(classes, Mapping) else "set"
+        raise PhysadvError(f"{source}: classes is a {kind}; it should be a list of names in the order of the outputs")
+    return classes if isinstance(classes, str) else tuple(classes)
 
 
 class Function(nn.Module):

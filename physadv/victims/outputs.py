@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -50,14 +51,14 @@ def logits_of(given: Any, *, pictures: int, classes: int, named: str | None = No
         source: whose output it is, for messages.
 
     Raises:
-        PhysadvError: no part is the logits, or it is not clear which.
+        PhysadvError: no part is the logits, it is not clear which, or they are no real numbers.
     """
     if isinstance(given, Tensor) and named is None:
-        return _flat(given, pictures, classes)
+        return _flat(_real(given, source), pictures, classes)
     parts = parts_of(given)
     if parts is None:
         if isinstance(given, (Tensor, np.ndarray)) and named is None:
-            return _flat(torch.as_tensor(given), pictures, classes)
+            return _flat(_real(given, source), pictures, classes)
         told = f", and has no output_name = {named!r}" if named is not None else ""
         raise PhysadvError(f"{source}: its network gives {_shape(given)}, not the logits [N, {classes}]{told}")
     arrays = {name: value for name, value in parts.items() if isinstance(value, (Tensor, np.ndarray))}
@@ -69,7 +70,7 @@ def logits_of(given: Any, *, pictures: int, classes: int, named: str | None = No
     else:
         chosen = list(arrays) if len(arrays) == len(parts) == 1 else fitting
     if len(chosen) == 1:
-        return _flat(torch.as_tensor(arrays[chosen[0]]), pictures, classes)
+        return _flat(_real(arrays[chosen[0]], source), pictures, classes)
     listed = ", ".join(f"{name}: {_shape(value)}" for name, value in list(parts.items())[:8])
     if named is not None:
         raise PhysadvError(f"{source}: output_name = {named!r}: its network gives {listed or 'nothing'}")
@@ -94,6 +95,18 @@ def gives_boxes(shape: Sequence[int], classes: int) -> bool:
     many, values = max(shape[1:]), min(shape[1:])
     told = {*_BOX_SIDES, classes + 4, classes + 5}
     return many > values and (values in told or (values > min(_BOX_SIDES) and many % _CELLS == 0))
+
+
+def _real(given: Tensor | npt.NDArray[Any], source: str) -> Tensor:
+    """The output as a tensor; of yes and no, complex numbers and texts no class is the largest."""
+    try:
+        value = given if isinstance(given, Tensor) else torch.as_tensor(given)
+    except TypeError:
+        value = None
+    if value is None or value.is_complex() or value.dtype == torch.bool:
+        kind = str(given.dtype).removeprefix("torch.").replace("object", "text")
+        raise PhysadvError(f"{source}: its network answers in {kind}; logits should be real numbers")
+    return value
 
 
 def _fits(value: Any, pictures: int, classes: int) -> bool:

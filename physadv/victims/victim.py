@@ -58,8 +58,15 @@ class Victim(nn.Module):
         self.source = source
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Logits of a copy of the images: what a network writes into its input reaches nobody else."""
-        return super().__call__(*(one.clone() if isinstance(one, Tensor) else one for one in arguments), **named)
+        """Logits of a copy of the images: what a network writes into its input reaches nobody else.
+
+        Raises:
+            PhysadvError: it is not being trained, and an answer is not finite: NaN would count as some class.
+        """
+        given = super().__call__(*(one.clone() if isinstance(one, Tensor) else one for one in arguments), **named)
+        if not self.training and isinstance(given, Tensor):
+            _check_finite(self, given)
+        return given
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[N, K]`` of ``images`` ``[N, 3, H, W]``."""
@@ -158,7 +165,7 @@ def check_logits(victim: Victim, images: Tensor) -> Tensor:
     """The victim's logits, checked once for what users get wrong.
 
     Raises:
-        PhysadvError: wrong shape, not one logit a class, not finite.
+        PhysadvError: wrong shape, not one logit a class, not real numbers, not finite.
     """
     with torch.no_grad():
         logits: Tensor = victim(images)
@@ -168,6 +175,10 @@ def check_logits(victim: Victim, images: Tensor) -> Tensor:
             f"victim {victim.name!r}: answers {list(logits.shape)} to {len(images)} images, but its list of "
             f"classes has {len(victim.classes)}; they should be [{len(images)}, {len(victim.classes)}]{advice}"
         )
+    _check_finite(victim, logits)
+    return logits
+
+
+def _check_finite(victim: Victim, logits: Tensor) -> None:
     if not torch.isfinite(logits).all():
         raise PhysadvError(f"victim {victim.name!r}: its logits are not finite; are the weights intact?")
-    return logits
