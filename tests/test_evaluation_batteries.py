@@ -108,6 +108,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (battery(thresholds={"max_asr": 1.2}), "thresholds.max_asr = 1.2"),
     (battery(half_width=0), "half_width = 0"),
     (battery(entries=[]), "entries"),
+    (
+        battery(entries=[{"scene": "daylight", "frames": count, "seed": 1} for count in (10, 20)]),
+        "entries.1: shows the frames of entries.0 again (scene daylight, seed 1), which would count twice",
+    ),
     (battery(name=""), "name"),
 ]
 
@@ -122,6 +126,11 @@ def test_wrong_batteries_are_one_sentence(data: dict[str, Any], sentence: str, t
     assert sentence in message
     assert str(file) in message
     assert "\n" not in message
+
+
+def test_other_seeds_scenes_and_weather_are_other_frames() -> None:
+    parts = [{}, {"seed": 2}, {"scene": "wide"}, {"weather": {"kinds": ["fog"]}}]
+    load_battery(battery(entries=[{"scene": "daylight", "frames": 10, "seed": 1, **part} for part in parts]))
 
 
 def test_unknown_and_missing_batteries(tmp_path: Path) -> None:

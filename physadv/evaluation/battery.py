@@ -162,6 +162,7 @@ def _with_scenes(battery: Battery, folder: Path) -> Battery:
 
 
 def _checked(battery: Battery, source: str) -> Battery:
+    shown: dict[int, list[tuple[int, Scene]]] = {}
     for number, entry in enumerate(battery.entries):
         try:
             scene = entry_scene(entry)
@@ -172,6 +173,13 @@ def _checked(battery: Battery, source: str) -> Battery:
                 f"{source}: entries.{number}: approaches = {entry.approaches}, but scene {scene.name} is not a "
                 "drive-by; give frames"
             )
+        for before, other in shown.setdefault(entry.seed, []):
+            if other.fingerprint == scene.fingerprint:
+                raise PhysadvError(
+                    f"{source}: entries.{number}: shows the frames of entries.{before} again (scene {scene.name}, seed "
+                    f"{entry.seed}), which would count twice; give it another seed"
+                )
+        shown[entry.seed].append((number, scene))
         count = _count(entry, scene.frames_per_approach, None)
         if count > MAX_FRAMES:
             raise PhysadvError(
