@@ -83,6 +83,10 @@ def test_design_evaluate_and_report_work_together(physadv: Command, card: Path, 
     for name in ("outcomes.parquet", "summary.json", "report.html", "junit.xml"):
         assert (out / name).stat().st_size > 0
     assert physadv("report", out)[0] == 0
+    summary = (out / "summary.json").read_text(encoding="utf-8")
+    (out / "summary.json").write_text(summary.replace('"frames": 15', '"frames": 1500'), encoding="utf-8")
+    refused(physadv("report", out), "summary.json", "has changed since it was written")
+    (out / "summary.json").write_text(summary, encoding="utf-8")
     refused(physadv(*words[:-3], 30, "--out", out), str(out))
 
 

@@ -90,6 +90,18 @@ class RunFolder:
         return dict(record)
 
 
+def check_sealed(folder: Path, *names: str) -> None:
+    """Refuses finished files of a folder that have changed since; what was never sealed is not checked.
+
+    Raises:
+        PhysadvError: one has changed, or the folder's record is damaged.
+    """
+    if (folder / RECORD).is_file():
+        run = RunFolder(folder, resumed=True)
+        for name in names:
+            run.sealed(name)
+
+
 def _is_a_record(record: Any) -> bool:
     """Whether what a file holds is a record as this module writes it."""
     if not isinstance(record, dict) or not isinstance(record.get("sealed", {}), dict):

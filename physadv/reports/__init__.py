@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from physadv.core.errors import PhysadvError
+from physadv.core.run_folder import check_sealed
 from physadv.evaluation.photograph_verdicts import SUMMARY_NAME as PHOTOGRAPHS_NAME
 from physadv.evaluation.photograph_verdicts import read_photograph_summary
 from physadv.evaluation.robustness import SUMMARY_NAME as MATRIX_NAME
@@ -22,8 +23,10 @@ def report_from(folder: Path) -> Path:
     """Writes ``report.html`` beside the summary of a folder, and says where.
 
     Raises:
-        PhysadvError: the summary or one of its pictures cannot be read, or the page cannot be written.
+        PhysadvError: the summary or one of its pictures cannot be read, or has changed since it was written, or the
+            page cannot be written.
     """
+    check_sealed(folder, MATRIX_NAME, PHOTOGRAPHS_NAME, SUMMARY_NAME)
     if (folder / MATRIX_NAME).is_file():
         return write_matrix(read_robustness(folder), folder)
     if (folder / PHOTOGRAPHS_NAME).is_file():
