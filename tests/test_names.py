@@ -95,6 +95,13 @@ def test_no_two_classes_share_a_label(ours: list[str], theirs: list[str]) -> Non
         ("стоп", ["уступи", "въезд"], None),
         ("कि", ["का", "की"], None),
         ("🛑", ["⚠", "🚸"], None),
+        ("3.5", ["35", "3"], None),
+        ("8_13", ["813", "stop"], None),
+        ("8_13", ["stop", "8:13"], 1),
+        ("½", ["12", "1"], None),
+        ("lane ←", ["lane →", "stop"], None),
+        ("C++", ["C"], None),
+        ("speed_limit-45", ["speedLimit4", "speedLimit45"], 1),
     ],
 )
 def test_names_in_other_scripts(name: str, known: list[str], place: int | None) -> None:
@@ -296,6 +303,7 @@ def test_classes_may_lie_in_a_file_beside_the_card(tmp_path: Path, file: str, co
         ("c.txt", "stop\n\nyield\n", "line 2 is empty"),
         ("c.txt", "", "has no class names"),
         ("c.csv", "a,b\nc,d\n", "which column has the names"),
+        ("c.csv", "stop,120\nyield,80\n", "its numbers are not 0 to 1, nor 1 to 2"),
         ("c.csv", "id,name\n0,a\n0,b\n", "id 0 is given to 2 classes"),
         ("c.csv", "id,name\n0,a\n1\n", "line 3: has 1 values"),
         ("c.json", '{"0": "a", "0": "b"}', "'0' comes twice"),

@@ -109,6 +109,12 @@ def _of_table(path: Path) -> list[str]:
         return []
     if ids is None:
         return [cell.strip() for cell in columns[names]]
+    counts = [*range(len(body))], [*range(1, len(body) + 1)]
+    if not headed and ids > names and sorted(map(int, columns[ids])) not in counts:
+        raise PhysadvError(
+            f"{path}: its numbers are not 0 to {len(body) - 1}, nor 1 to {len(body)}, so they may be something else "
+            "than ids; it should have a header that says what they are, such as name,id"
+        )
     return _ordered(path, list(zip(map(int, columns[ids]), (cell.strip() for cell in columns[names]), strict=True)))
 
 

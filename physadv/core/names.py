@@ -2,7 +2,8 @@
 
 A name is looked for as it stands; then as Unicode has it, whose letters may be composed in several ways (NFC); then
 loosely: compatibility forms, case, spaces and punctuation aside, letters and digits of any script kept. Each is
-asked only where those before have found nothing, and counts only if it finds one class alone.
+asked only where those before have found nothing, and counts only if it finds one class alone, and if what is dropped
+does not change the meaning: a symbol does (an arrow tells two classes apart), and so does where a number ends.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from physadv.core.errors import PhysadvError
 
@@ -26,8 +28,27 @@ def loose(name: str) -> str:
     Letters, digits and the marks on letters are kept in any script, in Unicode's normal form KC, case folded. A name
     without any of them is itself.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return "".join(letter for letter in folded if unicodedata.category(letter)[0] in "LNM") or composed(name)
+    return "".join(letter for letter in _folded(name) if _is_any(letter, "LNM")) or composed(name)
+
+
+@lru_cache(maxsize=100_000)
+def meaning(name: str) -> tuple[str, ...]:
+    """What of a name's spelling tells it apart from others that are loosely the same.
+
+    Its symbols are kept, and two digits that something stands between stay apart: ``3.5`` is ``3,5``, and is not
+    ``35``; ``lane \u2190`` is not ``lane \u2192``.
+    """
+    kept = "".join(letter if _is_any(letter, "LNMS") else " " for letter in _folded(name)).split()
+    apart = [part for before, part in pairwise(kept) if _is_any(before[-1], "N") and _is_any(part[0], "N")]
+    return "".join(kept), *apart
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def _is_any(letter: str, categories: str) -> bool:
+    return unicodedata.category(letter)[0] in categories
 
 
 _FORMS: tuple[Callable[[str], str], ...] = (str, composed, loose)
@@ -51,7 +72,7 @@ def find_name(name: str, known: Sequence[str], *, of: str = "the known names") -
                 f"class {name!r} may be any of {_listed([known[place] for place in found])} of {of}; "
                 "write one of them exactly"
             )
-        if found:
+        if found and (form is not loose or meaning(known[found[0]]) == meaning(name)):
             return found[0]
     return None
 
@@ -89,7 +110,8 @@ def match_names(names: Sequence[str], known: Sequence[str], *, of: str, to: str)
                     f"{_classes([known[place] for place in theirs])} of {to}: they differ in case, spaces or "
                     "punctuation alone; give each the same name in both"
                 )
-            matched[ours[0]] = theirs[0]
+            if form is not loose or meaning(names[ours[0]]) == meaning(known[theirs[0]]):
+                matched[ours[0]] = theirs[0]
     return matched
 
 
