@@ -135,6 +135,21 @@ def test_a_row_says_one_thing_of_a_picture(root: Path) -> None:
         load_dataset("gtsrb", root)
 
 
+def test_a_box_of_a_picture_of_another_size_is_left_out(root: Path) -> None:
+    picture(root / "gtsrb" / "GTSRB" / "Final_Test" / "Images" / "00001.ppm", (40, 32))
+    data, note = told(root)
+    assert data.labels.tolist() == [14, 14, 3, 40, 14]
+    assert "1 picture of another size than its row says (GT-final_test.csv, line 3)" in note
+    put(root, [row.replace(";20;16;", ";;;") for row in (HEADER, *ROWS)])
+    assert len(quiet(root)) == 6
+
+
+def test_a_table_without_rows_is_an_error(root: Path) -> None:
+    put(root, [HEADER])
+    with pytest.raises(PhysadvError, match=r"GT-final_test\.csv: has no rows"):
+        load_dataset("gtsrb", root)
+
+
 def test_most_of_a_data_set_missing_is_an_error(root: Path) -> None:
     for number in range(4):
         (root / "gtsrb" / "GTSRB" / "Final_Test" / "Images" / f"{number:05d}.ppm").unlink()
@@ -259,6 +274,12 @@ def test_lisas_table_however_it_was_saved(frames: Path, change: Callable[[str], 
     check_signs(quiet(frames.parent, "lisa"), frames)
 
 
+def test_lisas_labels_are_the_same_however_their_letters_are_composed(frames: Path) -> None:
+    rows = [lisa_row((FRAMES[0], name, (1 + place, 1, 9, 9), "t")) for place, name in enumerate(("é", "e\u0301", "É"))]
+    (frames / "allAnnotations.csv").write_text("\n".join([LISA_HEADER, *rows, ""]), encoding="utf-8")
+    assert told(frames.parent, "lisa")[0].classes == ("é",)
+
+
 def test_what_lisas_table_loses_is_told(frames: Path) -> None:
     table = frames / "allAnnotations.csv"
     more = [
@@ -331,11 +352,12 @@ def test_real_lisa_as_it_is_published(data_folder: Path, tmp_path: Path) -> None
 def test_pictures_that_an_image_folder_does_not_take_are_told(tmp_path: Path) -> None:
     picture(tmp_path / "stop" / "1.png")
     picture(tmp_path / "stop" / "2.avif")
+    picture(tmp_path / "stop" / "4.tga")
     picture(tmp_path / "3.png")
     data, note = told(tmp_path, "image-folder")
     assert len(data) == 1
-    assert "1 picture left out, for only" in note
-    assert "stop/2.avif" in note
+    assert "2 pictures left out, for only" in note
+    assert "stop/2.avif, stop/4.tga" in note
     assert "1 picture left out, in no class folder: 3.png" in note
 
 

@@ -9,11 +9,14 @@ from pathlib import Path
 from physadv.core.errors import PhysadvError
 
 PICTURES = frozenset(
-    {".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"}
+    {".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo"}
     | {".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 )
 """Endings of the files that :func:`physadv.core.images.read_image` reads, in lower case."""
-OTHER_PICTURES = frozenset({".arw", ".avif", ".cr2", ".cr3", ".dng", ".jp2", ".jxl", ".nef", ".orf", ".raf", ".rw2"})
+OTHER_PICTURES = frozenset(
+    {".arw", ".avif", ".cr2", ".cr3", ".dng", ".jp2", ".jxl", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw"}
+    | {".exr", ".hdr", ".ico", ".j2k", ".jpf", ".jpx", ".pam", ".pcx", ".pfm", ".psd", ".tga"}
+)
 """Endings of pictures that are not read: left out where a folder is listed, and told."""
 
 _DROPPINGS = frozenset(

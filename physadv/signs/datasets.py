@@ -22,7 +22,7 @@ from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import at_home, sha256
 from physadv.core.folders import OTHER_PICTURES, PICTURES, is_dropping, picture_files, subfolders
 from physadv.core.images import read_image
-from physadv.core.names import match_names
+from physadv.core.names import composed, match_names
 from physadv.core.registry import Registry
 from physadv.core.tables import Line, read_table
 from physadv.signs import listing
@@ -290,13 +290,15 @@ def load_known(
 
 
 GTSRB_COLUMNS = ("Filename", "Roi.X1", "Roi.Y1", "Roi.X2", "Roi.Y2", "ClassId")
+GTSRB_SIZE = ("Width", "Height")
 
 
 @DATASETS.register("gtsrb")
 def load_gtsrb(root: Path, split: str) -> SignDataset:
     """German Traffic Sign Recognition Benchmark as torchvision lays it out, with boxes (``<root>/gtsrb``).
 
-    Pictures come in torchvision's order. Rows whose picture is missing or whose box lies outside are left out and told.
+    Pictures come in torchvision's order. Rows whose picture is missing or of another size than they say, or whose box
+    lies outside, are left out and told.
     """
     _check_split("gtsrb", split, ("train", "test"))
     base = root / "gtsrb"
@@ -316,18 +318,21 @@ def load_gtsrb(root: Path, split: str) -> SignDataset:
     notes: list[str] = []
     items: list[Item] = []
     for place, path in parts:
-        read = read_table(path, GTSRB_COLUMNS)
+        read = read_table(path, GTSRB_COLUMNS, also=GTSRB_SIZE)
         files = Files(place)
         found = list(_gtsrb_items(tally.table(read), files, tally, place.name if split == "train" else ""))
         items += sorted(found, key=lambda item: item.path.name) if split == "train" else found
         notes += listing.unended(read)
         notes += listing.unlisted(path, files.unnamed({".ppm"}))
+    left_out = tally.notes()
+    if not items:
+        raise PhysadvError(f"{table}: has no rows")
     return SignDataset(
         kind="gtsrb",
         split=split,
         classes=class_names("gtsrb"),
         items=items,
-        notes=[*tally.notes(), *notes],
+        notes=[*left_out, *notes],
     )
 
 
@@ -364,6 +369,7 @@ def _gtsrb_item(line: Line, path: Path | None, tally: Tally, folder: str) -> Ite
     """The picture of a row; None, told to ``tally``, if it cannot be used."""
     try:
         x1, y1, x2, y2, label = (line.whole(name) for name in GTSRB_COLUMNS[1:])
+        told = tuple(line.whole(name) for name in GTSRB_SIZE if line.text(name))
     except PhysadvError:
         tally.leave(listing.WRONG, line)
         return None
@@ -378,6 +384,8 @@ def _gtsrb_item(line: Line, path: Path | None, tally: Tally, folder: str) -> Ite
         why = listing.MISSING
     elif size is None:
         why = listing.UNREADABLE
+    elif len(told) == 2 and told != size:  # its box is of a picture of another size
+        why = listing.RESIZED
     elif not listing.lies_inside(box, size):
         why = listing.OUTSIDE
     if path is None or why is not None:
@@ -444,9 +452,9 @@ def _lisa_frames(table: Path) -> SignDataset:
 
     rows = listing.pictures_of(tally.table(read), "Filename", find, tally, several_by=LISA_BOX)
     found = [(line, item) for line, path in rows if (item := _lisa_item(line, path, tally))]
-    spelt = {name.casefold(): name for name in (line.text("Annotation tag") for line, _ in reversed(found))}
-    spelt |= {name.casefold(): name for name in class_names("lisa")}
-    tags = [spelt[line.text("Annotation tag").casefold()] for line, _ in found]
+    spelt = {_as_tag(name): name for name in (line.text("Annotation tag") for line, _ in reversed(found))}
+    spelt |= {_as_tag(name): name for name in class_names("lisa")}
+    tags = [spelt[_as_tag(line.text("Annotation tag"))] for line, _ in found]
     classes = sorted(set(tags))
     items = [replace(item, label=classes.index(tag)) for tag, (_, item) in zip(tags, found, strict=True)]
     if not items:
@@ -454,6 +462,11 @@ def _lisa_frames(table: Path) -> SignDataset:
     items.sort(key=lambda item: (item.label, item.path, item.window or ()))
     notes = (*tally.notes(), *listing.unended(read), *listing.unlisted(table, files.unnamed(PICTURES)))
     return SignDataset(kind="lisa", split="all", classes=classes, items=items, notes=notes)
+
+
+def _as_tag(name: str) -> str:
+    """What a label is known by: not by its letter case, nor by how its letters are composed."""
+    return composed(composed(name).casefold())
 
 
 def _lisa_item(line: Line, path: Path | None, tally: Tally) -> Item | None:

@@ -20,6 +20,7 @@ Box: TypeAlias = tuple[int, int, int, int]
 
 MISSING = ("picture missing", "pictures missing")
 OUTSIDE = ("box outside of the picture", "boxes outside of their pictures")
+RESIZED = ("picture of another size than its row says", "pictures of other sizes than their rows say")
 UNREADABLE = ("file that is not a picture", "files that are not pictures")
 TWICE = ("row that comes twice", "rows that come twice")
 DAMAGED = ("damaged line", "damaged lines")
