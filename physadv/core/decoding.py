@@ -287,6 +287,9 @@ def _coding(file: BinaryIO) -> bytes:
     while len(start := file.read(8)) == 8 and start[4:] != b"IDAT":
         length = int.from_bytes(start[:4], "big")
         if start[4:] == b"cICP":
-            return file.read(length)
+            coding = file.read(length)
+            if len(coding) != 4:
+                raise Unreadable(f"not a readable picture (its chunk cICP has {len(coding)} bytes in place of 4)")
+            return coding
         file.seek(length + 4, io.SEEK_CUR)
     return b""

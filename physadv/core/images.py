@@ -32,6 +32,8 @@ _ADOBE_GAMMA = 563 / 256
 _ASIDE = frozenset({5, 6, 7, 8})
 """EXIF's orientations of pictures that lie on their side."""
 _INTEROPERABILITY = 0xA005
+_MOST_GAMMA = 10.0
+"""Of a PNG; beyond it, or its inverse, every value is black or white."""
 _SLACK = 0.01
 """Share by which a PNG's gamma may differ from 1/2.2, and its chromaticities from sRGB's, and still be sRGB."""
 
@@ -108,7 +110,9 @@ def _profile(image: ImageFile.ImageFile) -> bytes | None:
     """The ICC profile that a file has or stands for; None: sRGB."""
     info = image.info
     if CODING in info:
-        primaries, transfer = info[CODING][:2]
+        primaries, transfer, matrix, full = info[CODING]
+        if matrix or not full:
+            raise UnknownColours("its chunk cICP says YCbCr or video levels, not RGB from 0 to 255; save it as sRGB")
         return coded_profile(primaries, transfer)
     if "icc_profile" in info:
         if not info["icc_profile"]:
@@ -127,6 +131,8 @@ def _calibrated(info: dict[Any, Any]) -> bytes | None:
     """Of a PNG's ``gAMA`` and ``cHRM`` (PNG 3rd edition, sections 11.3.2.1 and 11.3.2.2); what lacks is sRGB's."""
     white_and_primaries = info.get("chromaticity") or (*D65, *SRGB_PRIMARIES)
     gamma = info.get("gamma") or 1 / 2.2
+    if not 1 / _MOST_GAMMA <= gamma <= _MOST_GAMMA:
+        raise UnknownColours(f"says a gamma of {gamma:g}, which no picture has; save it as sRGB")
     as_srgb = abs(gamma * 2.2 - 1.0) < _SLACK
     white, primaries = white_and_primaries[:2], white_and_primaries[2:]
     if as_srgb and np.allclose(white_and_primaries, (*D65, *SRGB_PRIMARIES), rtol=0.0, atol=_SLACK / 5):
