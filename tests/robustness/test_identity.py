@@ -156,14 +156,14 @@ def run_sign_attack(folder: Path) -> None:
     attack_sign(validate(SignAttackConfig, {**words, **more}, "attack"), out=folder / "out")
 
 
-def run_evaluate(folder: Path) -> None:
+def run_evaluate(folder: Path, **more: Any) -> None:
     evaluate(
         [bundled("patches") / "de-stop-bars"],
         [folder / "victim.yaml"],
         [folder / "battery.yaml"],
         folder / "out",
         progress=False,
-        datasets=[load_dataset("image-folder", folder / "data")],
+        **(more or {"datasets": [load_dataset("image-folder", folder / "data")]}),
     )
 
 
@@ -224,14 +224,7 @@ def run_calibrated_design(folder: Path) -> None:
 
 
 def run_calibrated_evaluate(folder: Path) -> None:
-    evaluate(
-        [bundled("patches") / "de-stop-bars"],
-        [folder / "victim.yaml"],
-        [folder / "battery.yaml"],
-        folder / "out",
-        progress=False,
-        calibration=folder / "press.json",
-    )
+    run_evaluate(folder, calibration=folder / "press.json")
 
 
 def run_attack_on_graph(folder: Path) -> None:
