@@ -74,8 +74,8 @@ COMMANDS = {
     "attack --scene": "attack pgd --victim gtsrb-cnn --sign de/stop --scene wide --set steps=8",
     "train": "train fgsm --data DATA --dataset image-folder --steps 30 --set held_out=16 --set batch=16 --set frames=4",
     "train-advgan": "train-advgan --data DATA --dataset image-folder --limit 40 --set steps=20 --set check_every=4",
-    "certify": "certify gtsrb-cnn --defense randomized-smoothing:sigma=0.1 --data DATA --dataset image-folder --limit 4 "
-    "--samples 200",
+    "certify": "certify gtsrb-cnn --defense randomized-smoothing:sigma=0.1 --data DATA --dataset image-folder "
+    "--limit 4 --samples 200",
     "photos ingest": "photos ingest PHOTOGRAPHS --sign us/stop",
 }
 """Every command that resumes, each a few seconds long; words in capitals are paths."""
