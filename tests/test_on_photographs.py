@@ -385,7 +385,9 @@ def test_a_limit_on_photographs_fails_the_build(session: Path, tmp_path: Path, p
         True,
     )
     assert "Limit exceeded" in (out / "report.html").read_text()
-    assert physadv(*words, 1.0)[0] == 0
+    assert "kept" not in said
+    code, said, _ = physadv(*words, 1.0)
+    assert (code, "kept: --max-asr 1\n" in said) == (0, True)
     assert "Limit exceeded" not in (out / "report.html").read_text()
     (out / "report.html").unlink()
     code, said, _ = physadv("report", out)

@@ -154,6 +154,9 @@ def _evaluate_photos(
         for group in summary.groups:
             for failure in group.failures:
                 say(f"failed: {group.title}, {group.victim}: {failure}")
+        for option, limit in (("--max-asr", max_asr), ("--max-targeted-asr", max_targeted_asr)):
+            if limit is not None and summary.passed:
+                say(f"kept: {option} {limit:g}")
         say(f"report: {page}")
 
 
