@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -365,8 +366,9 @@ def test_attack_tells_what_it_does_not_use_and_keeps_it(root: Path, tmp_path: Pa
     (root / "gtsrb" / "GTSRB" / "Final_Test" / "Images" / "00000.ppm").unlink()
     out = tmp_path / "out"
     words = ["attack", "fgsm", "--victim", "gtsrb-cnn", "--data", root, "--out", out]
-    code, _, said = physadv(*words)
+    code, table, said = physadv(*words)
     assert code == 0
+    assert re.search(r"fgsm: \d+\W%\W\(\d+\W\d+\) read clean, \d+\W%\W\(\d+\W\d+\) under attack", table), table
     assert f"warning: {root / 'gtsrb' / 'GT-final_test.csv'}: read 5 of 6 rows; 1 left out: 1 picture missing" in said
     assert ".py:" not in said
     (note,) = read_robustness(out).notes

@@ -65,6 +65,7 @@ def attack(
     from physadv.evaluation.robustness import RobustnessPlan, run_robustness
     from physadv.progress import counted_progress
     from physadv.reports.matrix import flags_of_matrix, write_matrix
+    from physadv.reports.words import share_interval
 
     words = {
         "victims": victim,
@@ -80,8 +81,8 @@ def attack(
         summary = run_robustness(plan, out, data=data, device=device, listener=listener)
     for cell in summary.cells:
         say(
-            f"{cell.victim}, {cell.attack}: {cell.clean_accuracy.value or 0:.1%} read clean, "
-            f"{cell.robust_accuracy.value or 0:.1%} under attack"
+            f"{cell.victim}, {cell.attack}: {share_interval(cell.clean_accuracy)} read clean, "
+            f"{share_interval(cell.robust_accuracy)} under attack"
         )
     for place, flag in flags_of_matrix(summary):
         say(f"{'warning' if flag.level == 'warning' else 'note'}: {place}: {flag.message} [{flag.code}]")
