@@ -126,6 +126,15 @@ def test_an_unknown_split_is_one_clear_sentence(kind: str, folder: Path) -> None
         load_dataset(kind, folder, split="tset")
 
 
+def test_folders_of_splits_are_no_classes(tmp_path: Path) -> None:
+    for part in ("Train", "test"):
+        (tmp_path / part / "stop").mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / part / "stop" / "a.png")
+    with pytest.raises(PhysadvError, match="are splits, not classes; choose one with split: Train, test"):
+        load_dataset("image-folder", tmp_path, split="all")
+    assert load_dataset("image-folder", tmp_path, split="Train").classes == ("stop",)
+
+
 def test_the_data_folder_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PHYSADV_DATA", raising=False)
     with pytest.raises(PhysadvError, match="give one with --data, or set PHYSADV_DATA"):

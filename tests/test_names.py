@@ -21,7 +21,7 @@ import physadv
 from physadv.attacks import DesignConfig
 from physadv.attacks.attack import options_for
 from physadv.core.class_lists import known_classes, known_lists
-from physadv.core.config import Config, Text, read_yaml, validate
+from physadv.core.config import HIDDEN, Config, Text, read_yaml, validate
 from physadv.core.config import settings as words_to_settings
 from physadv.core.errors import PhysadvError
 from physadv.core.names import composed, find_name, loose, match_names
@@ -262,6 +262,12 @@ def test_the_faults_of_a_file_within_are_told_as_its_own() -> None:
     assert "(b) views = 'x': should be a whole number" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["\u200b", "speedLimit20\u200b", "\ufeffstop", "a\u202eb"])
+def test_a_class_has_no_character_that_nobody_sees(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PhysadvError, match=r"classes.*has the invisible character U\+"):
+        load_victim(write_card(tmp_path, 2, classes=["stop", name]))
+
+
 # ---- lists of classes ----------------------------------------------------------------------------------------------
 
 
@@ -347,8 +353,8 @@ def test_a_class_has_a_name_of_one_line(tmp_path: Path, wrong: str) -> None:
 @given(LISTS.filter(lambda names: len(names) > 1))
 def test_a_written_card_is_read_as_it_was(names: list[str]) -> None:
     about = {"name": "m", "weights": "-", "input": {"size": 32}, "classes": names}
-    if any(unicodedata.category(letter) in ("Cc", "Cs") for name in names for letter in name):
-        with pytest.raises(PhysadvError, match=r"control character|UTF-8"):
+    if any(unicodedata.category(letter) in ("Cc", "Cs") or letter in HIDDEN for name in names for letter in name):
+        with pytest.raises(PhysadvError, match=r"control character|UTF-8|invisible character"):
             validate(VictimCard, about, "test")
         return
     card = validate(VictimCard, about, "test")

@@ -79,11 +79,19 @@ def _text(value: object) -> str:
     return str(value)
 
 
+HIDDEN = frozenset("\u00ad\u200b\u200e\u200f\u2060\ufeff") | {
+    chr(code) for first, last in ((0x202A, 0x202E), (0x2066, 0x2069)) for code in range(first, last + 1)
+}
+"""Nobody sees them, so that two names that look alike would be two; the joiners that scripts need are none of them."""
+
+
 def _filled(value: str) -> str:
     if not value.strip():
         raise ValueError("should not be empty")
     if wrong := next((letter for letter in value if unicodedata.category(letter) == "Cc"), None):
         raise ValueError(f"should be one line of text; it has the control character {wrong!r}")
+    if hidden := next((letter for letter in value if letter in HIDDEN), None):
+        raise ValueError(f"has the invisible character U+{ord(hidden):04X}; write it without")
     return value
 
 

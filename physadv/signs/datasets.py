@@ -510,6 +510,10 @@ def _lisa_tracks(index: Path, crops: Path) -> tuple[dict[Path, str], tuple[str, 
     return tracks, (*tally.notes(), *listing.unended(table), *unknown)
 
 
+_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
+"""Names of folders that no class has."""
+
+
 @DATASETS.register("image-folder")
 def load_image_folder(root: Path, split: str) -> SignDataset:
     """Any folder with one subfolder of pictures a class; ``split`` names a folder in between, or is ``all``."""
@@ -517,6 +521,9 @@ def load_image_folder(root: Path, split: str) -> SignDataset:
     if not folder.is_dir():
         parts = [path.name for path in subfolders(root)]
         raise unknown_name("split", split, ["all", *parts], of=str(root))
+    parts = [path.name for path in subfolders(folder)] if split == "all" else []
+    if parts and all(name.casefold() in _SPLITS for name in parts):
+        raise PhysadvError(f"{root}: its folders are splits, not classes; choose one with split: {', '.join(parts)}")
     return _class_folders("image-folder", folder, split=split, tracks={})
 
 
