@@ -393,6 +393,13 @@ def test_probabilities_become_logits_whose_softmax_they_are() -> None:
         wrap_module(module, name="m", classes=CLASSES, size=4)
 
 
+def test_percentages_are_told() -> None:
+    softmax = nn.Sequential(Mean(), nn.Softmax(dim=1))
+    with pytest.raises(PhysadvError, match="add up to 100 for every picture, as percentages do"):
+        wrap_module(lambda images: 100.0 * softmax(images), name="m", classes=CLASSES, size=4)
+    wrap_module(lambda images: softmax(images) + Mean()(images).abs(), name="m", classes=CLASSES, size=4)
+
+
 def test_class_names_are_found_aside_from_case_and_punctuation() -> None:
     victim = wrap_module(Mean(), name="m", classes=["stop", "Speed limit 45", "yield"], size=4)
     assert victim.class_index("speedLimit45") == 1

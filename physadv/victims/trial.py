@@ -183,10 +183,19 @@ def _check_kind(victim: NetworkVictim, pictures: Tensor, logits: Tensor) -> None
                 f"victim {victim.name!r}: its outputs are not probabilities (they are negative or do not add up to 1): "
                 f"{victim.advice(output='logits')}"
             )
-    elif bool((logits >= 0).all()) and torch.allclose(logits.sum(1), one, atol=1e-4):
+        return
+    total = float(logits[0].sum())
+    if not bool((logits >= 0).all()) or not torch.allclose(logits.sum(1), total * one, rtol=1e-4):
+        return
+    if abs(total - 1.0) <= 1e-4:
         raise PhysadvError(
             f"victim {victim.name!r}: its outputs are probabilities (they add up to 1), not logits: "
             f"{victim.advice(output='probabilities')}"
+        )
+    if not _constancy(logits, SAME):
+        raise PhysadvError(
+            f"victim {victim.name!r}: its outputs add up to {total:.4g} for every picture, as percentages do; "
+            "it should give logits, or probabilities that add up to 1"
         )
 
 
