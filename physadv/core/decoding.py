@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from physadv.core.errors import PhysadvError
-from physadv.core.files import check_regular, read_bytes
+from physadv.core.files import begins, check_regular
 from physadv.core.folders import OTHER_PICTURES
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
@@ -69,7 +69,7 @@ def opened(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
         raise PhysadvError(f"{path}: {error}") from error
     except UnidentifiedImageError as error:
         kinds = f"no {', '.join(FORMATS)} or {_HEIF}, or damaged"
-        if read_bytes(path, most_bytes=MAX_FILE_BYTES)[:2] in {b"II", b"MM"}:
+        if begins(path, b"II") or begins(path, b"MM"):
             kinds = "damaged, or a TIFF of a rare kind, such as floating-point colours; save it with 8 or 16 bits"
         raise PhysadvError(f"{path}: not a readable picture ({kinds})") from error
     except Image.DecompressionBombError as error:

@@ -62,7 +62,7 @@ def check_regular(path: Path, *, what: str = "file", most_bytes: int | None = No
         raise PhysadvError(f"{path}: cannot be read (a folder; it should be a {what})")
     if not stat.S_ISREG(found.st_mode):
         raise PhysadvError(f"{path}: cannot be read (a pipe, a socket or a device; it should be a {what} on disk)")
-    if found.st_size < _POINTER_BYTES and _begins(path, _POINTER):
+    if found.st_size < _POINTER_BYTES and begins(path, _POINTER):
         raise PhysadvError(f"{path}: is a pointer of Git LFS, not the {what} itself; fetch it with 'git lfs pull'")
     if most_bytes is not None and found.st_size > most_bytes:
         raise PhysadvError(
@@ -70,7 +70,8 @@ def check_regular(path: Path, *, what: str = "file", most_bytes: int | None = No
         )
 
 
-def _begins(path: Path, start: bytes) -> bool:
+def begins(path: Path, start: bytes) -> bool:
+    """Whether a file begins with these bytes; False if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(len(start)) == start
