@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.progress import MofNCompleteColumn, TextColumn
 
 from physadv.core.progress import bars, counted_progress
+from physadv.core.wording import percent
 
 if TYPE_CHECKING:
     from physadv.attacks import Listener
@@ -21,7 +22,7 @@ __all__ = ["counted_progress", "design_progress", "training_progress"]
 @contextmanager
 def design_progress() -> Iterator[Listener]:
     """A bar for each stage of a design: share of the budget, steps, loss, success on held-out frames."""
-    stands = "step {task.fields[step]}  loss {task.fields[loss]:.3f}  held out {task.fields[success]:.0%}"
+    stands = "step {task.fields[step]}  loss {task.fields[loss]:.3f}  held out {task.fields[success]}"
     with bars(TextColumn(stands), width=13) as made:
 
         def listen(progress: DesignProgress) -> None:
@@ -31,7 +32,7 @@ def design_progress() -> Iterator[Listener]:
                 1.0,
                 step=progress.step,
                 loss=progress.loss,
-                success=progress.held_out_success,
+                success=percent(progress.held_out_success),
             )
 
         yield listen
@@ -44,7 +45,7 @@ def training_progress() -> Iterator[Callable[[TrainingStands], None]]:
 
         def listen(stands: TrainingStands) -> None:
             shown = {name: stands.point[name] for name in ("clean", "attacked") if name in stands.point}
-            read = "  ".join(f"{name} {share:.0%}" for name, share in shown.items())
+            read = "  ".join(f"{name} {percent(share)}" for name, share in shown.items())
             made.show("training", stands.step, stands.steps, loss=stands.loss, read=read)
 
         yield listen

@@ -35,6 +35,7 @@ from physadv.core.color import illuminant_rgb
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
 from physadv.core.images import read_image
+from physadv.core.wording import percent
 from physadv.evaluation.statistics import wilson
 from physadv.scenes import PaintedSign, load_scene
 from physadv.signs import class_names, load_sign, sign_names
@@ -450,11 +451,11 @@ def measure_photographs(network: nn.Module, data: Path) -> None:
     hits = [(int(right[label == c].sum()), int((label == c).sum())) for c in range(CLASSES)]
     low, high = wilson(float(right.sum()), len(right))
     mean = sum(hit / count for hit, count in hits if count) / sum(count > 0 for _, count in hits)
-    total = f"{int(right.sum())}/{len(right)} = {right.float().mean():.2%}"
-    print(f"\n{total} (95 %: {low:.2%} to {high:.2%}); mean over classes {mean:.2%}")
+    total = f"{int(right.sum())}/{len(right)} = {percent(float(right.float().mean()), 2)}"
+    print(f"\n{total} (95 %: {percent(low, 2)} to {percent(high, 2)}); mean over classes {percent(mean, 2)}")
     print("\n| id | class | right | of | accuracy |\n| ---: | --- | ---: | ---: | ---: |")
     for c, (name, (hit, count)) in enumerate(zip(class_names("gtsrb"), hits, strict=True)):
-        print(f"| {c} | {name} | {hit} | {count} | {hit / max(count, 1):.1%} |")
+        print(f"| {c} | {name} | {hit} | {count} | {percent(hit / max(count, 1), 1)} |")
 
 
 def measure_roadside(network: nn.Module, *, frames: int, seed: int) -> None:
@@ -466,7 +467,7 @@ def measure_roadside(network: nn.Module, *, frames: int, seed: int) -> None:
         for scene in scenes:
             images = load_scene(scene).view(bare(name), frames, seed=seed, start=0, size=(SIZE, SIZE))
             shares.append((answers(network, images) == label).float().mean().item())
-        print(f"| {name} | {' | '.join(f'{share:.1%}' for share in shares)} |", flush=True)
+        print(f"| {name} | {' | '.join(percent(share, 1) for share in shares)} |", flush=True)
 
 
 def arguments() -> argparse.Namespace:

@@ -19,6 +19,7 @@ from physadv.cli.streams import plain
 DOCS = (Path(__file__).resolve().parents[1] / "docs" / "reliability.md").read_text(encoding="utf-8")
 PRELUDE = """
 import errno, os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a script
 from physadv.cli import app as cli
 from physadv.cli import signals
 from physadv.cli.outcomes import judged

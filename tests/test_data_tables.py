@@ -355,10 +355,13 @@ def test_pictures_that_an_image_folder_does_not_take_are_told(tmp_path: Path) ->
     picture(tmp_path / "stop" / "2.avif")
     picture(tmp_path / "stop" / "4.tga")
     picture(tmp_path / "3.png")
+    picture(tmp_path / "stop" / "5.png")
+    (tmp_path / "stop" / "5.png").rename(tmp_path / "stop" / "5")
+    (tmp_path / "stop" / "LICENSE").write_text("of the pictures")
     data, note = told(tmp_path, "image-folder")
     assert len(data) == 1
-    assert "2 pictures left out, for only" in note
-    assert "stop/2.avif, stop/4.tga" in note
+    assert "3 pictures left out, for only" in note
+    assert "stop/2.avif, stop/4.tga, stop/5" in note
     assert "1 picture left out, in no class folder: 3.png" in note
 
 

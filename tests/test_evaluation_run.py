@@ -28,6 +28,7 @@ from torch import Tensor
 
 from physadv.attacks.engine import pictures_of
 from physadv.core.errors import PhysadvError
+from physadv.core.wording import percent
 from physadv.evaluation import evaluate, exceeds, load_battery, read_summary
 from physadv.evaluation.flags import above
 from physadv.evaluation.gallery import MOST_FRAMES, PICTURES
@@ -531,7 +532,7 @@ def test_the_stricter_of_two_limits_holds(own: float | None, given: float | None
     assert success is not None
     assert success > 0.2
     over = f"by {100 * (success - holds):.1f} points [max_asr]"
-    words = f"untargeted success (any wrong class) {success:.1%} is above the limit of {holds:.1%}".replace("%", " %")
+    words = f"untargeted success (any wrong class) {percent(success, 1)} is above the limit of {percent(holds, 1)}"
     assert record.failures == (f"{words} {over}",)
 
 

@@ -92,7 +92,7 @@ def test_photographs_are_scored_and_have_the_columns_of_simulated_frames(session
         assert row["distance_m"] == pytest.approx(own.distance_m, rel=1e-5)
         assert row["angle_deg"] == pytest.approx(own.angle_deg, abs=0.5)
     assert repr(summary) == str(summary)
-    assert "redness misreads slab in 100.0 % (43.9 to 100.0), n 3" in repr(summary)
+    assert "redness misreads slab in 100 % (43.9 to 100.0), n 3" in repr(summary)
     assert len(repr(summary)) < 500
     page = write_photograph_report(summary, tmp_path / "out").read_text()
     assert page.count("<figure") == 6

@@ -286,4 +286,4 @@ def test_a_clean_sign_that_is_not_read_is_told(physadv: Command, card: Path, tmp
     write_card(card, classes=["yield", "stop", "merge"])
     code, out, error = physadv(*quick(card, tmp_path / "out", goal="targeted:merge"))
     assert code == 0, error
-    assert "reads the unpainted sign in 0% of frames" in out
+    assert "reads the unpainted sign in 0 % of frames" in out

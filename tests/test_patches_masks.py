@@ -263,7 +263,7 @@ def test_a_thin_brush_that_goes_far_takes_no_longer_than_others() -> None:
         ({"kind": "polygons", "polygons": [[[0, 0], [1, 0], [0, 1]]]}, ["area", "mm²"]),
         (
             {"kind": "rectangles", "rectangles": [{"x_mm": 0, "y_mm": 0, "width_mm": 2, "height_mm": 1}]},
-            ["its area is 2 mm²", "at least 0.01% of the sign, 48.1 mm²"],
+            ["its area is 2 mm²", "at least 0.01 % of the sign, 48.1 mm²"],
         ),
         ({"kind": "graffiti", "words": []}, ["area", "0 mm²"]),
         (
@@ -306,7 +306,7 @@ def test_how_little_is_no_mask_goes_by_the_size_of_the_sign() -> None:
 
 def test_the_error_says_how_far_outside() -> None:
     spec = {"kind": "rectangles", "rectangles": [{"x_mm": 381, "y_mm": 0, "width_mm": 200, "height_mm": 50}]}
-    with pytest.raises(PhysadvError, match=r"50% of rectangle 1 lies outside the sign, up to 100 mm beyond its edge"):
+    with pytest.raises(PhysadvError, match=r"50 % of rectangle 1 lies outside the sign, up to 100 mm beyond its edge"):
         build_mask(spec, SIGN)
 
 

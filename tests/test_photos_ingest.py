@@ -199,13 +199,13 @@ def test_paint_alone_makes_no_find_doubtful_and_doubts_are_told_with_their_count
 
 def test_remarks_that_differ_in_numbers_are_counted_as_one() -> None:
     remarks = [
-        "agree to 45% at 100 mm",
+        "agree to 45 % at 100 mm",
         "cut off",
-        "agree to 59% at 100 mm",
-        "agree to 50% at 100 mm",
+        "agree to 59 % at 100 mm",
+        "agree to 50 % at 100 mm",
         "turned by -50°",
     ]
-    assert counted(remarks) == [("agree to 45% to 59% at 100 mm", 3), ("cut off", 1), ("turned by -50°", 1)]
+    assert counted(remarks) == [("agree to 45 % to 59 % at 100 mm", 3), ("cut off", 1), ("turned by -50°", 1)]
     assert counted([]) == []
 
 

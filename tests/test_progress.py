@@ -81,8 +81,8 @@ def test_a_training_and_a_design_keep_within_the_line(shown: io.StringIO) -> Non
         for fraction in (0.1, 0.9):
             design(DesignStands("design 1/3", fraction, 99999, 12.3456, 1.0))
     assert max(map(len, lines(shown))) <= 80
-    assert any("held out 100%" in line for line in lines(shown))
-    assert any("clean 100%  attacked 50%" in line for line in lines(shown))
+    assert any("held out 100 %" in line for line in lines(shown))
+    assert any("clean 100 %  attacked 50 %" in line for line in lines(shown))
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_trainings_and_designs_are_logged_with_what_their_bars_show(log: io.Stri
     with training_progress() as stands:
         for step in range(1, 4):
             stands(TrainingStands(step, 2000, 0.5, {"clean": 0.9}))
-    assert re.fullmatch(r"training  0 %  3/2000  loss 0\.500 clean 90%  .* left\n", log.getvalue())
+    assert re.fullmatch(r"training  0 %  3/2000  loss 0\.500 clean 90 %  .* left\n", log.getvalue())
 
 
 def test_quick_work_leaves_a_log_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from physadv.core.errors import PhysadvWarning
+from physadv.core.wording import percent
 from physadv.signs import Sign
 from physadv.victims import Victim, warn_doubts
 
@@ -30,7 +31,7 @@ def unread(victim: Victim, sign: Sign, true_class: int, logits: Tensor) -> str:
         return ""
     others = torch.bincount(read[read != true_class], minlength=len(victim.classes))
     return (
-        f"the victim reads the unpainted sign in {share:.0%} of frames, so success says little about the paint "
+        f"the victim reads the unpainted sign in {percent(share)} of frames, so success says little about the paint "
         f"({victim.name} reads {sign.name} mostly as {victim.classes[int(others.argmax())]})"
     )
 

@@ -10,6 +10,7 @@ import typer
 from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, behind, held_out, out_folder
 from physadv.cli.streams import say
 from physadv.core.errors import PhysadvError
+from physadv.core.wording import percent
 
 
 def attack(
@@ -104,7 +105,7 @@ def _attack_sign(
     measured = patch.record.measured
     say(
         f"{out}: {patch.record.goal} on {held_out(measured)} frames "
-        f"held out; {patch.record.area_fraction:.1%} of the sign's area, {measured['queries']} frames asked"
+        f"held out; {percent(patch.record.area_fraction, 1)} of the sign's area, {measured['queries']} frames asked"
     )
     for flag in measured["flags"]:
         say(f"note: {flag}")

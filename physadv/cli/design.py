@@ -21,6 +21,7 @@ from physadv.cli.options import (
 )
 from physadv.cli.streams import say
 from physadv.core.files import check_writable
+from physadv.core.wording import percent
 
 
 def run(
@@ -116,7 +117,7 @@ def design(
     measured = patch.record.measured
     say(
         f"{out}: {patch.record.goal} on {held_out(measured)} frames "
-        f"held out; {patch.record.area_fraction:.1%} of the sign's area"
+        f"held out; {percent(patch.record.area_fraction, 1)} of the sign's area"
     )
     for flag in measured["flags"]:
         say(f"note: {flag}")

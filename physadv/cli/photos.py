@@ -10,6 +10,7 @@ import typer
 from physadv.cli.options import out_file, out_folder
 from physadv.cli.streams import say
 from physadv.core.errors import PhysadvError
+from physadv.core.wording import percent
 
 _SHOWN = {
     "patch": "show the patch",
@@ -124,7 +125,7 @@ def calibrate_the_camera(
         say(f"skipped: {note}")
     save_camera(camera, out)
     say(
-        f"{out}: focal length {camera.fx_px:.0f} px ± {camera.focal_sd:.2%}, error {camera.rms_px:.2f} px "
+        f"{out}: focal length {camera.fx_px:.0f} px ± {percent(camera.focal_sd, 2)}, error {camera.rms_px:.2f} px "
         f"over {camera.views} photographs"
     )
 
@@ -162,7 +163,7 @@ def measure_the_rig(
         )
     before, after = found.error_px
     say(
-        f"{out}: markers printed at {found.size:.1%}; error {before:.2f} px before, {after:.2f} px after, over "
+        f"{out}: markers printed at {percent(found.size, 1)}; error {before:.2f} px before, {after:.2f} px after, over "
         f"{found.views} photographs"
     )
 
@@ -192,6 +193,6 @@ def calibrate(
         f"{out}: DE2000 of held-out patches {errors['held_out']['mean']:.1f} (95 % below "
         f"{errors['held_out']['p95']:.1f}), without calibration {errors['held_out_before']['mean']:.1f}; "
         f"{made.measured['patches']} patches in {made.measured['photographs']} photographs; prints "
-        f"{made.measured['gamut_of_srgb']:.0%} of sRGB's colours"
+        f"{percent(made.measured['gamut_of_srgb'])} of sRGB's colours"
     )
     say(f"next: physadv design --calibration {out} --out my-patch")

@@ -25,10 +25,11 @@ from physadv.core.parquet import read_parquet, write_parquet
 from physadv.core.progress import Counted
 from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
+from physadv.core.wording import percent
 from physadv.defenses import Defense, build_defense, certify, certify_patch, load
 from physadv.defenses.recipes.patch_cleanser import PatchCleanser
 from physadv.defenses.recipes.randomized_smoothing import RandomizedSmoothing, certified_radius
-from physadv.evaluation.flags import CLEAN_ACCURACY, half_width, info, percent, warning
+from physadv.evaluation.flags import CLEAN_ACCURACY, half_width, info, warning
 from physadv.evaluation.pictures import predictions
 from physadv.evaluation.robustness import drawn, pictures_for
 from physadv.evaluation.statistics import rate
@@ -344,14 +345,14 @@ def _flags(
     elif clean.value is not None and clean.value < CLEAN_ACCURACY:
         yield warning(
             "clean-accuracy-low",
-            f"The victim reads only {percent(clean.value)} of the clean pictures correctly, without the defence "
-            f"({percent(CLEAN_ACCURACY)} wanted): no certificate can be better.",
+            f"The victim reads only {percent(clean.value, 1)} of the clean pictures correctly, without the defence "
+            f"({percent(CLEAN_ACCURACY, 1)} wanted): no certificate can be better.",
         )
     if clean.value is not None and defended.value is not None and defended.value < CLEAN_ACCURACY * clean.value:
         yield warning(
             "defense-costs-accuracy",
-            f"Behind the defence {percent(defended.value)} are read correctly, without it {percent(clean.value)}: the "
-            "victim was not trained for what the defence shows it.",
+            f"Behind the defence {percent(defended.value, 1)} are read correctly, without it {percent(clean.value, 1)}"
+            ": the victim was not trained for what the defence shows it.",
         )
     half = half_width(levels[0].accuracy)
     if half is not None and half > _HALF_WIDTH:
@@ -366,6 +367,6 @@ def _flags(
         if capped > _CAPPED:
             yield info(
                 "radius-capped",
-                f"{percent(capped)} of the pictures reach {top:.3f}, the largest radius that n = {plan.n} samples can "
-                "certify: more samples would certify more.",
+                f"{percent(capped, 1)} of the pictures reach {top:.3f}, the largest radius that n = {plan.n} samples "
+                "can certify: more samples would certify more.",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from physadv.attacks.gradients import gradient_free
+from physadv.core.wording import percent
 from physadv.evaluation.battery import Battery, Thresholds
 from physadv.evaluation.made import Making
 from physadv.evaluation.summary import SEEN_FRAMES, SEEN_PHOTOGRAPHS, Flag, Rate, Record, VictimInfo
@@ -53,11 +54,6 @@ def info(code: str, message: str) -> Flag:
     return Flag(level="info", code=code, message=message)
 
 
-def percent(value: float) -> str:
-    """``55.0 %``."""
-    return f"{value:.1%}".replace("%", " %")
-
-
 def flags_of(
     record: Record,
     *,
@@ -96,8 +92,8 @@ def _clean_accuracy(record: Record, thresholds: Thresholds) -> Iterator[Flag]:
     elif value is not None and value < wanted:
         yield warning(
             "clean-accuracy-low",
-            f"The clean sign was read correctly in only {percent(value)} of these frames ({percent(wanted)} wanted): "
-            "misreadings say as much about the victim as about the patch.",
+            f"The clean sign was read correctly in only {percent(value, 1)} of these frames ({percent(wanted, 1)} "
+            "wanted): misreadings say as much about the victim as about the patch.",
         )
 
 
@@ -133,14 +129,14 @@ def _controls(record: Record) -> Iterator[Flag]:
     if gain.difference.low is not None and gain.difference.low <= 0.0:
         yield warning(
             "no-gain",
-            f"The {gain.control} control fooled the victim in {percent(control)} of the frames, the patch in "
-            f"{percent(value)}: the interval of the gain contains zero.",
+            f"The {gain.control} control fooled the victim in {percent(control, 1)} of the frames, the patch in "
+            f"{percent(value, 1)}: the interval of the gain contains zero.",
         )
     elif control >= NEARLY * value:
         yield warning(
             "control-nearly-as-good",
-            f"The {gain.control} control alone reaches {percent(control)} of the patch's {percent(value)}: covering "
-            "the sign does much of what the patch does.",
+            f"The {gain.control} control alone reaches {percent(control, 1)} of the patch's {percent(value, 1)}: "
+            "covering the sign does much of what the patch does.",
         )
 
 

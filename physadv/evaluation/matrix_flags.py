@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from physadv.evaluation.flags import CLEAN_ACCURACY, half_width, no_gradient, percent, warning
+from physadv.core.wording import percent
+from physadv.evaluation.flags import CLEAN_ACCURACY, half_width, no_gradient, warning
 from physadv.evaluation.summary import Flag
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _clean_accuracy(cell: Cell, frames: str) -> Iterator[Flag]:
     elif value is not None and value < CLEAN_ACCURACY:
         yield warning(
             "clean-accuracy-low",
-            f"The victim reads only {percent(value)} of the clean {frames} correctly ({percent(CLEAN_ACCURACY)} "
+            f"The victim reads only {percent(value, 1)} of the clean {frames} correctly ({percent(CLEAN_ACCURACY, 1)} "
             "wanted): misreadings say as much about the victim as about the attack.",
         )
 

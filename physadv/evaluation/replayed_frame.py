@@ -23,6 +23,7 @@ from physadv.core.errors import PhysadvError, shown
 from physadv.core.files import atomic_path, sha256
 from physadv.core.notebooks import html_picture, html_table, one_line
 from physadv.core.parquet import check_filled
+from physadv.core.wording import percent
 from physadv.evaluation.battery import entry_scene, load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.course import PART_FRAMES
@@ -74,8 +75,9 @@ class Replay:
     def words(self) -> str:
         """What was shown and what it was read as, in one line."""
         row = self.row
+        sure = percent(row["probability"], 1)
         return (
-            f"row {self.number}: {self.what}; {row['victim']} reads {row['predicted']} ({row['probability']:.1%}), "
+            f"row {self.number}: {self.what}; {row['victim']} reads {row['predicted']} ({sure}), "
             f"it is {row['true_class']}"
         )
 

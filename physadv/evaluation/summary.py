@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from physadv.core.config import Config, validate
 from physadv.core.files import read_json, write_text
 from physadv.core.notebooks import html_table, one_line
+from physadv.core.wording import percent
 from physadv.victims import Box
 
 SUMMARY_VERSION = 1
@@ -374,6 +375,16 @@ class Summary(Config):
     batteries: tuple[BatteryInfo, ...]
     records: tuple[Record, ...]
 
+    @model_validator(mode="after")
+    def _records_are_of_what_is_described(self) -> Summary:
+        parts = {"patch": self.patches, "victim": self.victims, "battery": self.batteries}
+        for part, described in parts.items():
+            names = {each.name for each in described}
+            for record in self.records:
+                if getattr(record, part) not in names:
+                    raise ValueError(f"a record is of {part} {getattr(record, part)!r}, which is not described")
+        return self
+
     @property
     def passed(self) -> bool:
         """Whether every record met every threshold."""
@@ -445,7 +456,7 @@ def shown_rate(rate: Rate) -> str:
     """``87.2 % (83.0 to 90.1), n 480``."""
     if rate.value is None or rate.low is None or rate.high is None:
         return "no frames"
-    return f"{rate.value:.1%} ({rate.low * 100:.1f} to {rate.high * 100:.1f}), n {rate.n}".replace("%", " %")
+    return f"{percent(rate.value, 1)} ({rate.low * 100:.1f} to {rate.high * 100:.1f}), n {rate.n}"
 
 
 def read_summary(path: Path) -> Summary:

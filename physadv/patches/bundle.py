@@ -24,6 +24,7 @@ from physadv.core.images import read_image, write_png
 from physadv.core.notebooks import html_picture, html_table, one_line, png_bytes
 from physadv.core.run_folder import BOOKKEEPING, claim
 from physadv.core.versions import package_versions
+from physadv.core.wording import percent
 from physadv.patches.compose import compose
 from physadv.patches.mask import Mask, build_mask, parse_mask
 from physadv.patches.press import Ink, as_sent
@@ -142,10 +143,10 @@ class Patch:
         return one_line(
             self,
             self.name,
-            f"{self.mask.config.kind} on {record.sign}, {record.area_fraction:.1%} of it",
+            f"{self.mask.config.kind} on {record.sign}, {percent(record.area_fraction, 1)} of it",
             record.goal,
             f"designed against {record.victim.name}" if record.victim else None,
-            None if success is None or frames is None else f"success {success:.1%} of {frames} frames held out",
+            None if success is None or frames is None else f"success {percent(success, 1)} of {frames} frames held out",
             "edited" if self.edited else None,
         )
 
@@ -160,7 +161,7 @@ class Patch:
         rows = [
             ("sign", record.sign),
             ("goal", record.goal or "–"),
-            ("area", f"{record.area_fraction:.1%} of the sign"),
+            ("area", f"{percent(record.area_fraction, 1)} of the sign"),
             ("attack", record.attack or "–"),
             ("victim", record.victim.name if record.victim else "–"),
         ]

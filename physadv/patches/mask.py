@@ -20,6 +20,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.folders import PICTURES
 from physadv.core.notebooks import one_line
 from physadv.core.registry import Registry
+from physadv.core.wording import percent
 from physadv.patches.geometry import Ring, farthest_outside_mm, rasterise, to_rings
 from physadv.signs.sign import Sign
 
@@ -111,7 +112,9 @@ class Mask:
     extent_mm: float
 
     def __repr__(self) -> str:
-        return one_line(self, self.config.kind, f"{self.area_fraction:.1%} of the sign", f"{self.px} texels a side")
+        return one_line(
+            self, self.config.kind, f"{percent(self.area_fraction, 1)} of the sign", f"{self.px} texels a side"
+        )
 
     @property
     def px(self) -> int:
@@ -182,14 +185,14 @@ def build_mask(spec: str | Path | Mapping[str, Any] | MaskConfig, sign: Sign, *,
         outside = shape.difference(outline).area
         if outside > MAX_OUTSIDE * shape.area:
             raise PhysadvError(
-                f"{source}: {outside / shape.area:.0%} of {name} lies outside the sign, up to "
+                f"{source}: {percent(outside / shape.area)} of {name} lies outside the sign, up to "
                 f"{farthest_outside_mm(shape, outline):.0f} mm beyond its edge; all of it should lie within the "
                 f"outline ({sign.width_mm:g} x {sign.height_mm:g} mm)"
             )
     if drawn.area < MIN_AREA * outline.area:
         raise PhysadvError(
             f"{source}: its area is {drawn.area:.3g} mm², too little for a camera to see; it should cover at least "
-            f"{MIN_AREA:.2%} of the sign, {MIN_AREA * outline.area:.3g} mm²"
+            f"{percent(MIN_AREA, 2)} of the sign, {MIN_AREA * outline.area:.3g} mm²"
         )
     clipped = drawn.intersection(outline)
     rings = to_rings(clipped)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from physadv.core.errors import PhysadvError
+from physadv.core.wording import percent
 from physadv.photos import fitting
 from physadv.photos.camera import Camera
 from physadv.photos.chips import cut, model_of
@@ -166,7 +167,9 @@ def _by_markers(seen: Seen, rig: Rig, sign: Sign, camera: Camera) -> Found:
         flags.append(f"the markers fit the rig only within {pose.error_px:.1f} px; has one been moved?")
     scale = marker_scale(seen, rig)
     if scale is not None and abs(scale - 1.0) > max(_SCALE_SLACK, _CORNER_PX / _side_px(seen, rig)):
-        flags.append(f"the markers look as if printed at {scale:.0%}; measure the sheet's 100 mm bar and give --bar-mm")
+        flags.append(
+            f"the markers look as if printed at {percent(scale, 1)}; measure the sheet's 100 mm bar and give --bar-mm"
+        )
     if count == 1:
         flags.append("only one marker is seen; the pose is rough")
     confidence = min(1.0, 0.6 + 0.2 * (count - 1)) * float(np.clip(1.5 - 0.5 * pose.error_px / _GOOD_PX, 0.1, 1.0))
@@ -205,7 +208,7 @@ def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector |
     elif first.by_parts:
         flags.append("only parts of the sign agree with its artwork: half hidden, damaged or dim; look at its outline")
     elif first.confidence < SURE:
-        flags.append(f"picture and artwork agree only to {first.confidence:.0%}; look whether it is the sign")
+        flags.append(f"picture and artwork agree only to {percent(first.confidence)}; look whether it is the sign")
     return Found(pose, how, round(first.confidence, 3), first.outline_px, tuple(flags), tuple(rough))
 
 

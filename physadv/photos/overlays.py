@@ -11,6 +11,7 @@ import numpy.typing as npt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from physadv.core.files import atomic_path, write_text
+from physadv.core.wording import percent
 from physadv.photos.finding import Found
 from physadv.photos.session import OVERLAYS, Row
 from physadv.signs import Sign
@@ -39,7 +40,7 @@ def write_overlay(path: Path, pixels: Pixels, found: Found, row: Row) -> None:
     if row.has_distance:
         distance = f"{row.distance_m:.2f} m ± {100 * row.distance_sd_m / row.distance_m:.1f} %"
     turned = f"yaw {row.yaw_deg:+.1f}° ± {row.yaw_sd_deg:.1f}°   pitch {row.pitch_deg:+.1f}° ± {row.pitch_sd_deg:.1f}°"
-    _label(shown, f"{distance}   {turned}   {row.how} {row.confidence:.0%}")
+    _label(shown, f"{distance}   {turned}   {row.how} {percent(row.confidence)}")
     _write(path, shown)
 
 

@@ -272,14 +272,14 @@ def read_crop(folder: Path, row: Row) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?%?")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?: %)?")
 
 
 def counted(remarks: Iterable[str]) -> list[tuple[str, int]]:
     """Remarks on photographs, those that differ in numbers alone as one with the numbers' range, commonest first.
 
-    >>> counted(["agrees to 45%", "is cut off", "agrees to 59%"])
-    [('agrees to 45% to 59%', 2), ('is cut off', 1)]
+    >>> counted(["agrees to 45 %", "is cut off", "agrees to 59 %"])
+    [('agrees to 45 % to 59 %', 2), ('is cut off', 1)]
     """
     alike: dict[str, list[str]] = {}
     for remark in remarks:
@@ -295,4 +295,4 @@ def _ranged(remarks: Sequence[str]) -> str:
 
 
 def _value(number: str) -> float:
-    return float(number.removesuffix("%"))
+    return float(number.removesuffix(" %"))

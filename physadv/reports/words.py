@@ -6,6 +6,8 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from physadv.core import wording
+from physadv.core.wording import plain_number
 from physadv.evaluation.battery import Thresholds
 from physadv.evaluation.flags import MEANINGS, limited
 from physadv.evaluation.summary import (
@@ -61,26 +63,12 @@ def digits(low: float, high: float) -> int:
 
 
 def percent(value: float | None, decimals: int = 0) -> str:
-    """A share as a percentage; what is not quite 0 or 1 is never rounded to it.
+    """A share as a percentage whose unit stays on the line of its number, or a dash.
 
-    >>> percent(0.872), percent(0.001), percent(0.9996, 1), percent(1.0)
-    ('87\\u202f%', '<1\\u202f%', '>99.9\\u202f%', '100\\u202f%')
+    >>> percent(0.872), percent(None)
+    ('87\\u202f%', '–')
     """
-    if value is None:
-        return NONE
-    step = 10.0**-decimals
-    shown = round(value * 100.0, decimals)
-    if value > 0.0 and shown <= 0.0:
-        return f"<{step:.{decimals}f}{UNIT}"
-    if value < 1.0 and shown >= 100.0:
-        return f">{100.0 - step:.{decimals}f}{UNIT}"
-    return f"{plain_number(value * 100.0, decimals)}{UNIT}"
-
-
-def plain_number(value: float, decimals: int) -> str:
-    """A number with that many decimals; 0 and 100 without, and never a minus before a zero."""
-    text = f"{value:.{decimals}f}"
-    return f"{float(text):.0f}" if float(text) in (0.0, 100.0) else text
+    return NONE if value is None else wording.percent(value, decimals).replace(" %", UNIT)
 
 
 def interval(rate: Rate) -> str:

@@ -15,6 +15,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
 from physadv.core.images import check_png, write_png
 from physadv.core.notebooks import ShownPixels, shown
+from physadv.core.wording import percent
 from physadv.patches import load_patch
 from physadv.scenes.conditions import Conditions
 from physadv.scenes.geometry import viewing_angle_deg
@@ -39,7 +40,7 @@ def _captions(scene: Scene, conditions: Conditions) -> list[tuple[str, ...]]:
         shutter = f"  1/{1 / seen['shutter_s']:.0f} s" if seen["shutter_s"] > 0 else ""
         quality = f"  q{seen['jpeg_quality']:.0f}" if seen["jpeg_quality"] <= 100 else ""
         here = {
-            f"shadow {seen['shadow_strength']:.0%}": seen["shadow_strength"] > 0,
+            f"shadow {percent(seen['shadow_strength'])}": seen["shadow_strength"] > 0,
             f"headlight {seen['headlight']:.1f}": seen["headlight"] > 0,
             f"sight {seen['visibility_m'] / 1000:.1f} km": seen["visibility_m"] < _CLEAR_M,
             f"{seen['speed_kmh']:.0f} km/h": seen["speed_kmh"] > 0,

@@ -13,6 +13,7 @@ from typing_extensions import Self
 
 from physadv.core.identity import digest_of
 from physadv.core.notebooks import one_line
+from physadv.core.wording import percent
 from physadv.scenes.conditions import Conditions
 from physadv.scenes.texture import build_atlas
 from physadv.signs import Sign
@@ -40,7 +41,9 @@ class PaintedSign:
     def __repr__(self) -> str:
         covered = self.rgba[3:].sum().clamp(min=1e-9)
         bare = float((self.sheeting * self.rgba[3:]).sum() / covered)
-        return one_line(self, self.sign.name, f"{1.0 - bare:.1%} of it covered", f"{self.rgba.shape[-1]} texels a side")
+        return one_line(
+            self, self.sign.name, f"{percent(1.0 - bare, 1)} of it covered", f"{self.rgba.shape[-1]} texels a side"
+        )
 
     @cached_property
     def mm_per_px(self) -> float:

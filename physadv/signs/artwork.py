@@ -13,6 +13,7 @@ from torch import Tensor
 
 from physadv.core.color import srgb_to_linear
 from physadv.core.errors import PhysadvError
+from physadv.core.wording import percent
 from physadv.signs.svg import BadSvg, checked, draw, shipped
 
 MAX_TEXTURE_PX = 8192
@@ -106,7 +107,7 @@ def _check_covered(covered: npt.NDArray[np.float32], alpha: npt.NDArray[np.float
     share = float(np.minimum(covered, alpha).sum() / max(float(alpha.sum()), 1e-6))
     if share < LEAST_COVERED:
         raise PhysadvError(
-            f"sign {name!r}: its artwork covers only {share:.0%} of the outline; it should fill the outline, "
+            f"sign {name!r}: its artwork covers only {percent(share)} of the outline; it should fill the outline, "
             f"in a view box that is the square of the sign's longer side around the centre, in mm"
         )
 

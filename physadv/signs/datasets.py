@@ -543,12 +543,14 @@ def _class_folders(
 
 
 def _not_read(folder: Path, classes: Sequence[str]) -> Iterator[str]:
-    """Sentences on pictures of other kinds, and on pictures that lie in no class folder."""
-    inside = [path for name in classes for path in picture_files(folder / name, deep=True, kinds=OTHER_PICTURES)]
-    other = [path.relative_to(folder).as_posix() for path in inside]
+    """Sentences on pictures of other kinds or without an ending, and on pictures that lie in no class folder."""
+    kinds = OTHER_PICTURES | {""}
+    inside = [path for name in classes for path in picture_files(folder / name, deep=True, kinds=kinds)]
+    pictures = [path for path in inside if path.suffix or listing.picture_size(path) is not None]
+    other = [path.relative_to(folder).as_posix() for path in pictures]
     if other:
-        count, kinds = listing.counted(len(other), "picture"), ", ".join(sorted(PICTURES))
-        yield f"{folder}: {count} left out, for only {kinds} are read: {listing.some(other)}"
+        count, read = listing.counted(len(other), "picture"), ", ".join(sorted(PICTURES))
+        yield f"{folder}: {count} left out, for only files that end in {read} are read: {listing.some(other)}"
     loose = [path.name for path in picture_files(folder)]
     if loose:
         yield f"{folder}: {listing.counted(len(loose), 'picture')} left out, in no class folder: {listing.some(loose)}"

@@ -20,6 +20,7 @@ from physadv.attacks.recipes.fab import Fab
 from physadv.attacks.recipes.square import Square
 from physadv.attacks.sizes import Size
 from physadv.core.limits import MAX_COUNT, MAX_QUERIES, MAX_STEPS
+from physadv.core.wording import percent
 
 _DIFFERENT = 1e-3
 """Change of logits between two looks at one picture, as a share of their spread, that is no rounding."""
@@ -92,8 +93,8 @@ class AutoAttack(BallAttack):
         problem.charge(rows, part)
         if won < _EXPECTED:
             problem.note(
-                f"even without a bound on the change, gradients win only {won:.0%} of {len(rows)} pictures that "
-                "withstood: they do not lead to the goal, and success is underestimated"
+                f"even without a bound on the change, gradients lead to the goal in only {percent(won)} of {len(rows)} "
+                "pictures that withstood: success is underestimated"
             )
 
 

@@ -14,6 +14,7 @@ from physadv.attacks.problem import Problem
 from physadv.attacks.substitute import affordable, agreement, jacobian_sign, learn, new_student, seeded, witnessed
 from physadv.core.errors import PhysadvError
 from physadv.core.limits import MAX_COUNT, MAX_FRAMES, MAX_QUERIES, MAX_STEPS
+from physadv.core.wording import percent
 from physadv.victims import ARCHITECTURES, Victim
 
 
@@ -101,7 +102,7 @@ class Substitute(Attack):
                 pictures, rows = torch.cat([pictures, new]), torch.cat([rows, rows[chosen]])
                 frames, classes = torch.cat([frames, seen]), torch.cat([classes, said])
         if shared is not None:
-            problem.note(f"the substitute agreed with the victim on {shared:.0%} of the pictures added last")
+            problem.note(f"the substitute agreed with the victim on {percent(shared)} of the pictures added last")
         return student.requires_grad_(False)
 
     def _seeds(self, problem: Problem, generator: torch.Generator) -> tuple[Tensor, Tensor]:

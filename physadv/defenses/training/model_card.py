@@ -15,6 +15,7 @@ from torch import Tensor
 from physadv.attacks import build_attack
 from physadv.core.errors import PhysadvError
 from physadv.core.progress import Counted
+from physadv.core.wording import percent
 from physadv.core.yaml_text import dump_yaml
 from physadv.defenses.training.config import METHODS, TrainingConfig
 from physadv.defenses.training.data import Photographs
@@ -101,7 +102,10 @@ def model_card(
 
 def _row(attack: str, right: list[Tensor]) -> dict[str, Any]:
     rates = [rate(each.numpy()) for each in right]
-    shares = [f"{each.value or 0.0:.1%} ({each.low or 0.0:.1%} to {each.high or 0.0:.1%})" for each in rates]
+    shares = [
+        f"{percent(each.value or 0.0, 1)} ({100 * (each.low or 0.0):.1f} to {100 * (each.high or 0.0):.1f})"
+        for each in rates
+    ]
     return {"attack": attack, "n": len(right[0]), "shares": shares, "verdict": _verdict(*rates)}
 
 
