@@ -147,7 +147,7 @@ def start(words: list[str], log: Path, *, before: Callable[[], None] | None = No
     code = 71
     try:
         os.setsid()
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where this runs in the background of a script
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background ignores it
         with log.open("ab") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
