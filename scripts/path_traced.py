@@ -26,7 +26,7 @@ from virtual_shop import phone, place
 
 from physadv.attacks.rp2 import true_class_of
 from physadv.core.images import read_image
-from physadv.evaluation.statistics import rate
+from physadv.core.statistics import rate
 from physadv.patches import Patch, load_patch
 from physadv.signs import load_sign
 from physadv.victims import Victim, load_victim

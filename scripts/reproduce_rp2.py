@@ -34,9 +34,10 @@ from physadv.core.color import from_uint8
 from physadv.core.errors import PhysadvError
 from physadv.core.files import read_json, read_named_yaml, write_text
 from physadv.core.images import read_image
+from physadv.core.statistics import Rate
 from physadv.evaluation import evaluate
 from physadv.evaluation.pictures import accuracy, judge, with_noise
-from physadv.evaluation.summary import Rate, Summary
+from physadv.evaluation.summary import Summary
 from physadv.patches import Patch, load_patch
 from physadv.patches.published import patch_from_noise
 from physadv.reports import write_report

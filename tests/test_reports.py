@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw
 from rich.console import Console
 
 from physadv.core.errors import PhysadvError
-from physadv.evaluation.statistics import difference, k_of_n, longest_run, rate
+from physadv.core.statistics import Rate, difference, k_of_n, longest_run, rate
 from physadv.evaluation.summary import (
     Approach,
     BatteryInfo,
@@ -39,7 +39,6 @@ from physadv.evaluation.summary import (
     PatchInfo,
     Picture,
     Provenance,
-    Rate,
     Record,
     Slice,
     Success,

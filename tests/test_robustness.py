@@ -16,10 +16,10 @@ from safetensors.torch import save_file
 from test_cli import write_card
 
 from physadv.core.errors import PhysadvError
+from physadv.core.statistics import rate
 from physadv.evaluation import robustness
 from physadv.evaluation.matrix_flags import cell_flags
 from physadv.evaluation.robustness import Cell, RobustnessPlan, read_robustness, run_robustness
-from physadv.evaluation.statistics import rate
 from physadv.reports import report_from
 from physadv.reports.matrix import flags_of_matrix
 from physadv.victims import load_victim

@@ -59,7 +59,7 @@ def behind(victims: list[str], defenses: list[str] | None) -> list[str]:
 
 def held_out(measured: Mapping[str, Any]) -> str:
     """Success on frames held out, as a patch's record has it: ``93.0 % (89.2 to 95.5) of 256``."""
-    from physadv.evaluation.statistics import wilson
+    from physadv.core.statistics import wilson
 
     success, frames = measured["held_out_success"], measured["held_out_frames"]
     low, high = wilson(success * frames, frames)

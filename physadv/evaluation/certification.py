@@ -24,6 +24,7 @@ from physadv.core.notebooks import html_table, one_line
 from physadv.core.parquet import read_parquet, write_parquet
 from physadv.core.progress import Counted
 from physadv.core.run_folder import claim
+from physadv.core.statistics import Rate, rate, shown_rate
 from physadv.core.versions import package_versions
 from physadv.core.wording import percent
 from physadv.defenses import Defense, build_defense, certify, certify_patch, load
@@ -32,8 +33,7 @@ from physadv.defenses.recipes.randomized_smoothing import RandomizedSmoothing, c
 from physadv.evaluation.flags import CLEAN_ACCURACY, half_width, info, warning
 from physadv.evaluation.pictures import predictions
 from physadv.evaluation.robustness import drawn, pictures_for
-from physadv.evaluation.statistics import rate
-from physadv.evaluation.summary import Flag, Rate, shown_rate
+from physadv.evaluation.summary import Flag
 from physadv.signs.datasets import SignDataset, load_known
 from physadv.victims import Victim
 

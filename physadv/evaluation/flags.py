@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from physadv.attacks.gradients import gradient_free
+from physadv.core.statistics import Rate
 from physadv.core.wording import percent
 from physadv.evaluation.battery import Battery, Thresholds
 from physadv.evaluation.made import Making
-from physadv.evaluation.summary import SEEN_FRAMES, SEEN_PHOTOGRAPHS, Flag, Rate, Record, VictimInfo
+from physadv.evaluation.summary import SEEN_FRAMES, SEEN_PHOTOGRAPHS, Flag, Record, VictimInfo
 
 CLEAN_ACCURACY = 0.9
 """Clean accuracy below which a record is doubtful, where the battery asks for nothing else."""

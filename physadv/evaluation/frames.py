@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from physadv.core.errors import PhysadvError
+from physadv.core.statistics import Flags, Groups
 from physadv.evaluation.outcomes import Places, numpy_column, select
-from physadv.evaluation.statistics import Flags, Groups
 from physadv.evaluation.summary import GoalKind, Subject
 
 SUBJECTS: tuple[Subject, ...] = get_args(Subject)

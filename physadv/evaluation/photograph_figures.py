@@ -11,10 +11,10 @@ import numpy as np
 
 from physadv.core.config import Config
 from physadv.core.notebooks import one_line
+from physadv.core.statistics import Rate, rate, shown_rate, unpaired
 from physadv.evaluation.agreement import Agreement, agreement
 from physadv.evaluation.outcomes import OUTCOMES_VERSION
-from physadv.evaluation.statistics import rate, unpaired
-from physadv.evaluation.summary import Rate, VictimInfo, shown_rate
+from physadv.evaluation.summary import VictimInfo
 from physadv.photos.session import Row, counted
 
 MARGIN = 0.075

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from physadv.evaluation.statistics import rate
-from physadv.evaluation.summary import Rate
+from physadv.core.statistics import Rate, rate
 from physadv.signs.datasets import Crop, SignDataset
 from physadv.victims import Victim, under_attack
 

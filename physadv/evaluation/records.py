@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from physadv.core.statistics import Flags, bin_index, difference, k_of_n, longest_run, rate
 from physadv.evaluation.battery import Battery, Bins, Window
 from physadv.evaluation.frames import SUBJECTS, Frames, Seen
-from physadv.evaluation.statistics import Flags, bin_index, difference, k_of_n, longest_run, rate
 from physadv.evaluation.summary import (
     Approach,
     Confusion,

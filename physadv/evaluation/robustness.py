@@ -30,13 +30,13 @@ from physadv.core.limits import MAX_BATCH, MAX_FRAMES
 from physadv.core.notebooks import html_table, one_line
 from physadv.core.parquet import read_parquet, write_parquet
 from physadv.core.run_folder import claim
+from physadv.core.statistics import Rate, rate, shown_rate
 from physadv.core.versions import package_versions
 from physadv.defenses import Defended, load
 from physadv.evaluation.flags import warning
 from physadv.evaluation.matrix_flags import cell_flags
 from physadv.evaluation.on_signs import STICKER, OnSigns, asks_gradients, attack_signs, check_on_signs, knowledge_of
-from physadv.evaluation.statistics import rate
-from physadv.evaluation.summary import Flag, Rate, shown_rate
+from physadv.evaluation.summary import Flag
 from physadv.scenes import load_scene
 from physadv.signs import load_sign
 from physadv.signs.datasets import SignDataset, load_dataset

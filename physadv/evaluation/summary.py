@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 from physadv.core.config import Config, validate
 from physadv.core.files import read_json, write_text
 from physadv.core.notebooks import html_table, one_line
-from physadv.core.wording import percent
+from physadv.core.statistics import Difference, Rate, shown_rate
 from physadv.victims import Box
 
 SUMMARY_VERSION = 1
@@ -33,40 +33,6 @@ SEEN_FRAMES, SEEN_PHOTOGRAPHS = "seen-frames", "seen-photographs"
 
 Subject = Literal["patch", "clean", "grey", "random"]
 GoalKind = Literal["untargeted", "targeted"]
-
-
-class Rate(Config):
-    """A share with its 95 % interval.
-
-    ``value``, ``low`` and ``high`` are None where ``n`` is 0. ``n_effective`` is ``n`` over the design effect: smaller
-    than ``n`` where frames of one drive resemble each other.
-    """
-
-    hits: int
-    n: int
-    value: float | None
-    low: float | None
-    high: float | None
-    n_effective: float
-    clusters: int
-    """Independent units behind the interval: drives, or frames where frames are independent."""
-    method: Literal["wilson", "wilson-clustered"]
-
-
-class Difference(Config):
-    """A paired difference of two shares on the same frames, with its 95 % interval."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    first_only: int
-    """Frames where only the first (the patch) is a hit."""
-    second_only: int
-    """Frames where only the second (the control) is a hit."""
-    p_value: float | None
-    """Two-sided: exact McNemar test over frames, or exact sign test over drives where frames are clustered."""
-    test: Literal["mcnemar-exact", "sign-test-by-approach"]
 
 
 class Success(Config):
@@ -377,9 +343,12 @@ class Summary(Config):
 
     @model_validator(mode="after")
     def _records_are_of_what_is_described(self) -> Summary:
-        parts = {"patch": self.patches, "victim": self.victims, "battery": self.batteries}
-        for part, described in parts.items():
-            names = {each.name for each in described}
+        described = {
+            "patch": {each.name for each in self.patches},
+            "victim": {each.name for each in self.victims},
+            "battery": {each.name for each in self.batteries},
+        }
+        for part, names in described.items():
             for record in self.records:
                 if getattr(record, part) not in names:
                     raise ValueError(f"a record is of {part} {getattr(record, part)!r}, which is not described")
@@ -450,13 +419,6 @@ def ranked(records: Sequence[Record]) -> list[Record]:
         return 0.0 if rate is None or rate.value is None else rate.value
 
     return sorted(records, key=lambda record: -value(record))
-
-
-def shown_rate(rate: Rate) -> str:
-    """``87.2 % (83.0 to 90.1), n 480``."""
-    if rate.value is None or rate.low is None or rate.high is None:
-        return "no frames"
-    return f"{percent(rate.value, 1)} ({rate.low * 100:.1f} to {rate.high * 100:.1f}), n {rate.n}"
 
 
 def read_summary(path: Path) -> Summary:

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from physadv.core import wording
+from physadv.core.statistics import Difference, Rate
 from physadv.core.wording import plain_number
 from physadv.evaluation.battery import Thresholds
 from physadv.evaluation.flags import MEANINGS, limited
 from physadv.evaluation.summary import (
     Confusion,
     Consecutive,
-    Difference,
     GoalKind,
     PatchInfo,
-    Rate,
     Record,
     Slice,
     Subject,

@@ -15,12 +15,11 @@ from torch import Tensor
 from physadv.attacks import build_attack
 from physadv.core.errors import PhysadvError
 from physadv.core.progress import Counted
+from physadv.core.statistics import Rate, rate
 from physadv.core.wording import percent
 from physadv.core.yaml_text import dump_yaml
 from physadv.defenses.training.config import METHODS, TrainingConfig
 from physadv.defenses.training.data import Photographs
-from physadv.evaluation.statistics import rate
-from physadv.evaluation.summary import Rate
 from physadv.signs.datasets import load_known
 from physadv.victims import Victim
 

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from physadv.evaluation.summary import Difference, Rate
+from physadv.core.config import Config
+from physadv.core.wording import percent
 
 Flags = npt.NDArray[np.bool_]
 Groups = npt.NDArray[np.int64]
@@ -31,6 +32,40 @@ Test = Literal["mcnemar-exact", "sign-test-by-approach"]
 CONFIDENCE = 0.95
 PRIOR_DRIVES = 0.5
 """Weight, in drives of maximal variance, of the assumption that all frames of a drive agree."""
+
+
+class Rate(Config):
+    """A share with its 95 % interval.
+
+    ``value``, ``low`` and ``high`` are None where ``n`` is 0. ``n_effective`` is ``n`` over the design effect: smaller
+    than ``n`` where frames of one drive resemble each other.
+    """
+
+    hits: int
+    n: int
+    value: float | None
+    low: float | None
+    high: float | None
+    n_effective: float
+    clusters: int
+    """Independent units behind the interval: drives, or frames where frames are independent."""
+    method: Method
+
+
+class Difference(Config):
+    """A paired difference of two shares on the same frames, with its 95 % interval."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    first_only: int
+    """Frames where only the first (the patch) is a hit."""
+    second_only: int
+    """Frames where only the second (the control) is a hit."""
+    p_value: float | None
+    """Two-sided: exact McNemar test over frames, or exact sign test over drives where frames are clustered."""
+    test: Test
 
 
 def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -222,3 +257,10 @@ def bin_index(values: npt.NDArray[Any], edges: tuple[float, ...]) -> npt.NDArray
     """Which bin ``[edges[i], edges[i + 1])`` holds each value; what lies outside goes to the first or the last bin."""
     inner = np.asarray(edges[1:-1], dtype=np.float64)
     return np.searchsorted(inner, values, side="right").astype(np.int64)
+
+
+def shown_rate(rate: Rate) -> str:
+    """``87.2 % (83.0 to 90.1), n 480``."""
+    if rate.value is None or rate.low is None or rate.high is None:
+        return "no frames"
+    return f"{percent(rate.value, 1)} ({rate.low * 100:.1f} to {rate.high * 100:.1f}), n {rate.n}"

@@ -9,16 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from physadv.evaluation.statistics import (
-    bin_index,
-    difference,
-    effective_size,
-    k_of_n,
-    longest_run,
-    rate,
-    sign_test,
-    wilson,
-)
+from physadv.core.statistics import bin_index, difference, effective_size, k_of_n, longest_run, rate, sign_test, wilson
 
 
 def flags(text: str) -> np.ndarray:
