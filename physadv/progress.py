@@ -14,7 +14,7 @@ from physadv.core.wording import percent
 if TYPE_CHECKING:
     from physadv.attacks import Listener
     from physadv.attacks import Progress as DesignProgress
-    from physadv.defenses.training import Progress as TrainingStands
+    from physadv.training import Progress as TrainingStands
 
 __all__ = ["counted_progress", "design_progress", "training_progress"]
 

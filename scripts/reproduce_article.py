@@ -23,11 +23,11 @@ from safetensors.torch import save_file
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_folder
-from physadv.defenses.training import train, training_config
 from physadv.evaluation.robustness import RobustnessPlan, run_robustness
 from physadv.progress import counted_progress, training_progress
 from physadv.reports.matrix import write_matrix
 from physadv.signs import class_names
+from physadv.training import train, training_config
 from physadv.victims.architectures import LisaCnn
 
 

@@ -17,10 +17,10 @@ import sys
 from pathlib import Path
 
 from physadv.core.errors import PhysadvError
-from physadv.defenses.training import METHODS, train, training_config
 from physadv.evaluation.robustness import AttackSpec, RobustnessPlan, run_robustness
 from physadv.progress import counted_progress, training_progress
 from physadv.reports.matrix import write_matrix
+from physadv.training import METHODS, train, training_config
 
 SIGNS = {"signs": ["de/stop", "us/stop"], "scenes": ["wide"], "scored_in": "stationary-15", "frames": 240}
 ATTACKS = (

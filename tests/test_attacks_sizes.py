@@ -8,8 +8,8 @@ from physadv.attacks import ATTACKS, build_attack
 from physadv.attacks.advgan import AdvGanConfig
 from physadv.core.config import validate
 from physadv.core.errors import PhysadvError
-from physadv.defenses.training import training_config
 from physadv.evaluation.robustness import RobustnessPlan
+from physadv.training import training_config
 
 SIZED = [(name, "eps") for name, part in ATTACKS.items() if "eps" in part.model_fields]
 SIZED += [(name, "step_size") for name in ("pgd", "bim", "mi-fgsm", "nes")]

@@ -15,11 +15,11 @@ from physadv.catalogue import SECTIONS, catalogue
 from physadv.core.files import bundled
 from physadv.core.registry import Registry
 from physadv.defenses import DEFENSES
-from physadv.defenses.training import METHODS
 from physadv.evaluation import battery_names, load_battery
 from physadv.patches import MASKS, PAINTS, load_patch
 from physadv.scenes import load_scene, scene_names
 from physadv.signs import sign_names
+from physadv.training import METHODS
 from physadv.victims import load_victim, victim_names
 
 

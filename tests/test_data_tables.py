@@ -17,9 +17,9 @@ from PIL import Image
 
 from physadv.core.errors import PhysadvError, PhysadvWarning
 from physadv.core.files import bundled
-from physadv.defenses.training import Training, train, training_config
 from physadv.evaluation.robustness import read_robustness
 from physadv.signs import SignDataset, load_dataset
+from physadv.training import Training, train, training_config
 
 HEADER = "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId"
 ROWS = [f"{number:05d}.ppm;20;16;2;1;18;15;{label}" for number, label in enumerate((14, 1, 14, 3, 40, 14))]

@@ -18,13 +18,13 @@ from torch import Tensor, nn
 
 from physadv.attacks import build_attack
 from physadv.core.errors import PhysadvError
+from physadv.core.jpeg import smooth_jpeg
 from physadv.defenses import DEFENSES, Defended, build_defense, certify, certify_patch, defended, load
 from physadv.defenses.library import split
 from physadv.defenses.recipes.gradient_smoothing import edge_strength
 from physadv.defenses.recipes.jpeg import encode_and_decode
 from physadv.defenses.recipes.patch_cleanser import PatchCleanser, covering_masks, most_frequent
 from physadv.defenses.recipes.randomized_smoothing import ABSTAINED, certified_radius
-from physadv.scenes.record import smooth_jpeg
 from physadv.signs.datasets import load_dataset
 from physadv.victims import Victim, load_victim, under_attack, wrap_module
 

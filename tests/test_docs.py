@@ -9,13 +9,13 @@ import pytest
 
 from physadv.attacks import ATTACKS
 from physadv.defenses import DEFENSES
-from physadv.defenses.training import METHODS
 from physadv.evaluation.battery import entry_scene, load_battery
 from physadv.evaluation.experiment import load_experiment
 from physadv.patches import PAINTS, build_mask, parse_mask, parse_paint
 from physadv.scenes import load_scene
 from physadv.scenes.config import LIMITS
 from physadv.signs import load_sign
+from physadv.training import METHODS
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "attacks.md").read_text(encoding="utf-8")
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from physadv.core.errors import PhysadvError
+from physadv.core.randomness import substream
 from physadv.evaluation.battery import Battery, battery_names, entry_scene, frame_counts, load_battery
-from physadv.scenes.randomness import substream
 from physadv.scenes.weather import Weather
 
 

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from physadv.attacks import Progress as DesignStands
 from physadv.core import progress
-from physadv.defenses.training import Progress as TrainingStands
 from physadv.progress import counted_progress, design_progress, training_progress
+from physadv.training import Progress as TrainingStands
 
 GREEN = "\x1b[32m"
 

@@ -1,23 +1,19 @@
-"""Light and record: units and laws of exposure, haze, blur, noise, tone curve and JPEG, each against its formula."""
+"""Light and record: units and laws of exposure, haze, blur, noise and tone curve, each against its formula."""
 
 from __future__ import annotations
 
-import io
 import math
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from scene_helpers import conditions, linear, middle, painted, quiet, roadside, square
 from torch import Tensor
 from torch.nn import functional
 
-from physadv.core.color import from_uint8, illuminant_rgb, linear_to_srgb, to_uint8
+from physadv.core.color import illuminant_rgb, linear_to_srgb
 from physadv.scenes import Conditions, lens, light, record
-from physadv.scenes.backdrop import draw_backdrop
 from physadv.scenes.geometry import Aim, crop_box, homography
 
 GREY = 0.4
@@ -297,70 +293,3 @@ def test_resizing_is_torchs_anti_aliased_bilinear(size_in: int, size_out: int, e
         line[..., :size_in].expand(-1, -1, 2, -1), size=(2, size_out), mode="bilinear", antialias=True
     )[0, 0, 0]
     torch.testing.assert_close(matrix[0] @ line[0, 0, 0], expected, rtol=1e-6, atol=1e-9)
-
-
-# JPEG
-
-
-def street(number: int, px: int = 64) -> Tensor:
-    """A cut-out of a backdrop, 8 bits."""
-    picture = linear_to_srgb(torch.from_numpy(draw_backdrop(number)).movedim(-1, 0))[:, 150 : 150 + px, 200 : 200 + px]
-    return from_uint8(to_uint8(picture))
-
-
-def pillow(image: Tensor, quality: int) -> Tensor:
-    file = io.BytesIO()
-    Image.fromarray(to_uint8(image)).save(file, format="JPEG", quality=quality, subsampling="4:2:0")
-    return from_uint8(np.asarray(Image.open(file)))
-
-
-def jpeg(images: Tensor, quality: float, pixels: float = 1.0) -> Tensor:
-    column = torch.ones(len(images))
-    return record.jpeg(images, quality * column, pixels * column)
-
-
-@pytest.mark.parametrize("px", [64, 48, 96])
-@pytest.mark.parametrize("quality", [15, 40, 60, 80, 95])
-def test_jpeg_is_like_libjpegs(quality: int, px: int) -> None:
-    images = torch.stack([street(number, px) for number in range(4)])
-    ours = jpeg(images, float(quality))
-    theirs = torch.stack([pillow(image, quality) for image in images])
-    loss = (theirs - images).abs().mean()
-    assert (ours - images).abs().mean() == pytest.approx(float(loss), rel=0.1)
-    assert (ours - theirs).abs().mean() < 2.0 / 255.0  # libjpeg's decoder smooths the chroma's steps
-    luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
-    assert ((ours - theirs) * luma).sum(1).abs().mean() < 1.2 / 255.0
-
-
-def test_jpeg_loses_more_the_lower_the_quality_and_nothing_above_100() -> None:
-    images = torch.stack([street(number) for number in range(3)])
-    losses = [float((jpeg(images, q) - images).abs().mean()) for q in (10.0, 25.0, 50.0, 75.0, 90.0, 100.0)]
-    assert losses == sorted(losses, reverse=True)
-    assert losses[-1] < 2 / 255
-    assert torch.equal(jpeg(images, 101.0), images)
-
-
-def test_jpeg_leaves_the_frames_alone_that_ask_for_none() -> None:
-    images = torch.stack([street(0), street(1)])
-    mixed = record.jpeg(images, torch.tensor([101.0, 30.0]), torch.ones(2))
-    assert torch.equal(mixed[0], images[0])
-    assert not torch.equal(mixed[1], images[1])
-
-
-def test_jpeg_of_any_size() -> None:
-    for height, width in ((15, 17), (32, 40), (70, 33)):
-        images = street(2, 80)[None, :, :height, :width]
-        assert jpeg(images, 80.0).shape == images.shape
-        assert (jpeg(images, 80.0) - images).abs().mean() < 4 / 255
-
-
-def test_jpeg_shows_less_in_an_averaged_picture() -> None:
-    images = street(3)[None]
-    assert (jpeg(images, 40.0, 16.0) - images).abs().mean() < 0.6 * (jpeg(images, 40.0) - images).abs().mean()
-
-
-def test_jpegs_gradient_passes_straight_through() -> None:
-    images = street(1)[None].requires_grad_(True)
-    weights = torch.rand_like(images)
-    (gradient,) = torch.autograd.grad((jpeg(images, 30.0) * weights).sum(), images)
-    torch.testing.assert_close(gradient, weights)

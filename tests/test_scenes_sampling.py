@@ -18,10 +18,10 @@ from scipy import stats
 from torch import Tensor
 
 from physadv.core.errors import PhysadvError
+from physadv.core.randomness import integers, substream, uniforms
 from physadv.scenes import QUANTITIES, Conditions, Roadside, load_scene, scene_names, viewing_angle_deg
 from physadv.scenes.config import DEFAULTS, LIMITS
 from physadv.scenes.distributions import AnyDistribution, Distribution
-from physadv.scenes.randomness import integers, substream, uniforms
 
 ADAPTER: TypeAdapter[Distribution] = TypeAdapter(AnyDistribution)
 GRID = (torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000

@@ -21,8 +21,8 @@ from physadv.attacks.perturbations import Perturbation
 from physadv.attacks.searches import Search, State
 from physadv.core.errors import CannotWrite, PhysadvError
 from physadv.core.files import atomic_path, check_regular
+from physadv.core.randomness import substream
 from physadv.scenes import PaintedSign, Part, Prepared, Scene
-from physadv.scenes.randomness import substream
 from physadv.victims import Box, Victim
 
 _BLOCK = 2048

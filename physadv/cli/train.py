@@ -49,10 +49,10 @@ def train(
     stopped, the same command resumes.
     """
     from physadv.core.config import settings
-    from physadv.defenses.training import train as trained
-    from physadv.defenses.training import training_config
-    from physadv.defenses.training.plots import tensorboard_listener
     from physadv.progress import counted_progress, training_progress
+    from physadv.training import train as trained
+    from physadv.training import training_config
+    from physadv.training.plots import tensorboard_listener
 
     options = settings(option or [], "--set")
     if "attack" in options:

@@ -18,10 +18,10 @@ from physadv.attacks.rp2 import true_class_of
 from physadv.core.config import Config, validate
 from physadv.core.devices import AUTO
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
+from physadv.core.randomness import substream
 from physadv.evaluation.candidates import texture_px
 from physadv.patches import control_patch
 from physadv.scenes import PaintedSign, load_scene
-from physadv.scenes.randomness import substream
 from physadv.signs import Sign, load_sign
 from physadv.victims import Victim, device_of
 

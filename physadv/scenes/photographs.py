@@ -26,6 +26,8 @@ from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError, PhysadvWarning, unknown_name
 from physadv.core.files import sha256
 from physadv.core.identity import digest_of, digest_of_files
+from physadv.core.jpeg import jpeg
+from physadv.core.randomness import integers, uniforms
 from physadv.scenes import lens, light, record, texture
 from physadv.scenes.appearance import LUMINANCE
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
@@ -43,7 +45,6 @@ from physadv.scenes.photograph_study import (
     squared,
     study_folder,
 )
-from physadv.scenes.randomness import integers, uniforms
 from physadv.scenes.scene import PaintedSign, Part, Scene
 from physadv.signs import Sign, load_sign
 
@@ -324,7 +325,7 @@ class Photographs(Scene):
         if self._noisy:
             unit = record.noise(conditions.noise_seed, (3, height, width)).to(linear)
             linear = linear + record.sensor_noise(linear, unit, conditions.full_well_e, conditions.read_noise_e, pixels)
-        return record.jpeg(record.tone(linear, conditions.contrast), conditions.jpeg_quality, pixels)
+        return jpeg(record.tone(linear, conditions.contrast), conditions.jpeg_quality, pixels)
 
     def _stack(self, size: tuple[int, int], square: bool, device: torch.device, dtype: torch.dtype) -> _Stack:
         key = (size, square, device, dtype)

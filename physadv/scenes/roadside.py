@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from physadv.core.identity import digest_of
+from physadv.core.jpeg import jpeg
+from physadv.core.randomness import integers, uniforms
 from physadv.scenes import backdrop as backdrops
 from physadv.scenes import geometry, record, texture
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
@@ -16,7 +18,6 @@ from physadv.scenes.config import DEFAULTS, RoadsideConfig
 from physadv.scenes.distributions import Distribution
 from physadv.scenes.lens import Lens
 from physadv.scenes.placement import Placement, place
-from physadv.scenes.randomness import integers, uniforms
 from physadv.scenes.scene import PaintedSign, Prepared, Scene
 
 _PER_FRAME = frozenset({"noise_seed", "crop_shift_x", "crop_shift_y", "crop_scale", "shake_deg_s", "shake_angle_deg"})
@@ -196,7 +197,7 @@ class Roadside(Scene):
             linear, exposure.unit_noise, conditions.full_well_e, conditions.read_noise_e, exposure.pixels
         )
         encoded = record.tone(linear, conditions.contrast)
-        encoded = record.jpeg(encoded, conditions.jpeg_quality, exposure.pixels)
+        encoded = jpeg(encoded, conditions.jpeg_quality, exposure.pixels)
         which = exposure.resized
         if not len(which):
             return encoded

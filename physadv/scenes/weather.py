@@ -28,10 +28,10 @@ from physadv.core.color import from_uint8, to_uint8
 from physadv.core.config import Config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.identity import digest_of
+from physadv.core.randomness import integers, uniforms
 from physadv.core.registry import Registry
 from physadv.scenes.conditions import Conditions
 from physadv.scenes.library import SCENE_KINDS, load_scene
-from physadv.scenes.randomness import integers, uniforms
 from physadv.scenes.scene import PaintedSign, Part, Scene
 
 Pixels = npt.NDArray[np.uint8]

@@ -23,7 +23,6 @@ from physadv.attacks.advgan.files import (
     write_samples,
 )
 from physadv.attacks.advgan.game import Game
-from physadv.attacks.attack import checked
 from physadv.attacks.changes import PixelBall
 from physadv.attacks.goals import Goal, check_goal, goal_for
 from physadv.attacks.losses import LOSSES
@@ -35,9 +34,10 @@ from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import check_writable, write_json
 from physadv.core.identity import digest_of
+from physadv.core.randomness import substream
 from physadv.core.run_folder import claim
-from physadv.scenes.randomness import substream
 from physadv.victims import Victim, check_logits, placed, under_attack, warn_doubts
+from physadv.victims.labeled_pictures import labeled_pictures
 
 CHECKPOINT = "checkpoint.pt"
 _AT_ONCE = 256
@@ -118,7 +118,7 @@ def _trained(
     notes: Sequence[str],
 ) -> Path:
     """The training, with victim and pictures on the device."""
-    pictures, labels = checked(victim, pictures, labels)
+    pictures, labels = labeled_pictures(victim, pictures, labels)
     told = identity_of(config, victim, pictures, labels)
     identity = digest_of(told)
     check_writable(out)

@@ -12,8 +12,8 @@ from pydantic import Field
 from torch import Tensor
 
 from physadv.core.errors import PhysadvError
+from physadv.core.jpeg import smooth_jpeg
 from physadv.defenses.defense import DEFENSES, Adaptive, Purification
-from physadv.scenes.record import smooth_jpeg
 
 
 @DEFENSES.register("jpeg")

@@ -10,10 +10,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from physadv.attacks.attack import checked
 from physadv.core.errors import PhysadvError
 from physadv.defenses.defense import DEFENSES, Adaptive, Defense
 from physadv.victims import Victim, under_attack
+from physadv.victims.labeled_pictures import labeled_pictures
 
 _AT_ONCE = 512
 """Masked pictures that the victim is given at once."""
@@ -190,7 +190,7 @@ def certify_patch(
             raise PhysadvError(f"{name} = {value!r}: should be at least 1")
     if not 0.0 <= fill <= 1.0:
         raise PhysadvError(f"fill = {fill!r}: should be in [0,1]")
-    pictures, labels = checked(victim, pictures, labels)
+    pictures, labels = labeled_pictures(victim, pictures, labels)
     defense = PatchCleanser(patch_px=patch_px, masks=masks, fill=fill)
     hidden = defense.mask_set(pictures)
     pairs = _pairs(hidden)

@@ -11,12 +11,12 @@ from scipy.stats import beta, norm
 from torch import Tensor
 from torch.nn import functional as F
 
-from physadv.attacks.attack import checked
 from physadv.core.errors import PhysadvError
 from physadv.core.limits import MAX_COUNT, MAX_SEED
+from physadv.core.randomness import substream
 from physadv.defenses.defense import DEFENSES, Adaptive, Defense
-from physadv.scenes.randomness import substream
 from physadv.victims import Victim, under_attack
+from physadv.victims.labeled_pictures import labeled_pictures
 
 ABSTAINED = -1
 """The class of a picture on which the smoothed victim does not commit itself."""
@@ -129,7 +129,7 @@ def certify(
             raise PhysadvError(f"{name} = {value!r}: should be greater than 0")
     if not 0.0 < alpha < 1.0:
         raise PhysadvError(f"alpha = {alpha!r}: should be between 0 and 1")
-    pictures, labels = checked(victim, pictures, labels)
+    pictures, labels = labeled_pictures(victim, pictures, labels)
     found = []
     with under_attack(victim), torch.no_grad():
         for number, picture in enumerate(pictures, first):

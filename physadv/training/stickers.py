@@ -13,9 +13,9 @@ from physadv.attacks.losses import LOSSES
 from physadv.attacks.problem import Problem
 from physadv.attacks.views import Seen
 from physadv.core.errors import PhysadvError
-from physadv.defenses.training.config import StickerPoolConfig
 from physadv.scenes import load_scene
 from physadv.signs import Sign, load_sign, sign_names
+from physadv.training.config import StickerPoolConfig
 from physadv.victims import Victim
 
 

@@ -16,13 +16,13 @@ from test_cli import write_card
 
 from physadv.attacks.changes import Covered
 from physadv.core.config import settings
-from physadv.defenses.training import METHODS, Progress, StickerPoolConfig, Training, train, training_config
-from physadv.defenses.training.data import Photographs, training_photographs
-from physadv.defenses.training.model_card import SHOWN
-from physadv.defenses.training.plots import draw_curves
-from physadv.defenses.training.stickers import RoadsideSigns
 from physadv.signs import load_sign
 from physadv.signs.datasets import load_dataset
+from physadv.training import METHODS, Progress, StickerPoolConfig, Training, train, training_config
+from physadv.training.data import Photographs, training_photographs
+from physadv.training.model_card import SHOWN
+from physadv.training.plots import draw_curves
+from physadv.training.stickers import RoadsideSigns
 from physadv.victims import load_victim
 from physadv.victims.architectures import LisaCnn
 from physadv.victims.library import NetworkVictim
@@ -156,7 +156,7 @@ def test_a_curve_of_few_points_is_a_picture(tmp_path: Path, points: int) -> None
 
 
 def test_training_stopped_anywhere_ends_with_the_same_weights(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("physadv.defenses.training.loop._CHECKPOINT_EVERY", 3)
+    monkeypatch.setattr("physadv.training.loop._CHECKPOINT_EVERY", 3)
 
     class Killed(Exception):
         pass

@@ -17,14 +17,14 @@ from physadv.core.progress import Counted
 from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
 from physadv.core.yaml_text import dump_yaml
-from physadv.defenses.training.config import TrainingConfig
-from physadv.defenses.training.data import Photographs, training_photographs
-from physadv.defenses.training.loop import Listener, Training
-from physadv.defenses.training.model_card import measured_on, model_card
-from physadv.defenses.training.plots import draw_curves
-from physadv.defenses.training.stickers import known_signs
 from physadv.scenes import load_scene
 from physadv.signs import load_sign
+from physadv.training.config import TrainingConfig
+from physadv.training.data import Photographs, training_photographs
+from physadv.training.loop import Listener, Training
+from physadv.training.model_card import measured_on, model_card
+from physadv.training.plots import draw_curves
+from physadv.training.stickers import known_signs
 from physadv.victims import Victim, load_victim, warn_doubts
 from physadv.victims.library import NetworkVictim
 

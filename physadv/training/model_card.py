@@ -18,9 +18,9 @@ from physadv.core.progress import Counted
 from physadv.core.statistics import Rate, rate
 from physadv.core.wording import percent
 from physadv.core.yaml_text import dump_yaml
-from physadv.defenses.training.config import METHODS, TrainingConfig
-from physadv.defenses.training.data import Photographs
 from physadv.signs.datasets import load_known
+from physadv.training.config import METHODS, TrainingConfig
+from physadv.training.data import Photographs
 from physadv.victims import Victim
 
 SHOWN = ("fgsm", "pgd", "rectangle-occlusion")
@@ -83,7 +83,7 @@ def model_card(
         for name in SHOWN:
             withstood = [_withstood(name, one, images, labels, config.seed, told(name, one)) for one in pair]
             rows.append(_row(name, withstood))
-    loader = PackageLoader("physadv.defenses.training", package_path="")
+    loader = PackageLoader("physadv.training", package_path="")
     template = Environment(loader=loader, undefined=StrictUndefined, autoescape=False).get_template("model_card.md.j2")
     return template.render(
         config=config,

@@ -18,10 +18,10 @@ from physadv.attacks.goals import Untargeted
 from physadv.attacks.views import Direct
 from physadv.core.checkpoints import checkpoint_of, write_checkpoint
 from physadv.core.errors import PhysadvError
-from physadv.defenses.training.config import TrainingConfig
-from physadv.defenses.training.data import Photographs, augmentation
-from physadv.defenses.training.stickers import RoadsideSigns
-from physadv.scenes.randomness import substream
+from physadv.core.randomness import substream
+from physadv.training.config import TrainingConfig
+from physadv.training.data import Photographs, augmentation
+from physadv.training.stickers import RoadsideSigns
 from physadv.victims import Victim, under_attack
 from physadv.victims.library import NetworkVictim
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
-from physadv.defenses.training.loop import Listener, Progress
+from physadv.training.loop import Listener, Progress
 
 FEW = 20
 """Points of a curve; up to so many, each is marked: one or two points alone make no line."""
