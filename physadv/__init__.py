@@ -16,7 +16,7 @@ _HOME = {
     "Sign": "physadv.signs",
     "load_sign": "physadv.signs",
     "Victim": "physadv.victims",
-    "load_victim": "physadv.victims",
+    "load_victim": "physadv.defenses",
     "wrap_module": "physadv.victims",
     "build_attack": "physadv.attacks",
     "Mask": "physadv.patches",
@@ -38,11 +38,12 @@ __all__ = ["__version__", *_HOME]
 if TYPE_CHECKING:
     from physadv.attacks import DesignConfig, build_attack, design
     from physadv.core.errors import PhysadvError
+    from physadv.defenses import load_victim
     from physadv.evaluation import evaluate, replay
     from physadv.patches import Mask, Patch, build_mask, load_patch
     from physadv.scenes import Conditions, PaintedSign, Scene, load_scene
     from physadv.signs import Sign, load_sign
-    from physadv.victims import Victim, load_victim, wrap_module
+    from physadv.victims import Victim, wrap_module
 else:
     __getattr__ = lazy_names(__name__, _HOME)
 

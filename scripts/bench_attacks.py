@@ -22,7 +22,8 @@ from torch.nn import functional as F
 
 from physadv.attacks import build_attack
 from physadv.core.memory import keep_freed_memory
-from physadv.victims import Victim, load_victim
+from physadv.defenses import load_victim
+from physadv.victims import Victim
 
 EPS = 8 / 255
 STEPS = 20

@@ -22,8 +22,9 @@ from torch import Tensor
 from physadv.attacks import build_attack
 from physadv.attacks.balls import lengths
 from physadv.core.errors import PhysadvError
+from physadv.defenses import load_victim
 from physadv.signs.datasets import load_dataset
-from physadv.victims import load_victim, under_attack
+from physadv.victims import under_attack
 
 INF = 4 / 255
 F = foolbox.attacks

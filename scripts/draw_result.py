@@ -14,9 +14,9 @@ import torch
 
 from physadv.core.color import linear_to_srgb, to_uint8
 from physadv.core.images import write_png
+from physadv.defenses import load_victim
 from physadv.patches import load_patch
 from physadv.scenes import PaintedSign, load_scene
-from physadv.victims import load_victim
 
 FRAME, GAP, LINE = 150, 14, 40
 ROWS, COLUMNS = 2, 4

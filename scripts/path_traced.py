@@ -27,9 +27,10 @@ from virtual_shop import phone, place
 from physadv.attacks.rp2 import true_class_of
 from physadv.core.images import read_image
 from physadv.core.statistics import rate
+from physadv.defenses import load_victim
 from physadv.patches import Patch, load_patch
 from physadv.signs import load_sign
-from physadv.victims import Victim, load_victim
+from physadv.victims import Victim
 
 CAMERA = phone.Phone(width_px=1512, height_px=1134, off_centre_px=(4.0, -3.0))
 """The phone's picture at 1.7 megapixels: 70 pixels a sign at 40 ft, and quick to trace."""

@@ -35,6 +35,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import read_json, read_named_yaml, write_text
 from physadv.core.images import read_image
 from physadv.core.statistics import Rate
+from physadv.defenses import load_victim
 from physadv.evaluation import evaluate
 from physadv.evaluation.pictures import accuracy, judge, with_noise
 from physadv.evaluation.summary import Summary
@@ -45,7 +46,7 @@ from physadv.scenes import Photographs, PhotographsConfig
 from physadv.scenes.photograph_study import pictures_in
 from physadv.signs import class_names, load_sign
 from physadv.signs.datasets import data_root, load_dataset
-from physadv.victims import Victim, load_victim
+from physadv.victims import Victim
 
 TARGET = "speedLimit45"
 PUBLISHED = {  # published noise: its mask, and how many of the 40 photographs it turned into a speed limit 45

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from cli_kit import Command
+from cli_kit import CLASSES, Command, write_card
+from safetensors.torch import save_file
 
 from physadv import cli
 from physadv.core import progress
+from physadv.victims.architectures import LisaCnn
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # two processes that each want all cores wait for one another
@@ -40,3 +42,11 @@ def physadv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return int(ended.value.code or 0), captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    """A victim card over a small untrained LISA-CNN."""
+    torch.manual_seed(0)
+    save_file(LisaCnn(len(CLASSES)).state_dict(), str(tmp_path / "weights.safetensors"))
+    return write_card(tmp_path / "card.yaml")

@@ -14,13 +14,13 @@ from physadv.attacks import ATTACKS, GOALS, SEARCHES
 from physadv.catalogue import SECTIONS, catalogue
 from physadv.core.files import bundled
 from physadv.core.registry import Registry
-from physadv.defenses import DEFENSES
+from physadv.defenses import DEFENSES, load_victim
 from physadv.evaluation import battery_names, load_battery
 from physadv.patches import MASKS, PAINTS, load_patch
 from physadv.scenes import load_scene, scene_names
 from physadv.signs import sign_names
 from physadv.training import METHODS
-from physadv.victims import load_victim, victim_names
+from physadv.victims import victim_names
 
 
 def _rows(section: str) -> dict[str, dict[str, str]]:

@@ -9,13 +9,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from cli_kit import Command, refused
+from cli_kit import Command, refused, write_card
 from PIL import Image
 from safetensors.torch import save_file
-from test_cli import write_card
 
 from physadv.core.errors import PhysadvError
-from physadv.defenses import certify, certify_patch, load
+from physadv.defenses import certify, certify_patch, load_victim
 from physadv.evaluation import certification
 from physadv.evaluation.certification import CertificationPlan, read_certification, run_certification
 from physadv.evaluation.robustness import drawn, pictures_for
@@ -53,7 +52,7 @@ def test_the_figures_are_those_of_the_functions(folder: Path, defense: str, tmp_
     asked = plan(folder, defense)
     summary = run_certification(asked, tmp_path / "out", data=folder / "data")
     assert read_certification(tmp_path / "out") == summary
-    victim = load(folder / "one.yaml")
+    victim = load_victim(folder / "one.yaml")
     chosen = drawn(load_known(victim.classes, "image-folder", folder / "data"), 20, 0)
     pictures, labels = pictures_for(victim, chosen)
     table = pq.read_table(tmp_path / "out" / "certificates.parquet").to_pydict()

@@ -16,41 +16,12 @@ import pytest
 import torch
 import typer
 import yaml
-from cli_kit import Command, refused, unwritable
+from cli_kit import CLASSES, Command, quick, refused, unwritable, write_card
 from PIL import Image
 from safetensors.torch import save_file
 
 from physadv.cli.app import app
 from physadv.victims.architectures import LisaCnn
-
-CLASSES = ["stop", "yield", "speedLimit45"]
-
-
-@pytest.fixture
-def card(tmp_path: Path) -> Path:
-    """A victim card over a small untrained LISA-CNN."""
-    torch.manual_seed(0)
-    save_file(LisaCnn(len(CLASSES)).state_dict(), str(tmp_path / "weights.safetensors"))
-    return write_card(tmp_path / "card.yaml")
-
-
-def write_card(path: Path, **changes: object) -> Path:
-    content = {
-        "name": "toy",
-        "adapter": "torch",
-        "architecture": "lisa-cnn",
-        "weights": "weights.safetensors",
-        "classes": CLASSES,
-        "input": {"size": 32},
-        **changes,
-    }
-    path.write_text(yaml.safe_dump(content))
-    return path
-
-
-def quick(card: Path, out: Path, **changes: object) -> list[object]:
-    options = {"victim": card, "steps": 2, "views": 4, "out": out, **changes}
-    return ["design", *(part for key, value in options.items() for part in (f"--{key}", value))]
 
 
 def test_help_is_quick_and_lists_the_commands() -> None:

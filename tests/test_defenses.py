@@ -19,14 +19,14 @@ from torch import Tensor, nn
 from physadv.attacks import build_attack
 from physadv.core.errors import PhysadvError
 from physadv.core.jpeg import smooth_jpeg
-from physadv.defenses import DEFENSES, Defended, build_defense, certify, certify_patch, defended, load
+from physadv.defenses import DEFENSES, Defended, build_defense, certify, certify_patch, defended, load_victim
 from physadv.defenses.library import split
 from physadv.defenses.recipes.gradient_smoothing import edge_strength
 from physadv.defenses.recipes.jpeg import encode_and_decode
 from physadv.defenses.recipes.patch_cleanser import PatchCleanser, covering_masks, most_frequent
 from physadv.defenses.recipes.randomized_smoothing import ABSTAINED, certified_radius
 from physadv.signs.datasets import load_dataset
-from physadv.victims import Victim, load_victim, under_attack, wrap_module
+from physadv.victims import Victim, under_attack, wrap_module
 
 QUICK = {
     "patch-cleanser": "patch-cleanser:patch_px=3,masks=3",
@@ -150,15 +150,15 @@ def test_defences_stand_one_behind_another() -> None:
 
 
 def test_a_victims_words_may_go_on_with_defences() -> None:
-    victim = load("gtsrb-cnn+median:window=3+jpeg")
+    victim = load_victim("gtsrb-cnn+median:window=3+jpeg")
     assert isinstance(victim, Defended)
     assert isinstance(victim.victim, Defended)
     assert (victim.defense.kind, victim.victim.defense.kind) == ("jpeg", "median")
     assert split("runs/a+b/card.yaml+median") == ["runs/a+b/card.yaml", "median"]
     assert split("medians+medianish.yaml") == ["medians+medianish.yaml"]
-    assert not isinstance(load("gtsrb-cnn"), Defended)
+    assert not isinstance(load_victim("gtsrb-cnn"), Defended)
     with pytest.raises(PhysadvError, match="unknown victim"):
-        load("gtsrb-cnn+nothing")
+        load_victim("gtsrb-cnn+nothing")
 
 
 def test_jpeg_is_libjpegs() -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from cli_kit import Command
+from cli_kit import Command, write_card
 from PIL import Image
 from safetensors.torch import save_file
-from test_cli import write_card
 
 from physadv.evaluation.robustness import read_robustness
 from physadv.victims.architectures import LisaCnn

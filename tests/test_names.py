@@ -26,12 +26,13 @@ from physadv.core.config import settings as words_to_settings
 from physadv.core.errors import PhysadvError
 from physadv.core.names import composed, find_name, loose, match_names
 from physadv.core.yaml_text import dump_yaml, parse_yaml
+from physadv.defenses import load_victim
 from physadv.evaluation.battery import Battery, load_battery
 from physadv.evaluation.robustness import RobustnessPlan
 from physadv.patches.mask import MASKS
 from physadv.signs import SignDataset
 from physadv.signs.datasets import Item
-from physadv.victims import load_victim, wrap_module
+from physadv.victims import wrap_module
 from physadv.victims.architectures import LisaCnn
 from physadv.victims.card import VictimCard
 

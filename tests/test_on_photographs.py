@@ -20,6 +20,7 @@ from PIL import Image
 from scipy import stats
 
 from physadv.core.errors import PhysadvError
+from physadv.defenses import load_victim
 from physadv.evaluation import replay
 from physadv.evaluation.agreement import agreement
 from physadv.evaluation.on_photographs import evaluate_photographs
@@ -34,7 +35,7 @@ from physadv.photos.session import load_session, read_crop, write_session, write
 from physadv.reports.photographs import verdict, write_photograph_report
 from physadv.scenes import PaintedSign, load_scene
 from physadv.signs import load_sign
-from physadv.victims import Victim, load_victim
+from physadv.victims import Victim
 
 PHONE = Camera(width_px=1000, height_px=750, fx_px=850.0, fy_px=850.0, cx_px=499.5, cy_px=374.5)
 

@@ -11,10 +11,9 @@ from unittest.mock import Mock
 import pytest
 import torch
 import yaml
-from cli_kit import Command, refused
+from cli_kit import CLASSES, Command, quick, refused, write_card
 from PIL import Image
 from safetensors.torch import save_file
-from test_cli import CLASSES, quick, write_card
 
 from physadv.attacks import DesignConfig, design
 from physadv.attacks.engine import Run

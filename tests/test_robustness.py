@@ -10,19 +10,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from cli_kit import Command
+from cli_kit import Command, write_card
 from PIL import Image
 from safetensors.torch import save_file
-from test_cli import write_card
 
 from physadv.core.errors import PhysadvError
 from physadv.core.statistics import rate
+from physadv.defenses import load_victim
 from physadv.evaluation import robustness
 from physadv.evaluation.matrix_flags import cell_flags
 from physadv.evaluation.robustness import Cell, RobustnessPlan, read_robustness, run_robustness
 from physadv.reports import report_from
 from physadv.reports.matrix import flags_of_matrix
-from physadv.victims import load_victim
 from physadv.victims.architectures import LisaCnn
 
 CLASSES = ["stop", "yield", "speedLimit45"]

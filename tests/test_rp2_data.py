@@ -16,13 +16,14 @@ from torch.nn import functional as F
 from physadv.attacks import DesignConfig, design
 from physadv.core.color import from_uint8
 from physadv.core.images import read_image
+from physadv.defenses import load_victim
 from physadv.evaluation import evaluate, read_summary
 from physadv.evaluation.pictures import Verdict, judge
 from physadv.patches import Patch
 from physadv.scenes import PaintedSign, Photographs, load_scene
 from physadv.scenes.outline import apply, locate, template_of
 from physadv.signs import load_sign
-from physadv.victims import Victim, load_victim
+from physadv.victims import Victim
 
 pytestmark = pytest.mark.data
 

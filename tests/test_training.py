@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cli_kit import Command
+from cli_kit import Command, write_card
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from test_cli import write_card
 
 from physadv.attacks.changes import Covered
 from physadv.core.config import settings
+from physadv.defenses import load_victim
 from physadv.signs import load_sign
 from physadv.signs.datasets import load_dataset
 from physadv.training import METHODS, Progress, StickerPoolConfig, Training, train, training_config
@@ -23,7 +23,6 @@ from physadv.training.data import Photographs, training_photographs
 from physadv.training.model_card import SHOWN
 from physadv.training.plots import draw_curves
 from physadv.training.stickers import RoadsideSigns
-from physadv.victims import load_victim
 from physadv.victims.architectures import LisaCnn
 from physadv.victims.library import NetworkVictim
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from physadv.core.errors import PhysadvError
-from physadv.victims import load_victim, wrap_module
+from physadv.defenses import load_victim
+from physadv.victims import wrap_module
 
 SHIPPED = load_victim("gtsrb-cnn")
 NETWORK: nn.Module = SHIPPED.network  # type: ignore[assignment]

@@ -27,6 +27,7 @@ from physadv.core.config import validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
 from physadv.core.images import read_image
+from physadv.defenses import load_victim
 from physadv.signs import class_names
 from physadv.victims import (
     ADAPTERS,
@@ -35,7 +36,6 @@ from physadv.victims import (
     Victim,
     VictimCard,
     check_logits,
-    load_victim,
     under_attack,
     victim_names,
     wrap_module,

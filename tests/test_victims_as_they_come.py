@@ -22,9 +22,9 @@ from torch.nn import functional as F
 from physadv.attacks import ATTACKS, build_attack
 from physadv.core.errors import PhysadvError, PhysadvWarning
 from physadv.core.files import sha256
-from physadv.defenses import DEFENSES, certify, certify_patch, defended
+from physadv.defenses import DEFENSES, certify, certify_patch, defended, load_victim
 from physadv.signs import class_names
-from physadv.victims import ARCHITECTURES, Victim, load_victim, under_attack, victim_names, wrap_module
+from physadv.victims import ARCHITECTURES, Victim, under_attack, victim_names, wrap_module
 from physadv.victims.library import SHIPPED
 from physadv.victims.trial import trial_pictures
 

@@ -23,11 +23,12 @@ from physadv.core.errors import PhysadvError
 from physadv.core.limits import MAX_HELD_OUT
 from physadv.core.memory import keep_freed_memory
 from physadv.core.versions import package_versions
+from physadv.defenses import load_victim
 from physadv.patches import Patch, VictimNote, bundle_of, check_replaceable, save_patch
 from physadv.patches.published import patch_from_noise
 from physadv.scenes import Part, load_scene
 from physadv.signs import load_sign
-from physadv.victims import Victim, check_logits, load_victim, placed, under_attack
+from physadv.victims import Victim, check_logits, placed, under_attack
 
 
 class SignAttackConfig(Config):
@@ -146,7 +147,8 @@ def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Vi
     Raises:
         PhysadvError: something in ``config`` is wrong, the attack has changed nothing, or ``out`` is taken.
     """
-    config = config.model_copy(update={"device": device_name(config.device)})
+    options = build_attack(config.attack, config.options).model_dump(mode="json", exclude={"kind"})
+    config = config.model_copy(update={"device": device_name(config.device), "options": options})
     victim = victim or load_victim(config.victim)
     identity = _identity(config, victim)
     if out is None:
@@ -196,7 +198,7 @@ def _made(config: SignAttackConfig, victim: Victim, identity: dict[str, Any], *,
         goal="untargeted" if target is None else f"targeted:{victim.classes[target]}",
         made={
             "attack": kind,
-            "config": {**config.model_dump(mode="json"), "attack_options": found.attack.model_dump(mode="json")},
+            "config": config.model_dump(mode="json"),
             "seed": config.seed,
             "victim": VictimNote(name=victim.name, sha256=victim.sha256, source=victim.source),
             "measured": {

@@ -41,6 +41,7 @@ from physadv.core.identity import digest_of
 from physadv.core.limits import MAX_HELD_OUT, MAX_SECONDS, MAX_STEPS, MAX_TEXTURE_PX
 from physadv.core.memory import keep_freed_memory
 from physadv.core.versions import package_versions
+from physadv.defenses import load_victim
 from physadv.patches import (
     CHECKPOINT,
     Ink,
@@ -63,7 +64,7 @@ from physadv.patches import (
 from physadv.patches.mask_kinds.rectangles import Stickers
 from physadv.scenes import PaintedSign, Part, Scene, load_scene, read_scene
 from physadv.signs import Sign, class_names, load_sign
-from physadv.victims import MODEL_OPTIONS, Victim, as_victim, check_logits, load_victim, placed, under_attack
+from physadv.victims import MODEL_OPTIONS, Victim, as_victim, check_logits, placed, under_attack
 
 _MOVING = 0.7
 """Share of the time to discover that goes to moving the stickers."""

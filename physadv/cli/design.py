@@ -89,7 +89,7 @@ def design(
     """
     from physadv.attacks import DesignConfig, design
     from physadv.core.config import validate
-    from physadv.defenses import load
+    from physadv.defenses import load_victim
     from physadv.progress import design_progress
 
     if seconds is None and steps is None:
@@ -113,7 +113,7 @@ def design(
     }
     config = validate(DesignConfig, words, "physadv design")
     with design_progress() as listener:
-        patch = design(config, out=out, victim=load(config.victim), listener=listener, overwrite=replace)
+        patch = design(config, out=out, victim=load_victim(config.victim), listener=listener, overwrite=replace)
     measured = patch.record.measured
     say(
         f"{out}: {patch.record.goal} on {held_out(measured)} frames "

@@ -48,7 +48,7 @@ def _checked(out: Path | None, check: Callable[[Path], None]) -> Path | None:
 
 
 def behind(victims: list[str], defenses: list[str] | None) -> list[str]:
-    """The victims' names with the defences around them, as :func:`physadv.defenses.load` takes them."""
+    """The victims' names with the defences around them, as :func:`physadv.defenses.load_victim` takes them."""
     if defenses:
         from physadv.defenses import build_defense
 

@@ -2,7 +2,7 @@
 
 from physadv.defenses import recipes as _recipes  # noqa: F401 (registers the defences)
 from physadv.defenses.defense import DEFENSES, Adaptive, Defended, Defense, build_defense, defended
-from physadv.defenses.library import load
+from physadv.defenses.library import load_victim
 from physadv.defenses.recipes.patch_cleanser import PatchCertificates, certify_patch
 from physadv.defenses.recipes.randomized_smoothing import Certificates, certify
 
@@ -17,5 +17,5 @@ __all__ = [
     "certify",
     "certify_patch",
     "defended",
-    "load",
+    "load_victim",
 ]

@@ -88,7 +88,7 @@ class Defended(Victim):
             box=victim.box,
             differentiable=victim.differentiable,
             sha256=victim.sha256,
-            source=victim.source,
+            source=f"{victim.source}+{defense.words}",
         )
         self.victim, self.defense, self.draws = victim, defense, 0
         self.adaptive: Adaptive = defense.adaptive

@@ -8,22 +8,23 @@ from pathlib import Path
 import torch
 
 from physadv.defenses.defense import DEFENSES, defended
-from physadv.victims import Victim, load_victim
+from physadv.victims import Victim, load_undefended
 
 
-def load(spec: str | Path, *, device: str | torch.device = "cpu") -> Victim:
-    """A victim by name or card, and the defences around it.
+def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Victim:
+    """A victim in ``eval`` mode, after a trial on signs and noise (:mod:`physadv.victims.trial`).
 
     Args:
-        spec: as :func:`physadv.victims.load_victim` takes it; defences follow, each after a ``+``, such as
-            ``gtsrb-cnn+median+jpeg:quality=75``. The last one is the first to see the picture.
+        spec: a shipped victim's name, or the path of a victim card (YAML). Defenses may follow, each after a ``+``,
+            such as ``gtsrb-cnn+median+jpeg:quality=75``; the last one is the first to see the picture.
         device: where it runs.
 
     Raises:
-        PhysadvError: no such victim, defence or option.
+        PhysadvError: no such victim, defence or option; a wrong card; weights that are missing, unreadable or of
+            another network; outputs that are not one logit a class or not finite.
     """
-    name, *defences = split(str(spec))
-    return defended(load_victim(name, device=device), defences)
+    name, *defenses = split(str(spec))
+    return defended(load_undefended(name, device=device), defenses)
 
 
 def split(spec: str) -> list[str]:

@@ -27,7 +27,7 @@ from physadv.core.run_folder import claim
 from physadv.core.statistics import Rate, rate, shown_rate
 from physadv.core.versions import package_versions
 from physadv.core.wording import percent
-from physadv.defenses import Defense, build_defense, certify, certify_patch, load
+from physadv.defenses import Defense, build_defense, certify, certify_patch, load_victim
 from physadv.defenses.recipes.patch_cleanser import PatchCleanser
 from physadv.defenses.recipes.randomized_smoothing import RandomizedSmoothing, certified_radius
 from physadv.evaluation.flags import CLEAN_ACCURACY, half_width, info, warning
@@ -225,7 +225,7 @@ def run_certification(
     defense = build_defense(plan.defense)
     certifier = certifier_of(defense, plan)
     place = pick_device(device)
-    victim = load(plan.victim, device=place)
+    victim = load_victim(plan.victim, device=place)
     chosen = drawn(load_known(victim.classes, plan.dataset, data, split=plan.split), plan.limit, plan.seed)
     if not len(chosen):
         raise PhysadvError(f"{plan.dataset}: has no picture of a class that victim {victim.name!r} knows")

@@ -17,7 +17,7 @@ from physadv.core.files import is_there, read_named_yaml, write_json
 from physadv.core.folders import PICTURES
 from physadv.core.limits import MAX_FRAMES
 from physadv.core.run_folder import claim
-from physadv.defenses import load
+from physadv.defenses import load_victim
 from physadv.defenses.library import split
 from physadv.evaluation.battery import Battery, load_battery
 from physadv.evaluation.runner import check_unique, evaluate
@@ -130,7 +130,7 @@ def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = N
 
 def _checked(plan: Experiment) -> tuple[list[Victim], list[Battery]]:
     """Victims, the one to design against first, and batteries; whatever can be wrong is found before work starts."""
-    victims = [load(spec) for spec in dict.fromkeys((plan.design.victim, *plan.evaluate.victims))]
+    victims = [load_victim(spec) for spec in dict.fromkeys((plan.design.victim, *plan.evaluate.victims))]
     batteries = [load_battery(spec) for spec in plan.evaluate.batteries]
     check_unique("victim", [victim.name for victim in victims])
     check_unique("battery", [battery.name for battery in batteries])

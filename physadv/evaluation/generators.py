@@ -6,7 +6,7 @@ from pathlib import Path
 
 from physadv.attacks.advgan import AdvGanConfig, Progress, train_advgan
 from physadv.attacks.advgan.training import Listener
-from physadv.defenses import load
+from physadv.defenses import load_victim
 from physadv.evaluation.robustness import drawn, pictures_for
 from physadv.signs.datasets import load_known
 
@@ -27,7 +27,7 @@ def train_generator(
     """Trains a generator against a victim, going on from a checkpoint in ``out`` if there is one.
 
     Args:
-        victim: as :func:`physadv.defenses.load` takes it.
+        victim: as :func:`physadv.defenses.load_victim` takes it.
         out: folder of the generator, for ``physadv attack advgan --set generator=FOLDER``.
         config: what is asked.
         dataset, split: of the pictures; GTSRB's training split if not given.
@@ -38,7 +38,7 @@ def train_generator(
     Raises:
         PhysadvError: something is wrong with the victim, the data or ``out``.
     """
-    loaded = load(victim)
+    loaded = load_victim(victim)
     known = load_known(loaded.classes, dataset, data, split=split or {"gtsrb": "train"}.get(dataset))
     chosen = drawn(known, limit, config.seed)
     chosen.check()

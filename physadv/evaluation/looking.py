@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 
 from physadv.core.errors import PhysadvError
-from physadv.defenses import load
+from physadv.defenses import load_victim
 from physadv.victims import Victim, placed, under_attack
 
 
 @contextmanager
 def looking(spec: str | Path | Victim, device: torch.device) -> Iterator[Victim]:
     """A victim in eval mode on ``device``, left as and where it was found."""
-    victim = spec if isinstance(spec, Victim) else load(spec)
+    victim = spec if isinstance(spec, Victim) else load_victim(spec)
     with placed(victim, device), under_attack(victim):
         yield victim
 

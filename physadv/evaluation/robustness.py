@@ -32,7 +32,7 @@ from physadv.core.parquet import read_parquet, write_parquet
 from physadv.core.run_folder import claim
 from physadv.core.statistics import Rate, rate, shown_rate
 from physadv.core.versions import package_versions
-from physadv.defenses import Defended, load
+from physadv.defenses import Defended, load_victim
 from physadv.evaluation.flags import warning
 from physadv.evaluation.matrix_flags import cell_flags
 from physadv.evaluation.on_signs import STICKER, OnSigns, asks_gradients, attack_signs, check_on_signs, knowledge_of
@@ -200,7 +200,7 @@ def run_robustness(
         PhysadvError: a victim, an attack or the data are wrong, or ``out`` holds something else.
     """
     place = pick_device(device)
-    victims = [load(name, device=place) for name in plan.victims]
+    victims = [load_victim(name, device=place) for name in plan.victims]
     names = [victim.name for victim in victims]
     if len(set(names)) < len(names):
         raise PhysadvError(f"victims: {', '.join(names)}; each needs its own name")

@@ -17,6 +17,7 @@ from physadv.core.progress import Counted
 from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
 from physadv.core.yaml_text import dump_yaml
+from physadv.defenses import Defended, load_victim
 from physadv.scenes import load_scene
 from physadv.signs import load_sign
 from physadv.training.config import TrainingConfig
@@ -25,7 +26,7 @@ from physadv.training.loop import Listener, Training
 from physadv.training.model_card import measured_on, model_card
 from physadv.training.plots import draw_curves
 from physadv.training.stickers import known_signs
-from physadv.victims import Victim, load_victim, warn_doubts
+from physadv.victims import Victim, warn_doubts
 from physadv.victims.library import NetworkVictim
 
 CHECKPOINT = "checkpoint.pt"
@@ -112,6 +113,10 @@ def _trainable(victim: Victim) -> NetworkVictim:
     Raises:
         PhysadvError: it has none, or no gradient.
     """
+    if isinstance(victim, Defended):
+        raise PhysadvError(
+            f"victim {victim.name!r}: is behind a defence; train it without, and defend what comes of it"
+        )
     if not isinstance(victim, NetworkVictim) or not victim.differentiable or not list(victim.parameters()):
         raise PhysadvError(
             f"victim {victim.name!r}: has no weights that could be trained; give a card whose adapter is torch, "

@@ -6,7 +6,7 @@ from physadv.victims.card import VictimCard
 from physadv.victims.library import (
     MODEL_OPTIONS,
     as_victim,
-    load_victim,
+    load_undefended,
     victim_names,
     victim_of_pictures,
     wrap_module,
@@ -25,7 +25,7 @@ __all__ = [
     "as_victim",
     "check_logits",
     "device_of",
-    "load_victim",
+    "load_undefended",
     "placed",
     "under_attack",
     "victim_names",

@@ -66,7 +66,7 @@ class NetworkVictim(Victim):
     def advice(self, **values: Any) -> str:
         """How to say something else of it, where it was said: in its card, or as arguments.
 
-        >>> load_victim("gtsrb-cnn").advice(scale=255, channels="bgr")
+        >>> load_undefended("gtsrb-cnn").advice(scale=255, channels="bgr")
         'set scale: 255 and channels: bgr'
         """
         if self.by_card:
@@ -108,8 +108,10 @@ def victim_names() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
-def load_victim(spec: str | Path, *, device: str | torch.device = "cpu") -> Victim:
-    """A victim, in ``eval`` mode, after a trial on signs and noise (:mod:`physadv.victims.trial`).
+def load_undefended(spec: str | Path, *, device: str | torch.device = "cpu") -> Victim:
+    """A victim without defences, in ``eval`` mode, after a trial on signs and noise (:mod:`physadv.victims.trial`).
+
+    Everything above this package loads victims by :func:`physadv.defenses.load_victim`.
 
     Args:
         spec: a shipped victim's name, or the path of a victim card (YAML).

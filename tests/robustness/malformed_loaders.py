@@ -37,7 +37,7 @@ from physadv.core.config import load_config, read_yaml, settings
 from physadv.core.errors import PhysadvError
 from physadv.core.files import read_bytes, read_json
 from physadv.core.images import read_image, read_photograph, read_size
-from physadv.defenses import build_defense
+from physadv.defenses import build_defense, load_victim
 from physadv.evaluation import evaluate
 from physadv.evaluation.battery import load_battery
 from physadv.evaluation.certification import read_certification
@@ -71,7 +71,7 @@ from physadv.scenes.photograph_study import read_corners
 from physadv.signs import load_sign, read_sign
 from physadv.signs.datasets import load_dataset
 from physadv.training import training_config
-from physadv.victims import VictimCard, load_victim
+from physadv.victims import VictimCard
 from physadv.victims.architectures import LisaCnn
 from physadv.victims.parameters import read_parameters
 

@@ -30,6 +30,7 @@ from physadv.core.config import validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import bundled, sha256
 from physadv.core.images import write_png
+from physadv.defenses import load_victim
 from physadv.evaluation import evaluate
 from physadv.evaluation.certification import CertificationPlan, run_certification
 from physadv.evaluation.experiment import load_experiment, run_experiment
@@ -42,7 +43,6 @@ from physadv.photos.rig import default_rig, save_rig
 from physadv.signs import keep_sign, load_sign
 from physadv.signs.datasets import load_dataset
 from physadv.training import train, training_config
-from physadv.victims import load_victim
 from physadv.victims.library import SHIPPED
 
 SIGNS = ("de/stop", "de/yield")
