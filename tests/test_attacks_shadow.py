@@ -57,6 +57,7 @@ def test_nothing_is_dark_outside_and_no_shadow_is_no_change() -> None:
     assert float(shade.mean()) == pytest.approx(np.pi / 4, abs=0.01)
 
 
+@pytest.mark.slow
 def test_darker_shadows_win_more() -> None:
     victim, images = small_victim(), pictures(40)
     labels = labelled(victim, images)

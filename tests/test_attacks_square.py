@@ -12,7 +12,10 @@ from physadv.attacks.recipes.square import Square, bump
 from physadv.attacks.views import Direct
 
 
-@pytest.mark.parametrize(("norm", "eps", "enough"), [("linf", 0.015, 1500), ("l2", 0.3, 5000)])
+@pytest.mark.parametrize(
+    ("norm", "eps", "enough"),
+    [("linf", 0.015, 1500), pytest.param("l2", 0.3, 5000, marks=pytest.mark.slow)],
+)
 def test_with_enough_queries_it_wins_nearly_what_pgd_wins(norm: str, eps: float, enough: int) -> None:
     victim, images = small_victim(), pictures(60)
     labels = labelled(victim, images)

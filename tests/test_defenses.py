@@ -466,7 +466,7 @@ def test_certify_patch_names_a_wrong_option(options: dict[str, int]) -> None:
         ("median", 5),
         ("gradient-smoothing", 15),
         ("randomized-smoothing:sigma=0.05,samples=4", 5),
-        ("patch-cleanser", 15),
+        pytest.param("patch-cleanser", 15, marks=pytest.mark.slow),
     ],
 )
 def test_clean_accuracy_on_real_signs(data_folder: Path, words: str, points: int) -> None:

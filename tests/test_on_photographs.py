@@ -445,6 +445,7 @@ def bundle(folder: Path, sign_name: str, *, goal: str = "untargeted", mask: str 
     return folder
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 1000), n=st.integers(5, 60))
 def test_the_scores_are_those_of_the_textbooks(seed: int, n: int) -> None:

@@ -33,6 +33,7 @@ def hills(px: int, *places: tuple[float, float, float]) -> torch.Tensor:
     return torch.stack([torch.exp(-((x - a) ** 2 + (y - b) ** 2) / (2 * w * w)) for a, b, w in places]).sum(0)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10_000),

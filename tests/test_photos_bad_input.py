@@ -76,7 +76,10 @@ def exif(orientation: int) -> bytes:
     return words.tobytes()
 
 
-@pytest.mark.parametrize(("suffix", "tags"), [("jpg", range(1, 9)), ("png", (2, 5)), ("heic", (3, 6))])
+@pytest.mark.parametrize(
+    ("suffix", "tags"),
+    [pytest.param("jpg", range(1, 9), marks=pytest.mark.slow), ("jpg", (6,)), ("png", (2, 5)), ("heic", (3, 6))],
+)
 def test_every_orientation_is_turned_upright(
     shoot: Path, tmp_path: Path, upright: np.ndarray, suffix: str, tags: Sequence[int]
 ) -> None:
@@ -143,6 +146,7 @@ def test_from_the_command_line_what_cannot_be_used_is_named(
         assert f"skipped: {name}: {refusals[name]}" in said.replace("\n", " ").replace("  ", " ")
 
 
+@pytest.mark.slow
 def test_a_photograph_of_a_hundred_megapixels_is_read(shoot: Path, tmp_path: Path, upright: np.ndarray) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -270,7 +274,7 @@ def test_markers_printed_at_97_percent_are_flagged_and_corrected_by_the_bar(
     words = ["photos", "ingest", folder, "--rig", shoot / "rig.json", "--camera", shoot / "camera.json"]
     assert "1 of them doubtful" in physadv(*words, "--out", tmp_path / "plain")[1]
     plain = rows_of(tmp_path / "plain")["shrunk.png"]
-    assert any(re.search(r"printed at 9[678]%.*--bar-mm", flag) for flag in plain.flags)
+    assert any(re.search(r"printed at 9[678](?:\.\d)? %.*--bar-mm", flag) for flag in plain.flags)
     assert "0 of them doubtful" in physadv(*words, "--bar-mm", 97, "--out", tmp_path / "told")[1]
     told = rows_of(tmp_path / "told")["shrunk.png"]
     assert told.flags == ()

@@ -170,6 +170,7 @@ def test_what_cannot_be_read_is_no_photograph_without_the_sign(shoot: Path, tmp_
         )
 
 
+@pytest.mark.slow
 def test_paint_alone_makes_no_find_doubtful_and_doubts_are_told_with_their_counts(
     shoot: Path, tmp_path: Path, physadv: Command
 ) -> None:
@@ -291,6 +292,7 @@ def test_without_markers_the_outline_does(shoot: Path, tmp_path: Path) -> None:
         np.testing.assert_allclose([row.yaw_deg, row.pitch_deg], [yaw, pitch], atol=5.0)
 
 
+@pytest.mark.slow
 def test_without_exif_the_find_is_sure_and_the_distance_not_known(
     shoot: Path, tmp_path: Path, physadv: Command
 ) -> None:

@@ -127,6 +127,7 @@ def test_a_sign_with_stickers_is_found_where_it_is() -> None:
     assert np.abs(best.outline_px - expected).max() < 3.0
 
 
+@pytest.mark.slow
 def test_a_sign_hidden_by_two_fifths_is_found_where_it_is() -> None:
     pose = standing(STOP, width_px=150, yaw_deg=10)
     picture = shown(STOP, pose, street(3))
@@ -236,7 +237,7 @@ def test_two_signs_are_two_finds_of_like_confidence() -> None:
     assert all(one.confidence < TRUSTED for one in inside[1:])
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_no_sign_no_trusted_find(seed: int) -> None:
     behind = street(seed)
     other = load_sign(("de/speed-limit-50", "de/no-entry", "de/yield", "us/do-not-enter")[seed])
@@ -258,6 +259,7 @@ def test_a_box_outside_the_picture_is_a_clear_error() -> None:
         find_outlines(np.zeros((480, 640, 3), np.uint8), STOP, within=(700, 0, 900, 100))
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_refined_at_its_own_resolution() -> None:
     pose = standing(STOP, width_px=60, yaw_deg=20)
     small = shown(STOP, pose, street(8))

@@ -76,6 +76,7 @@ def test_published_figures_come_out_exactly(
     assert counts == ["40/40", "36/40", "40/40"]
 
 
+@pytest.mark.slow
 def test_the_sign_is_found_in_all_forty_photographs(photos: Photographs) -> None:
     assert len(photos.photographs) == 40
     assert photos.left_out == ()
@@ -101,6 +102,7 @@ def test_the_artwork_printed_as_a_poster_is_read_as_a_stop_sign(photos: Photogra
     assert judge(lisa_cnn, frames(photos, poster), true_class="stop").correct.hits >= 37
 
 
+@pytest.mark.slow
 def test_only_the_real_stop_sign_is_found_among_graphites_pictures(data_folder: Path) -> None:
     template = template_of(STOP)
     names = ["14", "14_300", "0", "1", "11", "12", "13", "17", "25", "33", "40"]

@@ -111,6 +111,7 @@ def stickers(work: Path) -> dict[str, list[hands.Sticker]]:
     return hands.cut_out(work / "sheets.pdf", sorted(work.glob("sheets-*.svg")), Press())
 
 
+@pytest.mark.slow
 @poppler
 def test_a_person_who_follows_the_sheets_puts_the_paint_where_it_was_designed(
     work: Path, stickers: dict[str, list[hands.Sticker]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from physadv.core import wording
+from physadv.core.config import validate
 from physadv.core.statistics import Difference, Rate
 from physadv.core.wording import plain_number
 from physadv.evaluation.battery import Thresholds
@@ -466,7 +467,7 @@ def upper_limits(summary: Summary, record: Record) -> dict[str, float]:
     """The limits on the attack's success that the record was judged by: the battery's own and the run's, by name."""
     own = next((b.config.get("thresholds") or {} for b in summary.batteries if b.name == record.battery), {})
     options = {name: summary.provenance.options.get(name) for name in ("max_asr", "max_targeted_asr")}
-    both = Thresholds.model_validate(own).within(Thresholds.model_validate(options))
+    both = validate(Thresholds, own, f"battery {record.battery!r}").within(validate(Thresholds, options, "options"))
     return {name: limit for name, limit in both.model_dump().items() if name.startswith("max_") and limit is not None}
 
 
