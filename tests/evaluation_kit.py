@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from physadv.core.color import linear_to_srgb
+from physadv.core.config import Config
 from physadv.evaluation.battery import Battery, load_battery
 from physadv.patches import Patch, build_mask, new_patch
 from physadv.patches.bundle import VictimNote
@@ -35,10 +35,26 @@ class ColourVictim(Victim):
         return logits[:, [CLASSES.index(name) for name in self.classes]]
 
 
+class QuickConfig(Config):
+    kind: str = "quick"
+    frames_per_approach: int = 1
+    spread: float = 0.6
+
+
+@SCENE_KINDS.register("quick")
 class QuickScene(Scene):
     """Frames of the sign's mean colour, reddened or blued by the frame's own noise: all that is needed, at no cost."""
 
     kind = "quick"
+    configuration = QuickConfig
+
+    @classmethod
+    def from_config(cls, config: QuickConfig) -> QuickScene:
+        return cls(frames_per_approach=config.frames_per_approach, spread=config.spread)
+
+    @property
+    def declaration(self) -> dict[str, Any]:
+        return {"kind": self.kind, "frames_per_approach": self.frames_per_approach, "spread": self.spread}
 
     def __init__(self, *, frames_per_approach: int = 1, spread: float = 0.6) -> None:
         self.name = "quick"
@@ -63,11 +79,6 @@ class QuickScene(Scene):
         tint = torch.stack([noise, torch.zeros_like(noise), -noise], dim=1)
         frames = (linear_to_srgb(mean)[None] + tint).clamp(0, 1)
         return frames[:, :, None, None].expand(-1, -1, *size)
-
-
-@SCENE_KINDS.register("quick")
-def _quick(data: Mapping[str, Any], source: str) -> Scene:
-    return QuickScene(frames_per_approach=data.get("frames_per_approach", 1), spread=data.get("spread", 0.6))
 
 
 def quick_battery(*, frames: int = 300, drives: int = 0, **changes: Any) -> Battery:

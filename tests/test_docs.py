@@ -9,12 +9,9 @@ import pytest
 
 from physadv.attacks import ATTACKS
 from physadv.defenses import DEFENSES
-from physadv.evaluation.battery import entry_scene, load_battery
 from physadv.evaluation.experiment import load_experiment
 from physadv.patches import PAINTS, build_mask, parse_mask, parse_paint
-from physadv.scenes import load_scene
 from physadv.scenes.config import LIMITS
-from physadv.signs import load_sign
 from physadv.training import METHODS
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "attacks.md").read_text(encoding="utf-8")
@@ -46,10 +43,10 @@ def test_the_files_on_the_page_work_together(examples: Path) -> None:
     plan = load_experiment(examples / "experiment.yaml")
     assert plan.design.mask == parse_mask(examples / "stickers.yaml")
     assert plan.design.paint == parse_paint(examples / "inks.yaml") != parse_paint("palette")
-    assert [load_scene(scene).name for scene in plan.design.scenes] == ["car-park"]
-    (battery,) = (load_battery(one) for one in plan.evaluate.batteries)
-    assert [entry_scene(entry).name for entry in battery.entries] == ["car-park", "daylight+weather"]
-    sign = load_sign(plan.design.sign)
+    assert [scene.value.name for scene in plan.design.scenes] == ["car-park"]
+    (battery,) = (one.value for one in plan.evaluate.batteries)
+    assert [scene.name for scene in battery.scenes] == ["car-park", "daylight+weather"]
+    sign = plan.design.sign.value
     for name in ("stickers.yaml", "arrow.yaml"):
         assert 0.0 < build_mask(examples / name, sign, px=128).area_fraction < 0.3
 

@@ -10,7 +10,7 @@ import yaml
 
 from physadv.core.errors import PhysadvError
 from physadv.core.randomness import substream
-from physadv.evaluation.battery import Battery, battery_names, entry_scene, frame_counts, load_battery
+from physadv.evaluation.battery import Battery, battery_names, frame_counts, load_battery
 from physadv.scenes.weather import Weather
 
 
@@ -32,7 +32,7 @@ def test_shipped_batteries_load(name: str) -> None:
     shipped = load_battery(name)
     assert shipped.name == name
     assert shipped.description
-    scenes = [entry_scene(part) for part in shipped.entries]
+    scenes = shipped.scenes
     assert min(frame_counts(shipped, scenes)) >= 1000
     for part, scene in zip(shipped.entries, scenes, strict=True):
         assert len(scene.sample(3, seed=part.seed)) == 3
@@ -60,13 +60,13 @@ def test_scene_files_are_found_beside_the_battery_and_read_in(tmp_path: Path) ->
     (tmp_path / "team.yaml").write_text(yaml.safe_dump(entry(scene="near.yaml")))
     loaded = load_battery(tmp_path / "team.yaml")
     (tmp_path / "near.yaml").unlink()
-    scene = entry_scene(loaded.entries[0])
+    scene = loaded.scenes[0]
     assert scene.name == "near"
     assert float(scene.sample(20, seed=1).distance_m.max()) <= 3.0
 
 
 def test_weather_wraps_the_scene() -> None:
-    scene = entry_scene(load_battery(entry(weather={"kinds": ["fog"], "severities": [3]})).entries[0])
+    scene = load_battery(entry(weather={"kinds": ["fog"], "severities": [3]})).scenes[0]
     assert isinstance(scene, Weather)
     assert scene.grid.cells == [("fog", 3)]
 
@@ -75,7 +75,7 @@ def test_frames_override_is_an_entry_and_whole_drives() -> None:
     both = load_battery(
         battery(entries=[{"scene": "wide", "frames": 10, "seed": 1}, {"scene": "drive-by", "approaches": 3, "seed": 2}])
     )
-    scenes = [entry_scene(part) for part in both.entries]
+    scenes = both.scenes
     drive = scenes[1].frames_per_approach
     assert drive > 10
     assert frame_counts(both, scenes) == [10, 3 * drive]

@@ -275,7 +275,7 @@ def test_a_killed_run_resumes_to_the_same_table(renders: int, tmp_path: Path, mo
     whole = run(tmp_path / "whole", batteries=[battery])
     Dying.left = renders
     with monkeypatch.context() as patching:
-        patching.setattr("physadv.evaluation.course.entry_scene", lambda entry: Dying())
+        patching.setitem(battery.__dict__, "scenes", (Dying(),))
         with pytest.raises(Killed):
             run(tmp_path / "killed", batteries=[battery])
     out = tmp_path / "killed"
@@ -294,7 +294,7 @@ def test_a_resumed_run_does_not_do_its_parts_again(tmp_path: Path, monkeypatch: 
     battery = quick_battery(frames=600)
     Dying.left = 34
     with monkeypatch.context() as patching:
-        patching.setattr("physadv.evaluation.course.entry_scene", lambda entry: Dying())
+        patching.setitem(battery.__dict__, "scenes", (Dying(),))
         with pytest.raises(Killed):
             run(tmp_path, batteries=[battery])
         Dying.left = 8 + 2  # the last part: four subjects, two batches; then the pictures in two sizes

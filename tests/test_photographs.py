@@ -25,7 +25,7 @@ from physadv.attacks.on_sign import search_sign
 from physadv.core.color import from_uint8, srgb_to_linear
 from physadv.core.errors import PhysadvError
 from physadv.core.images import read_image
-from physadv.evaluation.battery import entry_scene, load_battery
+from physadv.evaluation.battery import load_battery
 from physadv.scenes import PaintedSign, Photographs, load_scene, viewing_angle_deg
 from physadv.scenes.appearance import estimate
 from physadv.scenes.geometry import homography
@@ -543,7 +543,7 @@ def test_a_batterys_photographs_are_looked_for_beside_their_scene(folder: Path, 
     (mine / "scene.yaml").write_text("name: mine\nkind: photographs\nfolder: pictures\ncorners: where.csv\n")
     battery = tmp_path / "battery.yaml"
     battery.write_text("name: b\nentries: [{scene: mine/scene.yaml, frames: 3, seed: 1}]\n")
-    shown = entry_scene(load_battery(battery).entries[0])
+    shown = load_battery(battery).scenes[0]
     assert isinstance(shown, Photographs)
     assert [photo.file.parent for photo in shown.photographs] == [(mine / "pictures").resolve()] * 3
     assert shown.photographs[0].confidence == 1.0

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from physadv.attacks.changes import Covered
 from physadv.core.config import settings
 from physadv.defenses import load_victim
+from physadv.scenes import load_scene
 from physadv.signs import load_sign
 from physadv.signs.datasets import load_dataset
 from physadv.training import METHODS, Progress, StickerPoolConfig, Training, train, training_config
@@ -199,7 +200,7 @@ def test_stickers_are_opaque_small_and_hurt_more_than_grey_ones() -> None:
     pool = StickerPoolConfig(frames=16, steps=6, per_sign=1, renewed=0.0, area=(0.05, 0.2), texture_px=64)
     victim = load_victim("gtsrb-cnn").requires_grad_(False)
     device = torch.device("cpu")
-    source = RoadsideSigns(victim, ("daylight",), frames=16, seed=0, device=device, stickers=pool)
+    source = RoadsideSigns(victim, [load_scene("daylight")], frames=16, seed=0, device=device, stickers=pool)
     source.signs = {"de/stop": source.signs["de/stop"]}
     for step in range(4):
         frames, labels = source.draw(step)

@@ -23,11 +23,11 @@ from physadv.core.errors import PhysadvError
 from physadv.core.limits import MAX_HELD_OUT
 from physadv.core.memory import keep_freed_memory
 from physadv.core.versions import package_versions
-from physadv.defenses import load_victim
+from physadv.defenses import VictimField
 from physadv.patches import Patch, VictimNote, bundle_of, check_replaceable, save_patch
 from physadv.patches.published import patch_from_noise
-from physadv.scenes import Part, load_scene
-from physadv.signs import load_sign
+from physadv.scenes import Part, SceneField
+from physadv.signs import SignField
 from physadv.victims import Victim, check_logits, placed, under_attack
 
 
@@ -36,10 +36,10 @@ class SignAttackConfig(Config):
 
     attack: str
     options: dict[str, Any] = Field(default_factory=dict)
-    sign: str = "us/stop"
-    victim: str = "gtsrb-cnn"
+    sign: SignField = Field(default="us/stop", validate_default=True)
+    victim: VictimField = Field(default="gtsrb-cnn", validate_default=True)
     goal: str = "untargeted"
-    scenes: tuple[str | dict[str, Any], ...] = Field(default=("wide",), min_length=1)
+    scenes: tuple[SceneField, ...] = Field(default=("wide",), min_length=1, validate_default=True)
     views: int = Field(default=32, ge=1, le=4096)
     """Frames of every look."""
     texture_px: int = Field(default=128, ge=16, le=1024)
@@ -89,17 +89,17 @@ def search_sign(config: SignAttackConfig, *, victim: Victim | None = None) -> Si
     """
     keep_freed_memory()
     device = pick_device(config.device)
-    with placed(victim or load_victim(config.victim), device) as model:
+    with placed(victim or config.victim.value, device) as model:
         return _searched(config, model, device)
 
 
 def _searched(config: SignAttackConfig, victim: Victim, device: torch.device) -> SignSearch:
     """The search, with the victim on the device."""
     attack = build_attack(config.attack, config.options)
-    sign = load_sign(config.sign)
+    sign = config.sign.value
     if attack.asks_gradients:
         check_differentiable(victim, f"attack {attack.kind!r}")
-    scenes = [load_scene(spec) for spec in config.scenes]
+    scenes = [scene.value for scene in config.scenes]
 
     def view(part: Part, views: int) -> Seen:
         shown, seed = [scene.parted(part) for scene in scenes], design_seed(config.seed, part)
@@ -149,7 +149,7 @@ def attack_sign(config: SignAttackConfig, *, out: Path | None = None, victim: Vi
     """
     options = build_attack(config.attack, config.options).model_dump(mode="json", exclude={"kind"})
     config = config.model_copy(update={"device": device_name(config.device), "options": options})
-    victim = victim or load_victim(config.victim)
+    victim = victim or config.victim.value
     identity = _identity(config, victim)
     if out is None:
         return _made(config, victim, identity, name=config.attack)
@@ -169,9 +169,9 @@ def _identity(config: SignAttackConfig, victim: Victim) -> dict[str, Any]:
     return {
         "config": {**config.model_dump(mode="json", exclude=named), "options": attack.told_of(config.options)},
         "attack": attack.fingerprint,
-        "sign": load_sign(config.sign).fingerprint,
+        "sign": config.sign.value.fingerprint,
         "victim": victim.fingerprint,
-        "scenes": [load_scene(spec).fingerprint for spec in config.scenes],
+        "scenes": [scene.value.fingerprint for scene in config.scenes],
         "device": str(pick_device(config.device)),
         "versions": package_versions(),
     }

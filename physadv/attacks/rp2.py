@@ -33,7 +33,7 @@ from physadv.attacks.graffiti import Graffiti, Strokes
 from physadv.attacks.moving import MovingStickers
 from physadv.attacks.perturbations import FullFace, Perturbation, Sticker
 from physadv.attacks.searches import Adam, AnySearch, Search
-from physadv.core.config import Config, validate
+from physadv.core.config import BesidePath, Config, validate
 from physadv.core.devices import AUTO, DeviceName, device_name, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
@@ -41,7 +41,7 @@ from physadv.core.identity import digest_of
 from physadv.core.limits import MAX_HELD_OUT, MAX_SECONDS, MAX_STEPS, MAX_TEXTURE_PX
 from physadv.core.memory import keep_freed_memory
 from physadv.core.versions import package_versions
-from physadv.defenses import load_victim
+from physadv.defenses import VICTIMS, VictimField
 from physadv.patches import (
     CHECKPOINT,
     Ink,
@@ -62,8 +62,8 @@ from physadv.patches import (
     save_patch,
 )
 from physadv.patches.mask_kinds.rectangles import Stickers
-from physadv.scenes import PaintedSign, Part, Scene, load_scene, read_scene
-from physadv.signs import Sign, class_names, load_sign
+from physadv.scenes import PaintedSign, Part, Scene, SceneField
+from physadv.signs import Sign, SignField, class_names
 from physadv.victims import MODEL_OPTIONS, Victim, as_victim, check_logits, placed, under_attack
 
 _MOVING = 0.7
@@ -73,12 +73,12 @@ _MOVING = 0.7
 class DesignConfig(Config):
     """Everything that makes a design; echoed whole into the patch's record, so that it can be run again from itself."""
 
-    sign: str = "us/stop"
-    victim: str = "gtsrb-cnn"
+    sign: SignField = Field(default="us/stop", validate_default=True)
+    victim: VictimField = Field(default="gtsrb-cnn", validate_default=True)
     goal: str = "untargeted"
     mask: MaskField = Field(default="bars", validate_default=True)
     paint: PaintConfig = Field(default="free", validate_default=True)
-    scenes: tuple[str | dict[str, Any], ...] = Field(default=("wide",), min_length=1)
+    scenes: tuple[SceneField, ...] = Field(default=("wide",), min_length=1, validate_default=True)
     search: AnySearch = Field(default_factory=Adam)
     seconds: float | None = Field(default=None, gt=0, le=MAX_SECONDS)
     """Budget of working time. Results differ from machine to machine; give ``steps`` for a repeatable design."""
@@ -100,7 +100,7 @@ class DesignConfig(Config):
     """Weight of the distance from a generic printer's colours. More of it makes patches that, each colour replaced by
     the nearest that can be printed, do less. With ``calibration`` there is none, for what is searched
     then is what to send to the printer, all of which it can print."""
-    calibration: str | None = None
+    calibration: BesidePath | None = None
     """File of ``physadv calibrate``: printer and camera through which colours are seen; sRGB's own if not given."""
     true_class: str | None = None
     """The sign's class in the victim's words, where they cannot be matched by name."""
@@ -157,8 +157,8 @@ def _prepare(config: DesignConfig, victim: Victim) -> _Parts:
     keep_freed_memory()
     ink = ink_of(config.calibration)
     device = pick_device(config.device)
-    sign = load_sign(config.sign)
-    scenes = tuple(load_scene(spec) for spec in config.scenes)
+    sign = config.sign.value
+    scenes = tuple(scene.value for scene in config.scenes)
     for scene in scenes:
         if not scene.differentiable:
             raise PhysadvError(f"scene {scene.name!r}: has no gradient, so it can score a patch but not design one")
@@ -181,15 +181,6 @@ def _prepare(config: DesignConfig, victim: Victim) -> _Parts:
     )
     goal = build_goal(config.goal, victim=victim, true_class=true_class, clean_logits=clean_logits)
     return _Parts(sign, victim, scenes, goal, px, device, stream("train"), held_out, doubts, ink)
-
-
-def _whole(config: DesignConfig) -> DesignConfig:
-    """The configuration with what its scenes' files say in their place."""
-    scenes = tuple(
-        read_scene(Path(scene)) if isinstance(scene, str) and scene.endswith((".yaml", ".yml")) else scene
-        for scene in config.scenes
-    )
-    return config.model_copy(update={"scenes": scenes})
 
 
 def _identity(config: DesignConfig, parts: _Parts) -> dict[str, Any]:
@@ -469,8 +460,8 @@ def prepare_step(config: DesignConfig, victim: Victim, *, goal: Goal, search: Se
     return step
 
 
-def _asked(config: DesignConfig | None, victim: Any, options: dict[str, Any]) -> tuple[DesignConfig, Victim | None]:
-    """Configuration and model of a call, however they are given."""
+def _asked(config: DesignConfig | None, victim: Any, options: dict[str, Any]) -> DesignConfig:
+    """Configuration of a call, model and all, however it is given."""
     model = {key: options[key] for key in options if key in MODEL_OPTIONS}
     keys = {key: options[key] for key in options if key not in MODEL_OPTIONS}
     if isinstance(victim, (str, Path)) or victim is None:
@@ -478,18 +469,16 @@ def _asked(config: DesignConfig | None, victim: Any, options: dict[str, Any]) ->
             raise PhysadvError(
                 f"{next(iter(model))}: is for a torch module or a function as victim; a card says it itself"
             )
-        named, loaded = victim, None
     else:
-        loaded = as_victim(victim, **model)
-        named = loaded.name
+        victim = as_victim(victim, **model)
+    told = {} if victim is None else {"victim": VICTIMS.refer(victim)}
     if config is not None:
         if keys:
             raise PhysadvError(f"{next(iter(keys))}: give it in the configuration, or give no configuration")
-        return (config if loaded or named is None else config.model_copy(update={"victim": str(named)})), loaded
+        return config.model_copy(update=told)
     if not {"seconds", "steps"} & set(keys):
         keys["seconds"] = 60.0
-    told = {} if named is None else {"victim": str(named)}
-    return validate(DesignConfig, {**told, **keys}, "physadv.design"), loaded
+    return validate(DesignConfig, {**told, **keys}, "physadv.design")
 
 
 def design(
@@ -518,14 +507,13 @@ def design(
         PhysadvError: something in ``config`` or ``options`` is wrong, or ``out`` belongs to another design.
     """
     started = time.perf_counter()
-    config, victim = _asked(config, victim, options)
+    config = _asked(config, victim, options)
     out = Path(out) if out is not None else None
     if out is not None:
         check_replaceable(out)
     config = config.model_copy(update={"device": device_name(config.device)})
-    with placed(victim or load_victim(config.victim), pick_device(config.device)) as model:
+    with placed(config.victim.value, pick_device(config.device)) as model:
         parts = _prepare(config, model)
-        config = _whole(config)
         identity = _identity(config, parts)
         if out is None:
             return _designed(config, parts, None, listener, started, name="patch", identity=identity)

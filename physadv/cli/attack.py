@@ -95,13 +95,12 @@ def _attack_sign(
 ) -> None:
     from physadv.attacks import SignAttackConfig, attack_sign
     from physadv.core.config import validate
-    from physadv.defenses import load_victim
 
     if len(attacks) > 1 or len(victims) > 1:
         raise PhysadvError(f"--scene: one attack on one victim makes one patch, not {len(attacks)} on {len(victims)}")
     words = {**words, "attack": attacks[0], "options": options[attacks[0]], "victim": victims[0]}
     config = validate(SignAttackConfig, words, "physadv attack")
-    patch = attack_sign(config, out=out, victim=load_victim(config.victim, device=config.device))
+    patch = attack_sign(config, out=out)
     measured = patch.record.measured
     say(
         f"{out}: {patch.record.goal} on {held_out(measured)} frames "

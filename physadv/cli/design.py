@@ -26,9 +26,8 @@ from physadv.core.wording import percent
 
 def run(
     experiment: Annotated[
-        Path | None,
-        typer.Argument(metavar="EXPERIMENT", help="Experiment file. [default: the shipped stop-sign experiment]"),
-    ] = None,
+        str, typer.Argument(metavar="EXPERIMENT", help="Experiment file, or a shipped experiment.")
+    ] = "stop-sign",
     out: Annotated[Path | None, out_folder("Folder of the results. [default: runs/NAME]")] = None,
     device: DeviceOption = "auto",
 ) -> None:
@@ -89,7 +88,6 @@ def design(
     """
     from physadv.attacks import DesignConfig, design
     from physadv.core.config import validate
-    from physadv.defenses import load_victim
     from physadv.progress import design_progress
 
     if seconds is None and steps is None:
@@ -113,7 +111,7 @@ def design(
     }
     config = validate(DesignConfig, words, "physadv design")
     with design_progress() as listener:
-        patch = design(config, out=out, victim=load_victim(config.victim), listener=listener, overwrite=replace)
+        patch = design(config, out=out, listener=listener, overwrite=replace)
     measured = patch.record.measured
     say(
         f"{out}: {patch.record.goal} on {held_out(measured)} frames "

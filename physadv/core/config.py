@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import string
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeAlias, TypeVar, get_args, get_origin
@@ -19,6 +19,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     ModelWrapValidatorHandler,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic.fields import FieldInfo
@@ -26,7 +27,7 @@ from pydantic_core import CoreSchema, ErrorDetails
 from typing_extensions import Self
 
 from physadv.core.errors import PhysadvError, shown, unknown_name
-from physadv.core.files import read_bytes
+from physadv.core.files import at_home, read_bytes
 from physadv.core.registry import Registry
 from physadv.core.settling import settled
 from physadv.core.yaml_text import parse_yaml, written
@@ -97,6 +98,26 @@ def _filled(value: str) -> str:
 
 Text: TypeAlias = Annotated[str, BeforeValidator(_text), AfterValidator(_filled)]
 """A line of text in a file that is not empty; it may be a plain number."""
+
+
+def _beside(value: str, info: ValidationInfo) -> str:
+    folder = (info.context or {}).get("folder")
+    return str(at_home(value) if folder is None else folder / at_home(value))
+
+
+BesidePath: TypeAlias = Annotated[str, AfterValidator(_beside)]
+"""A path in a file; a relative one starts at the file that it stands in."""
+
+
+def beside(endings: Collection[str]) -> BeforeValidator:
+    """As :data:`BesidePath`, for a field whose value may be a path, with one of these endings, or something else."""
+
+    def located(value: Any, info: ValidationInfo) -> Any:
+        is_path = isinstance(value, (str, Path)) and at_home(value).suffix.lower() in endings
+        return _beside(str(value), info) if is_path else value
+
+    return BeforeValidator(located)
+
 
 C = TypeVar("C", bound=BaseModel)
 P = ParamSpec("P")

@@ -68,6 +68,8 @@ def members(kind: Any) -> tuple[Any, ...]:
     origin = get_origin(kind)
     if origin is Annotated:
         return members(get_args(kind)[0])
+    if settles := getattr(origin or kind, "__settled_as__", None):  # of a type that Pydantic makes of such values
+        return members(settles)
     if origin in (Union, types.UnionType):
         return tuple(found for part in get_args(kind) for found in members(part))
     if origin is Literal:

@@ -10,18 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
 from physadv.core.config import Config, read_yaml, validate
-from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.errors import PhysadvError
 from physadv.core.files import read_named_yaml
 from physadv.core.limits import MAX_COUNT, MAX_FRAMES, MAX_SEED
-from physadv.scenes import Scene, load_scene, read_scene
+from physadv.core.named import Named, Reference
+from physadv.scenes import Scene, SceneField
 from physadv.scenes.weather import Weather, WeatherGrid
 
 _PACKAGE = "physadv.evaluation"
@@ -89,8 +91,7 @@ class Entry(Config):
     Exactly one of ``frames`` and ``approaches`` (drives) says how many.
     """
 
-    scene: str | dict[str, Any]
-    """A scene's name, the path of its YAML file (relative to the battery's), or its declaration."""
+    scene: SceneField
     frames: int | None = Field(default=None, ge=1, le=MAX_FRAMES)
     approaches: int | None = Field(default=None, ge=1, le=MAX_FRAMES)
     seed: int = Field(ge=0, lt=MAX_SEED)
@@ -116,6 +117,11 @@ class Battery(Config):
     half_width: float = Field(default=0.05, gt=0.0, lt=0.5)
     """The interval asked for: a headline that is surer than plus or minus this is not flagged for too few frames."""
 
+    @cached_property
+    def scenes(self) -> tuple[Scene, ...]:
+        """Of the entries, in their weather."""
+        return tuple(_scene_of(entry) for entry in self.entries)
+
     @property
     def sha256(self) -> str:
         """Of the whole configuration, defaults filled in."""
@@ -137,35 +143,26 @@ def load_battery(spec: str | Path | Mapping[str, Any] | Battery) -> Battery:
     Raises:
         PhysadvError: no such battery, or its declaration (or that of a scene in it) is wrong.
     """
-    if isinstance(spec, Battery):
-        return spec
-    if isinstance(spec, Mapping):
-        return _checked(validate(Battery, dict(spec), f"battery {spec.get('name', '(without a name)')}"), "battery")
-    if isinstance(spec, str) and spec in battery_names():
-        data = read_named_yaml(_PACKAGE, f"batteries/{spec}.yaml")
-        return _checked(validate(Battery, data, f"battery {spec}"), f"battery {spec}")
-    path = Path(spec)
-    if path.suffix not in {".yaml", ".yml"}:
-        raise unknown_name("battery", str(spec), battery_names(), also="the path of a .yaml file")
-    return _checked(_with_scenes(validate(Battery, read_yaml(path), path), path.parent), str(path))
+    return BATTERIES(spec)
 
 
-def _with_scenes(battery: Battery, folder: Path) -> Battery:
-    """Scene files read and put in the place of their paths, so that the battery is whole in itself."""
-    entries = tuple(
-        entry.model_copy(update={"scene": read_scene(folder / entry.scene)})
-        if isinstance(entry.scene, str) and entry.scene.endswith((".yaml", ".yml"))
-        else entry
-        for entry in battery.entries
-    )
-    return battery.model_copy(update={"entries": entries})
+def _shipped(name: str) -> Battery:
+    return _declared(read_named_yaml(_PACKAGE, f"batteries/{name}.yaml"), f"battery {name}")
+
+
+def _read(path: Path) -> Battery:
+    return _declared(read_yaml(path), str(path), path.parent)
+
+
+def _declared(data: Mapping[str, Any], source: str, folder: Path | None = None) -> Battery:
+    return _checked(validate(Battery, dict(data), source, folder=folder), source)
 
 
 def _checked(battery: Battery, source: str) -> Battery:
     shown: dict[int, list[tuple[int, Scene]]] = {}
     for number, entry in enumerate(battery.entries):
         try:
-            scene = entry_scene(entry)
+            scene = _scene_of(entry)
         except PhysadvError as error:
             raise PhysadvError(f"{source}: entries.{number}: {error}") from error
         if entry.approaches is not None and scene.frames_per_approach == 1:
@@ -189,10 +186,23 @@ def _checked(battery: Battery, source: str) -> Battery:
     return battery
 
 
-def entry_scene(entry: Entry) -> Scene:
+def _scene_of(entry: Entry) -> Scene:
     """The scene of an entry, in its weather."""
-    scene = load_scene(entry.scene)
+    scene = entry.scene.value
     return scene if entry.weather is None else Weather(scene, entry.weather)
+
+
+BATTERIES = Named(
+    "battery",
+    Battery,
+    names=battery_names,
+    ship=_shipped,
+    read=_read,
+    build=_declared,
+    declared=lambda battery: battery.model_dump(mode="json", exclude_unset=True),
+)
+BatteryField: TypeAlias = Annotated[Reference[Battery], BATTERIES]
+"""A battery inside a configuration: a shipped battery's name, the path of its file, or its content."""
 
 
 def frame_counts(battery: Battery, scenes: Sequence[Scene], *, frames: int | None = None) -> list[int]:

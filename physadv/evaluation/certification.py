@@ -27,7 +27,7 @@ from physadv.core.run_folder import claim
 from physadv.core.statistics import Rate, rate, shown_rate
 from physadv.core.versions import package_versions
 from physadv.core.wording import percent
-from physadv.defenses import Defense, build_defense, certify, certify_patch, load_victim
+from physadv.defenses import Defense, VictimField, build_defense, certify, certify_patch
 from physadv.defenses.recipes.patch_cleanser import PatchCleanser
 from physadv.defenses.recipes.randomized_smoothing import RandomizedSmoothing, certified_radius
 from physadv.evaluation.flags import CLEAN_ACCURACY, half_width, info, warning
@@ -62,7 +62,7 @@ defence does not say; ``bound`` is up to what the right class is certain, in the
 class CertificationPlan(Config):
     """Which victim behind which defence, on which pictures."""
 
-    victim: str
+    victim: VictimField
     defense: str
     """That is certified, in words; the victim may stand behind others."""
     dataset: str = "gtsrb"
@@ -225,7 +225,7 @@ def run_certification(
     defense = build_defense(plan.defense)
     certifier = certifier_of(defense, plan)
     place = pick_device(device)
-    victim = load_victim(plan.victim, device=place)
+    victim = plan.victim.value.to(place)
     chosen = drawn(load_known(victim.classes, plan.dataset, data, split=plan.split), plan.limit, plan.seed)
     if not len(chosen):
         raise PhysadvError(f"{plan.dataset}: has no picture of a class that victim {victim.name!r} knows")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from physadv.evaluation.battery import Battery, entry_scene, frame_counts
+from physadv.evaluation.battery import Battery, frame_counts
 from physadv.evaluation.scoring import Stretch
 from physadv.scenes import Scene
 from physadv.scenes.weather import Weather
@@ -22,10 +22,10 @@ class Course:
     battery: Battery
     frames: int | None
 
-    @cached_property
-    def scenes(self) -> list[Scene]:
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
         """Of the entries."""
-        return [entry_scene(entry) for entry in self.battery.entries]
+        return self.battery.scenes
 
     @cached_property
     def counts(self) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -10,21 +11,18 @@ from pydantic import Field
 
 from physadv.attacks import DesignConfig, Listener, design, true_class_of
 from physadv.attacks.goals import check_goal
-from physadv.core.config import Config, read_yaml, validate
+from physadv.core.config import Config, load_config, validate
 from physadv.core.devices import AUTO, device_name
 from physadv.core.errors import PhysadvError
-from physadv.core.files import is_there, read_named_yaml, write_json
-from physadv.core.folders import PICTURES
+from physadv.core.files import read_named_yaml, write_json
 from physadv.core.limits import MAX_FRAMES
+from physadv.core.named import YAML, Named
 from physadv.core.run_folder import claim
-from physadv.defenses import load_victim
-from physadv.defenses.library import split
-from physadv.evaluation.battery import Battery, load_battery
+from physadv.defenses import VictimField
+from physadv.evaluation.battery import Battery, BatteryField
 from physadv.evaluation.runner import check_unique, evaluate
 from physadv.evaluation.summary import Summary
 from physadv.patches import ink_of
-from physadv.scenes import load_scene
-from physadv.signs import load_sign
 from physadv.victims import Victim
 
 SHIPPED = "stop-sign"
@@ -37,9 +35,11 @@ ECHO = "experiment.json"
 class Scoring(Config):
     """What an experiment's patch is scored with."""
 
-    victims: tuple[str, ...] = ()
+    victims: tuple[VictimField, ...] = ()
     """Beside the victim that the patch is designed against."""
-    batteries: tuple[str, ...] = Field(default=("stationary-15", "drive-by"), min_length=1)
+    batteries: tuple[BatteryField, ...] = Field(
+        default=("stationary-15", "drive-by"), min_length=1, validate_default=True
+    )
     frames: int | None = Field(default=None, gt=0, le=MAX_FRAMES)
     """Frames an entry, in place of the battery's own number."""
 
@@ -63,39 +63,36 @@ def experiment_names() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
-def load_experiment(path: Path | None = None) -> Experiment:
-    """An experiment file, or the shipped stop-sign experiment. Paths in it are relative to the file.
+def load_experiment(spec: str | Path | Mapping[str, Any] | Experiment = SHIPPED) -> Experiment:
+    """An experiment.
+
+    Args:
+        spec: a shipped experiment's name, the path of a YAML file, its content, or an experiment, which is returned as
+            it is. Relative paths in a file start at the file.
 
     Raises:
-        PhysadvError: the file is missing or wrong.
+        PhysadvError: no such experiment, or its declaration is wrong.
     """
-    if path is None or str(path) in experiment_names():
-        name = SHIPPED if path is None else str(path)
-        data = read_named_yaml("physadv.evaluation", f"experiments/{name}.yaml")
-        return validate(Experiment, data, f"experiment {name}")
-    data = read_yaml(path)
-    for part, keys in _PATHS.items():
-        if isinstance(data.get(part), dict):
-            data[part] = {
-                key: _from_file(value, path.parent) if key in keys else value for key, value in data[part].items()
-            }
-    return validate(Experiment, data, path)
+    return EXPERIMENTS(spec)
 
 
-_PATHS = {"design": {"sign", "victim", "mask", "paint", "scenes", "calibration"}, "evaluate": {"victims", "batteries"}}
-"""Keys of an experiment whose values may be paths."""
-_FILES = PICTURES | {".yaml", ".yml", ".json", ".svg"}
+def _shipped(name: str) -> Experiment:
+    return validate(Experiment, read_named_yaml("physadv.evaluation", f"experiments/{name}.yaml"), f"experiment {name}")
 
 
-def _from_file(value: Any, folder: Path) -> Any:
-    """A value, or each of a list, with the path of a file in ``folder`` made one from here; defences stay behind it."""
-    if isinstance(value, list):
-        return [_from_file(one, folder) for one in value]
-    if not isinstance(value, str):
-        return value
-    path, *defences = split(value)
-    is_ours = Path(path).suffix.lower() in _FILES and is_there(folder / path)
-    return "+".join([str(folder / path), *defences]) if is_ours else value
+def _declared(data: Mapping[str, Any], source: str, folder: Path | None = None) -> Experiment:
+    return validate(Experiment, dict(data), source, folder=folder)
+
+
+EXPERIMENTS = Named(
+    "experiment",
+    Experiment,
+    names=experiment_names,
+    ship=_shipped,
+    read=lambda path: load_config(Experiment, path),
+    build=_declared,
+    endings=(*YAML, ".json"),
+)
 
 
 def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = None, device: str = AUTO) -> Summary:
@@ -130,8 +127,8 @@ def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = N
 
 def _checked(plan: Experiment) -> tuple[list[Victim], list[Battery]]:
     """Victims, the one to design against first, and batteries; whatever can be wrong is found before work starts."""
-    victims = [load_victim(spec) for spec in dict.fromkeys((plan.design.victim, *plan.evaluate.victims))]
-    batteries = [load_battery(spec) for spec in plan.evaluate.batteries]
+    victims = [one.value for one in dict.fromkeys((plan.design.victim, *plan.evaluate.victims))]
+    batteries = [one.value for one in plan.evaluate.batteries]
     check_unique("victim", [victim.name for victim in victims])
     check_unique("battery", [battery.name for battery in batteries])
     check_goal(plan.design.goal, victims[0])
@@ -140,10 +137,10 @@ def _checked(plan: Experiment) -> tuple[list[Victim], list[Battery]]:
             f"max_targeted_asr = {plan.max_targeted_asr:g}: the design's goal is untargeted, so there is no target; "
             "use max_asr"
         )
-    sign = load_sign(plan.design.sign)
+    sign = plan.design.sign.value
     for victim in victims:
         true_class_of(sign, victim, plan.design.true_class)
     for scene in plan.design.scenes:
-        load_scene(scene)
+        _ = scene.value
     ink_of(plan.design.calibration)
     return victims, batteries

@@ -18,11 +18,12 @@ from physadv.attacks.rp2 import true_class_of
 from physadv.core.config import Config, validate
 from physadv.core.devices import AUTO
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
+from physadv.core.named import Reference
 from physadv.core.randomness import substream
 from physadv.evaluation.candidates import texture_px
 from physadv.patches import control_patch
-from physadv.scenes import PaintedSign, load_scene
-from physadv.signs import Sign, load_sign
+from physadv.scenes import PaintedSign, SceneField
+from physadv.signs import Sign, SignField
 from physadv.victims import Victim, device_of
 
 STICKER = "rp2"
@@ -33,10 +34,10 @@ _BATCH = 128
 class OnSigns(Config):
     """On which signs, designed through what, and scored in what."""
 
-    signs: tuple[str, ...] = Field(default=("de/stop",), min_length=1)
-    scenes: tuple[str, ...] = Field(default=("wide",), min_length=1)
+    signs: tuple[SignField, ...] = Field(default=("de/stop",), min_length=1, validate_default=True)
+    scenes: tuple[SceneField, ...] = Field(default=("wide",), min_length=1, validate_default=True)
     """That the search sees."""
-    scored_in: str = "stationary-15"
+    scored_in: SceneField = Field(default="stationary-15", validate_default=True)
     """The scene of the frames that count; the search never sees them."""
     frames: int = Field(default=240, ge=1, le=MAX_FRAMES)
     """Frames a sign."""
@@ -78,9 +79,9 @@ def check_on_signs(attack: str, options: dict[str, Any], goal: str, where: OnSig
     Raises:
         PhysadvError: an unknown sign or scene, or a wrong option.
     """
-    for name in where.signs:
-        load_sign(name)
-    load_scene(where.scored_in)
+    for sign in where.signs:
+        _ = sign.value
+    _ = where.scored_in.value
     _config(attack, options, goal, where, where.signs[0], seed=0)
 
 
@@ -109,9 +110,9 @@ def attack_signs(
         PhysadvError: the victim does not know a sign, or something is wrong with the options.
     """
     parts = []
-    for number, name in enumerate(where.signs):
-        sign = load_sign(name)
-        config = _config(attack, options, goal, where, name, seed=seed, device=str(device_of(victim)))
+    for number, named in enumerate(where.signs):
+        sign = named.value
+        config = _config(attack, options, goal, where, named, seed=seed, device=str(device_of(victim)))
         found = _stickered(config, sign, victim) if isinstance(config, DesignConfig) else _changed(config, victim)
         parts.append(_scored(found, sign, goal, where, victim, seed))
         if listener:
@@ -129,7 +130,14 @@ class _Found:
 
 
 def _config(
-    attack: str, options: dict[str, Any], goal: str, where: OnSigns, sign: str, *, seed: int, device: str = AUTO
+    attack: str,
+    options: dict[str, Any],
+    goal: str,
+    where: OnSigns,
+    sign: Reference[Sign],
+    *,
+    seed: int,
+    device: str = AUTO,
 ) -> DesignConfig | SignAttackConfig:
     common = {"sign": sign, "goal": goal, "scenes": where.scenes, "views": where.views, "seed": seed, "device": device}
     if attack == STICKER:
@@ -181,8 +189,8 @@ def _scored(found: _Found, sign: Sign, goal: str, where: OnSigns, victim: Victim
 
 def _seen(where: OnSigns) -> tuple[str, ...]:
     """A flag where the frames that count show photographs that the search sees."""
-    seen = frozenset().union(*(load_scene(scene).pictures for scene in where.scenes))
-    both = len(seen & load_scene(where.scored_in).pictures)
+    seen = frozenset().union(*(scene.value.pictures for scene in where.scenes))
+    both = len(seen & where.scored_in.value.pictures)
     return (f"{both} of the photographs that it is scored in were seen by the attack",) if both else ()
 
 
@@ -191,7 +199,7 @@ def _read(
     shown: dict[str, PaintedSign], where: OnSigns, victim: Victim, seed: int
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Frames and logits of each painted sign, all in the same conditions."""
-    scene = load_scene(where.scored_in)
+    scene = where.scored_in.value
     seed = substream(seed, f"robustness/{where.scored_in}")
     frames: dict[str, list[Tensor]] = {name: [] for name in shown}
     for start in range(0, where.frames, _BATCH):

@@ -24,7 +24,7 @@ from physadv.core.files import atomic_path, sha256
 from physadv.core.notebooks import html_picture, html_table, one_line
 from physadv.core.parquet import check_filled
 from physadv.core.wording import percent
-from physadv.evaluation.battery import entry_scene, load_battery
+from physadv.evaluation.battery import load_battery
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
 from physadv.evaluation.course import PART_FRAMES
 from physadv.evaluation.on_photographs import TABLE as PHOTOGRAPHS_TABLE
@@ -140,7 +140,7 @@ def replay(
     options = summary.provenance.options
     victim = next(info for info in summary.victims if info.name == values["victim"])
     battery = load_battery(next(info for info in summary.batteries if info.name == values["battery"]).config)
-    scene = entry_scene(battery.entries[values["entry"]])
+    scene = battery.scenes[values["entry"]]
     candidate = _candidate(folder, summary, values["patch"], patch, options.get("calibration"), place)
     conditions = Conditions.from_columns({name: batch.column(name).to_numpy() for name in _CONDITIONS})
     painted, conditions = candidate.painted[values["subject"]], conditions.to(place)

@@ -32,13 +32,11 @@ from physadv.core.parquet import read_parquet, write_parquet
 from physadv.core.run_folder import claim
 from physadv.core.statistics import Rate, rate, shown_rate
 from physadv.core.versions import package_versions
-from physadv.defenses import Defended, load_victim
+from physadv.defenses import Defended, VictimField
 from physadv.evaluation.flags import warning
 from physadv.evaluation.matrix_flags import cell_flags
 from physadv.evaluation.on_signs import STICKER, OnSigns, asks_gradients, attack_signs, check_on_signs, knowledge_of
 from physadv.evaluation.summary import Flag
-from physadv.scenes import load_scene
-from physadv.signs import load_sign
 from physadv.signs.datasets import SignDataset, load_dataset
 from physadv.signs.listing import tell
 from physadv.victims import Victim
@@ -80,7 +78,7 @@ class AttackSpec(Config):
 class RobustnessPlan(Config):
     """Which attacks on which victims, on which pictures."""
 
-    victims: tuple[str, ...] = Field(min_length=1)
+    victims: tuple[VictimField, ...] = Field(min_length=1)
     attacks: tuple[AttackSpec, ...] = Field(min_length=1)
     dataset: str = "gtsrb"
     split: str | None = None
@@ -200,7 +198,7 @@ def run_robustness(
         PhysadvError: a victim, an attack or the data are wrong, or ``out`` holds something else.
     """
     place = pick_device(device)
-    victims = [load_victim(name, device=place) for name in plan.victims]
+    victims = [named.value.to(place) for named in plan.victims]
     names = [victim.name for victim in victims]
     if len(set(names)) < len(names):
         raise PhysadvError(f"victims: {', '.join(names)}; each needs its own name")
@@ -245,9 +243,9 @@ def _attack_identity(spec: AttackSpec) -> dict[str, Any]:
     return {
         **told,
         "on signs": where.model_dump(mode="json", exclude={"signs", "scenes", "scored_in"}),
-        "signs": [load_sign(name).fingerprint for name in where.signs],
-        "scenes": [load_scene(name).fingerprint for name in where.scenes],
-        "scored in": load_scene(where.scored_in).fingerprint,
+        "signs": [sign.value.fingerprint for sign in where.signs],
+        "scenes": [scene.value.fingerprint for scene in where.scenes],
+        "scored in": where.scored_in.value.fingerprint,
     }
 
 
@@ -285,8 +283,8 @@ def read_robustness(folder: Path) -> RobustnessSummary:
 
 def _check_victim(spec: AttackSpec, victim: Victim) -> None:
     check_goal(spec.goal, victim)
-    for name in spec.on_signs.signs if spec.on_signs else ():
-        true_class_of(load_sign(name), victim)
+    for sign in spec.on_signs.signs if spec.on_signs else ():
+        true_class_of(sign.value, victim)
 
 
 def _pictures(plan: RobustnessPlan, victims: Iterable[Victim], data: Path | None) -> SignDataset:

@@ -15,9 +15,10 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 from torch import Tensor
 
-from physadv.core.config import Config, collected, parse_kind
+from physadv.core.config import Config, beside, collected, parse_kind
 from physadv.core.errors import PhysadvError
 from physadv.core.folders import PICTURES
+from physadv.core.named import YAML
 from physadv.core.notebooks import one_line
 from physadv.core.registry import Registry
 from physadv.core.wording import percent
@@ -145,6 +146,9 @@ def _alpha(rings: tuple[Ring, ...], extent_mm: float, px: int) -> Tensor:
     return rasterise(rings, extent_mm=extent_mm, px=px)
 
 
+_DRAWINGS = PICTURES | {".svg"}
+
+
 def parse_mask(spec: str | Path | Mapping[str, Any] | MaskConfig) -> MaskConfig:
     """A mask's configuration from a kind's name, a YAML file, an SVG or another picture, a mapping, or itself.
 
@@ -153,14 +157,16 @@ def parse_mask(spec: str | Path | Mapping[str, Any] | MaskConfig) -> MaskConfig:
     """
     if isinstance(spec, MaskConfig):
         return spec
-    if isinstance(spec, (str, Path)) and Path(spec).suffix.lower() in PICTURES | {".svg"}:
+    if isinstance(spec, (str, Path)) and Path(spec).suffix.lower() in _DRAWINGS:
         from physadv.patches.drawings import read_drawing
 
         return read_drawing(Path(spec))
     return parse_kind(spec, MASKS)
 
 
-MaskField: TypeAlias = Annotated[SerializeAsAny[MaskConfig], BeforeValidator(collected(parse_mask))]
+MaskField: TypeAlias = Annotated[
+    SerializeAsAny[MaskConfig], BeforeValidator(collected(parse_mask)), beside(_DRAWINGS.union(YAML))
+]
 """A mask inside another configuration: a kind's name, the path of a YAML file or a drawing, or the mask's own keys."""
 
 

@@ -12,7 +12,8 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 from torch import Tensor
 
 from physadv.core.color import linear_to_srgb, srgb_to_linear
-from physadv.core.config import Config, collected, parse_kind
+from physadv.core.config import Config, beside, collected, parse_kind
+from physadv.core.named import YAML
 from physadv.core.registry import Registry
 
 Level = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -220,5 +221,5 @@ def parse_paint(spec: str | Path | Mapping[str, Any] | PaintKind) -> PaintKind:
     return parse_kind(spec, PAINTS)
 
 
-PaintConfig: TypeAlias = Annotated[SerializeAsAny[PaintKind], BeforeValidator(collected(parse_paint))]
+PaintConfig: TypeAlias = Annotated[SerializeAsAny[PaintKind], BeforeValidator(collected(parse_paint)), beside(YAML)]
 """A paint inside another configuration: a kind's name, a YAML file's path, or the paint's own keys."""

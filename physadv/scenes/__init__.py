@@ -4,7 +4,7 @@ from physadv.scenes import weather as weather  # registers its kind
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
 from physadv.scenes.config import RoadsideConfig
 from physadv.scenes.geometry import viewing_angle_deg
-from physadv.scenes.library import SCENE_KINDS, load_scene, read_scene, scene_names
+from physadv.scenes.library import SCENE_KINDS, SCENES, SceneField, load_scene, scene_names
 from physadv.scenes.photographs import Photographs, PhotographsConfig
 from physadv.scenes.roadside import Roadside
 from physadv.scenes.scene import PaintedSign, Part, Prepared, Scene
@@ -12,6 +12,7 @@ from physadv.scenes.scene import PaintedSign, Part, Prepared, Scene
 __all__ = [
     "INTEGERS",
     "QUANTITIES",
+    "SCENES",
     "SCENE_KINDS",
     "Conditions",
     "PaintedSign",
@@ -22,8 +23,8 @@ __all__ = [
     "Roadside",
     "RoadsideConfig",
     "Scene",
+    "SceneField",
     "load_scene",
-    "read_scene",
     "scene_names",
     "viewing_angle_deg",
 ]

@@ -1,26 +1,21 @@
-"""Scenes by name, by file, or from a mapping; a new kind of scene registers its loader here."""
+"""Scenes by name, by file, or from a mapping; a new kind of scene registers its class here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 from physadv.core.config import read_yaml, validate
 from physadv.core.errors import PhysadvError, unknown_name
-from physadv.core.files import is_there, read_named_yaml
+from physadv.core.files import read_named_yaml
+from physadv.core.named import Named, Reference
 from physadv.core.registry import Registry
-from physadv.scenes.config import RoadsideConfig
-from physadv.scenes.roadside import Roadside
 from physadv.scenes.scene import Scene
 
-SCENE_KINDS: Registry[Callable[[Mapping[str, Any], str], Scene]] = Registry("scene kind")
-
-
-@SCENE_KINDS.register("roadside")
-def _roadside(data: Mapping[str, Any], source: str) -> Scene:
-    return Roadside(validate(RoadsideConfig, data, source))
+SCENE_KINDS: Registry[type[Scene]] = Registry("scene kind")
+"""Classes of scenes by the ``kind`` of their declaration."""
 
 
 def scene_names() -> list[str]:
@@ -33,44 +28,48 @@ def scene_names() -> list[str]:
     )
 
 
-def load_scene(spec: str | Path | Mapping[str, Any]) -> Scene:
-    """A scene.
-
-    Args:
-        spec: a shipped scene's name, the path of a YAML file, or its content.
-
-    Raises:
-        PhysadvError: no such scene, or its declaration is wrong.
-    """
-    if isinstance(spec, Mapping):
-        return _from_mapping(spec, f"scene {spec.get('name', '(without a name)')}")
-    if isinstance(spec, str) and spec in scene_names():
-        return _from_mapping(read_named_yaml("physadv.scenes", f"presets/{spec}.yaml"), f"scene {spec}")
-    path = Path(spec)
-    if path.suffix not in {".yaml", ".yml"}:
-        raise unknown_name("scene", str(spec), scene_names(), also="the path of a .yaml file")
-    return _from_mapping(read_scene(path), str(path))
+def _shipped(name: str) -> Scene:
+    return _declared(read_named_yaml("physadv.scenes", f"presets/{name}.yaml"), f"scene {name}")
 
 
-def read_scene(path: Path) -> dict[str, Any]:
-    """What a scene's file says; folders and files that it names are found from the file.
-
-    Raises:
-        PhysadvError: the file cannot be read.
-    """
-    data = read_yaml(path)
-    if isinstance(data.get("backdrops"), str) and data["backdrops"] != "drawn":
-        data["backdrops"] = str(path.parent / data["backdrops"])
-    for key in ("folder", "corners"):  # of photographs, which may lie elsewhere too
-        if isinstance(data.get(key), str) and is_there(path.parent / data[key]):
-            data[key] = str((path.parent / data[key]).resolve())
-    return data
+def _read(path: Path) -> Scene:
+    return _declared(read_yaml(path), str(path), path.parent)
 
 
-def _from_mapping(data: Mapping[str, Any], source: str) -> Scene:
+def _declared(data: Mapping[str, Any], source: str, folder: Path | None = None) -> Scene:
     kind = data.get("kind", "roadside")
     if isinstance(kind, str) and kind not in SCENE_KINDS:
         raise PhysadvError(f"{source}: {unknown_name('scene kind', kind, SCENE_KINDS)}")
     if not isinstance(kind, str):
         raise PhysadvError(f"{source}: kind = {kind!r}: expected one of {', '.join(SCENE_KINDS)}")
-    return SCENE_KINDS[kind](data, source)
+    scene = SCENE_KINDS[kind]
+    config = validate(scene.configuration, dict(data), source, folder=folder)
+    try:
+        return scene.from_config(config)
+    except PhysadvError as error:
+        raise PhysadvError(f"{source}: {error}") from error
+
+
+SCENES = Named(
+    "scene",
+    Scene,  # type: ignore[type-abstract]  # of all kinds
+    names=scene_names,
+    ship=_shipped,
+    read=_read,
+    build=_declared,
+    declared=lambda scene: scene.declaration,
+)
+SceneField: TypeAlias = Annotated[Reference[Scene], SCENES]
+"""A scene inside a configuration: a shipped scene's name, the path of its file, or its declaration."""
+
+
+def load_scene(spec: str | Path | Mapping[str, Any] | Scene) -> Scene:
+    """A scene.
+
+    Args:
+        spec: a shipped scene's name, the path of a YAML file, its content, or a scene, which is returned as it is.
+
+    Raises:
+        PhysadvError: no such scene, or its declaration is wrong.
+    """
+    return SCENES(spec)

@@ -32,7 +32,7 @@ from physadv.scenes.outline import (
     locate,
     template_of,
 )
-from physadv.signs import Sign, load_sign
+from physadv.signs import Sign
 from physadv.signs.datasets import DATA_VARIABLE
 
 LARGEST_PX = 1024
@@ -78,20 +78,19 @@ class Study:
 
 @lru_cache(maxsize=8)
 def study_folder(
-    stamps: tuple[tuple[Path, str], ...], sign_name: str, corners: tuple[Path, str] | None, margin: float | None
+    stamps: tuple[tuple[Path, str], ...], sign: Sign, corners: tuple[Path, str] | None, margin: float | None
 ) -> Study:
     """Studies the pictures of a folder; remembered as long as neither they nor the corners' file change.
 
     Args:
         stamps: the pictures, each with the digest of its content.
-        sign_name: of the sign that they show.
+        sign: that they show.
         corners: CSV with homographies (see :func:`read_corners`) and the digest of its content; the rest is found.
         margin: room around the sign's box to which a picture is cut, as a share of the box; None: not cut.
 
     Raises:
         PhysadvError: a file cannot be read, or the CSV names a picture that is not there.
     """
-    sign = load_sign(sign_name)
     template = template_of(sign)
     given = {} if corners is None else read_corners(corners[0], sign)
     unknown = set(given) - {file.name for file, _ in stamps}
@@ -265,15 +264,15 @@ def _check(to_photo: Matrix, sign: Sign) -> None:
         raise ValueError("the sign would be seen mirrored; are the points in their order?")
 
 
-def find_path(name: str, bases: Sequence[Path | None], *, what: str) -> Path:
-    """A path of the configuration: absolute, in one of ``bases``, in the data folder, or here.
+def find_path(name: str, base: Path | None = None, *, what: str) -> Path:
+    """A path of the configuration: absolute, in ``base``, in the data folder, or here.
 
     Raises:
         PhysadvError: it is in none of these places.
     """
     wanted = at_home(name)
     data = os.environ.get(DATA_VARIABLE)
-    places = [*bases, Path(data) if data else None, Path.cwd()]
+    places = [base, Path(data) if data else None, Path.cwd()]
     candidates = [wanted] if wanted.is_absolute() else [place / wanted for place in places if place is not None]
     for candidate in candidates:
         if candidate.exists():

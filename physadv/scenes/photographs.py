@@ -8,23 +8,23 @@ paint, in a scene without variation, gives the photographs themselves, resized.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
 import torch
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from torch import Tensor
 from torch.nn import functional as F
 
 from physadv.core.color import from_uint8, linear_to_srgb, srgb_to_linear
-from physadv.core.config import Config, validate
+from physadv.core.config import Config
 from physadv.core.errors import PhysadvError, PhysadvWarning, unknown_name
-from physadv.core.files import sha256
+from physadv.core.files import at_home, is_there, sha256
 from physadv.core.identity import digest_of, digest_of_files
 from physadv.core.jpeg import jpeg
 from physadv.core.randomness import integers, uniforms
@@ -46,7 +46,7 @@ from physadv.scenes.photograph_study import (
     study_folder,
 )
 from physadv.scenes.scene import PaintedSign, Part, Scene
-from physadv.signs import Sign, load_sign
+from physadv.signs import Sign, SignField
 
 VARIABLE = (
     "crop_scale",
@@ -78,17 +78,26 @@ _BLUR_SEEN = 0.3
 """Blur in samples below which a picture does not show it."""
 
 
+def _beside_if_there(value: str, info: ValidationInfo) -> str:
+    beside = (info.context or {}).get("folder", Path()) / at_home(value)
+    return str(beside.resolve()) if is_there(beside) else value
+
+
+BesideOrElsewhere: TypeAlias = Annotated[str, AfterValidator(_beside_if_there)]
+"""A path that may start at its file, or elsewhere."""
+
+
 class PhotographsConfig(Config):
     """A set of photographs as its YAML declares it."""
 
     name: str
     kind: Literal["photographs"] = "photographs"
     description: str = ""
-    folder: str
+    folder: BesideOrElsewhere
     """Of the pictures: absolute, beside the YAML file, or inside the folder that ``PHYSADV_DATA`` names."""
-    sign: str = "us/stop"
+    sign: SignField = Field(default="us/stop", validate_default=True)
     """The sign that all of them show."""
-    corners: str | None = None
+    corners: BesideOrElsewhere | None = None
     """CSV beside the pictures (or a path like ``folder``) with where the sign is; see :func:`read_corners`."""
     crop: Literal["picture", "sign"] = "picture"
     """What the classifier gets: the whole picture, or the sign's box with ``margin`` around it. For a victim that takes
@@ -136,6 +145,7 @@ class _Stack:
     """``[P, 3, 3]`` float64, samples of the working grid to mm on the sign."""
 
 
+@SCENE_KINDS.register("photographs")
 class Photographs(Scene):
     """Photographs of a sign; frame i shows the i-th of them, over and over.
 
@@ -147,16 +157,27 @@ class Photographs(Scene):
 
     kind = "photographs"
     lights = ("photographed",)
+    configuration = PhotographsConfig
 
-    def __init__(self, config: PhotographsConfig, *, base: Path | None = None, part: Part | None = None) -> None:
-        self.config, self._base, self._part = config, base, part
+    @classmethod
+    def from_config(cls, config: PhotographsConfig) -> Photographs:
+        """The scene that a configuration declares."""
+        return cls(config)
+
+    @property
+    def declaration(self) -> dict[str, Any]:
+        """What its file would say, with the defaults of no key."""
+        return {"kind": self.kind, **self.config.model_dump(mode="json", exclude_unset=True)}
+
+    def __init__(self, config: PhotographsConfig, *, part: Part | None = None) -> None:
+        self.config, self._part = config, part
         self.name = config.name
-        self.sign: Sign = load_sign(config.sign)
-        self.folder = find_path(config.folder, (base,), what="folder")
+        self.sign: Sign = config.sign.value
+        self.folder = find_path(config.folder, what="folder")
         self.files = pictures_in(self.folder)
         self._corners = None
         if config.corners is not None:
-            self._corners = find_path(config.corners, (self.folder, base), what="corners")
+            self._corners = find_path(config.corners, self.folder, what="corners")
         self._noisy = bool({"read_noise_e", "full_well_e"} & set(config.variation))
         self._moving = bool({"crop_scale", "crop_shift_x", "crop_shift_y", "roll_deg"} & set(config.variation))
         self._distributions: dict[str, Distribution] = {**_defaults(noisy=self._noisy), **config.variation}
@@ -173,11 +194,11 @@ class Photographs(Scene):
         """
         stamps = tuple((file, sha256(file)) for file in self.files)
         corners = None if self._corners is None else (self._corners, sha256(self._corners))
-        study = study_folder(stamps, self.config.sign, corners, self._margin)
+        study = study_folder(stamps, self.sign, corners, self._margin)
         if not study.photographs:
             first = study.left_out[0]
             raise PhysadvError(
-                f"scene {self.name!r}: sign {self.config.sign} was found in none of the {len(self.files)} pictures of "
+                f"scene {self.name!r}: sign {self.sign.name} was found in none of the {len(self.files)} pictures of "
                 f"{self.folder} ({first.file.name}: {first.reason}); give the points in a CSV with the key 'corners'"
             )
         if study.left_out:
@@ -196,7 +217,7 @@ class Photographs(Scene):
 
     def parted(self, part: Part) -> Photographs:
         """Every fifth photograph for what is held out and the others for training; all for both if they are few."""
-        return Photographs(self.config, base=self._base, part=part)
+        return Photographs(self.config, part=part)
 
     @cached_property
     def pictures(self) -> frozenset[str]:
@@ -507,14 +528,3 @@ def _stacked(
         step=step_table.to(device, dtype),
         from_grid=torch.from_numpy(np.stack(from_grid)).to(device),
     )
-
-
-@SCENE_KINDS.register("photographs")
-def _from_yaml(data: Mapping[str, Any], source: str) -> Scene:
-    path = Path(source)
-    base = path.parent if path.suffix in {".yaml", ".yml"} else None
-    config = validate(PhotographsConfig, data, source)
-    try:
-        return Photographs(config, base=base)
-    except PhysadvError as error:
-        raise PhysadvError(f"{source}: {error}") from error

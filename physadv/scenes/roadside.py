@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
 from physadv.scenes.config import DEFAULTS, RoadsideConfig
 from physadv.scenes.distributions import Distribution
 from physadv.scenes.lens import Lens
+from physadv.scenes.library import SCENE_KINDS
 from physadv.scenes.placement import Placement, place
 from physadv.scenes.scene import PaintedSign, Prepared, Scene
 
@@ -49,6 +51,7 @@ class Exposure:
     conditions: Conditions
 
 
+@SCENE_KINDS.register("roadside")
 class Roadside(Scene):
     """The differentiable roadside; see :mod:`physadv.scenes` for the four steps.
 
@@ -57,6 +60,17 @@ class Roadside(Scene):
     """
 
     kind = "roadside"
+    configuration = RoadsideConfig
+
+    @classmethod
+    def from_config(cls, config: RoadsideConfig) -> Roadside:
+        """The scene that a configuration declares."""
+        return cls(config)
+
+    @property
+    def declaration(self) -> dict[str, Any]:
+        """What its file would say, with the defaults of no key."""
+        return {"kind": self.kind, **self.config.model_dump(mode="json", exclude_unset=True)}
 
     def __init__(self, config: RoadsideConfig) -> None:
         self.config = config

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 from typing_extensions import Self
 
+from physadv.core.config import Config
 from physadv.core.identity import digest_of
 from physadv.core.notebooks import one_line
 from physadv.core.wording import percent
@@ -118,6 +119,18 @@ class Scene(ABC):
     lights: tuple[str, ...]
     differentiable: bool = True
     frames_per_approach: int = 1
+    configuration: ClassVar[type[Config]]
+    """Of what its declaration says; of the kinds in :data:`physadv.scenes.SCENE_KINDS`."""
+
+    @classmethod
+    def from_config(cls, config: Any) -> Scene:
+        """The scene that a :attr:`configuration` declares."""
+        raise NotImplementedError
+
+    @property
+    def declaration(self) -> str | dict[str, Any]:
+        """From which the scene can be loaded again, wherever its file was; its name where it was made in Python."""
+        return self.name
 
     @property
     def pictures(self) -> frozenset[str]:

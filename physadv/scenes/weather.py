@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +25,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from physadv.core.color import from_uint8, to_uint8
-from physadv.core.config import Config, validate
+from physadv.core.config import Config
 from physadv.core.errors import PhysadvError
 from physadv.core.identity import digest_of
 from physadv.core.randomness import integers, uniforms
 from physadv.core.registry import Registry
 from physadv.scenes.conditions import Conditions
-from physadv.scenes.library import SCENE_KINDS, load_scene
+from physadv.scenes.library import SCENE_KINDS, SceneField
 from physadv.scenes.scene import PaintedSign, Part, Scene
 
 Pixels = npt.NDArray[np.uint8]
@@ -124,6 +124,17 @@ class Annotation:
         return json.dumps(self.parameters, sort_keys=True)
 
 
+class WeatherScene(Config):
+    """A weather scene as its YAML declares it."""
+
+    kind: str = "weather"
+    name: str
+    description: str = ""
+    base: SceneField
+    grid: WeatherGrid = WeatherGrid()
+
+
+@SCENE_KINDS.register("weather")
 class Weather(Scene):
     """``base`` in the weathers of ``grid``. Not differentiable.
 
@@ -132,6 +143,22 @@ class Weather(Scene):
 
     kind = "weather"
     differentiable = False
+    configuration = WeatherScene
+
+    @classmethod
+    def from_config(cls, config: WeatherScene) -> Weather:
+        """The scene that a configuration declares."""
+        try:
+            base = config.base.value
+        except PhysadvError as error:
+            raise PhysadvError(f"base: {error}") from error
+        return cls(base, config.grid, name=config.name, description=config.description)
+
+    @property
+    def declaration(self) -> dict[str, Any]:
+        """What its file would say."""
+        told = {"name": self.name, "description": self.description, "grid": self.grid.model_dump(mode="json")}
+        return {"kind": self.kind, "base": self.base.declaration, **told}
 
     def __init__(self, base: Scene, grid: WeatherGrid | None = None, *, name: str = "", description: str = "") -> None:
         self.base = base
@@ -457,24 +484,3 @@ def _downscaling(pixels: Pixels, parameters: Parameters) -> Pixels:
 
 
 WEATHERS.register("downscaling")(Kind(_draw_downscaling, _downscaling, work_px=64, fixed=True))
-
-
-@SCENE_KINDS.register("weather")
-def _from_yaml(data: Mapping[str, Any], source: str) -> Scene:
-    config = validate(WeatherScene, data, source)
-    try:
-        base = load_scene(config.base)
-    except PhysadvError as error:
-        raise PhysadvError(f"{source}: base: {error}") from error
-    return Weather(base, config.grid, name=config.name, description=config.description)
-
-
-class WeatherScene(Config):
-    """A weather scene as its YAML declares it."""
-
-    kind: str = "weather"
-    name: str
-    description: str = ""
-    base: str | dict[str, Any]
-    """A scene's name, the path of its file, or its declaration."""
-    grid: WeatherGrid = WeatherGrid()

@@ -8,7 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from physadv.core.lazy import lazy_names
-from physadv.signs.catalog import class_names, keep_sign, kept_sign, list_rows, load_sign, read_sign, sign_names
+from physadv.signs.catalog import (
+    SIGNS,
+    SignField,
+    class_names,
+    keep_sign,
+    kept_sign,
+    list_rows,
+    load_sign,
+    read_sign,
+    sign_names,
+)
 from physadv.signs.sign import Sign
 
 if TYPE_CHECKING:
@@ -22,9 +32,11 @@ else:
 
 __all__ = [
     "DATASETS",
+    "SIGNS",
     "Item",
     "Sign",
     "SignDataset",
+    "SignField",
     "class_names",
     "data_root",
     "draw_sheet",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field, field_validator
 
 from physadv.core.class_lists import known_classes
-from physadv.core.config import Config, load_config
-from physadv.core.errors import PhysadvError, unknown_name
+from physadv.core.config import BesidePath, Config, load_config, validate
+from physadv.core.errors import PhysadvError
 from physadv.core.files import bundled, read_bytes, write_text
+from physadv.core.named import Named, Reference
 from physadv.core.yaml_text import dump_yaml
 from physadv.signs.outline import Outline, expand
 from physadv.signs.sign import Sign
@@ -32,7 +34,7 @@ class SignFile(Config):
     outline: Outline
     sheeting: Name
     source: Name
-    artwork: Name | None = None
+    artwork: Annotated[BesidePath, Field(min_length=1)] | None = None
     """SVG file beside the YAML; the YAML's own name with ``.svg`` where absent."""
     classes: dict[Name, Name] = Field(default_factory=dict)
     aliases: tuple[Name, ...] = ()
@@ -42,20 +44,6 @@ class SignFile(Config):
     def _expandable(cls, outline: Outline) -> Outline:
         expand(outline)
         return outline
-
-
-def load_sign(name_or_path: str | Path) -> Sign:
-    """A sign by its name (``us/stop``), or by the path of a user's YAML file.
-
-    Raises:
-        PhysadvError: no such sign, or its files are missing or wrong.
-    """
-    text = str(name_or_path)
-    if isinstance(name_or_path, Path) or text.endswith((".yaml", ".yml")):
-        return read_sign(Path(name_or_path))
-    if text not in sign_names():
-        raise unknown_name("sign", text, sign_names(), also="the path of a sign's .yaml file")
-    return _shipped(text)
 
 
 @cache
@@ -81,7 +69,10 @@ def read_sign(path: Path) -> Sign:
         PhysadvError: a file is missing or unreadable, a key is wrong, the outline does not close, or the artwork cannot
             be drawn or leaves some of it bare.
     """
-    sign, artwork = _read_sign(path)
+    return _tried(*_read_sign(path))
+
+
+def _tried(sign: Sign, artwork: Path) -> Sign:
     try:
         sign.texture(_TRIED_PX)
     except PhysadvError as error:
@@ -92,10 +83,21 @@ def read_sign(path: Path) -> Sign:
 def _read_sign(path: Path) -> tuple[Sign, Path]:
     """The sign, and the file of its artwork."""
     spec = load_config(SignFile, path)
+    artwork = path.with_suffix(".svg") if spec.artwork is None else Path(spec.artwork)
+    return _sign(spec, artwork), artwork
+
+
+def _declared(data: Mapping[str, Any], source: str, folder: Path | None = None) -> Sign:
+    spec = validate(SignFile, dict(data), source, folder=folder)
+    if spec.artwork is None:
+        raise PhysadvError(f"{source}: key 'artwork' is missing; it should be the path of an SVG file")
+    return _tried(_sign(spec, Path(spec.artwork)), Path(spec.artwork))
+
+
+def _sign(spec: SignFile, artwork: Path) -> Sign:
     outline = expand(spec.outline)
-    artwork = path.with_suffix(".svg") if spec.artwork is None else path.parent / spec.artwork
     xs, ys = zip(*outline, strict=True)
-    sign = Sign(
+    return Sign(
         name=spec.name,
         title=spec.title,
         width_mm=max(xs) - min(xs),
@@ -108,7 +110,32 @@ def _read_sign(path: Path) -> tuple[Sign, Path]:
         svg=_read_svg(artwork),
         outline=spec.outline.model_dump(mode="json"),
     )
-    return sign, artwork
+
+
+SIGNS = Named(
+    "sign",
+    Sign,
+    names=sign_names,
+    ship=_shipped,
+    read=read_sign,
+    build=_declared,
+    also="the path of a sign's .yaml file",
+)
+SignField: TypeAlias = Annotated[Reference[Sign], SIGNS]
+"""A sign inside a configuration: a shipped sign's name, the path of its file, or its content."""
+
+
+def load_sign(spec: str | Path | Mapping[str, Any] | Sign) -> Sign:
+    """A sign.
+
+    Args:
+        spec: a shipped sign's name (``us/stop``), the path of a YAML file, its content with the path of its artwork, or
+            a sign, which is returned as it is.
+
+    Raises:
+        PhysadvError: no such sign, or its files are missing or wrong.
+    """
+    return SIGNS(spec)
 
 
 def keep_sign(sign: Sign, folder: Path) -> None:

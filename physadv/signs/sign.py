@@ -43,6 +43,9 @@ class Sign:
     svg: str = ""
     outline: Mapping[str, Any] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
     @property
     def extent_mm(self) -> float:
         """Side of the square that the texture covers: the longer side of the outline's box."""

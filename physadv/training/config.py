@@ -13,6 +13,8 @@ from physadv.core.devices import AUTO, DeviceName
 from physadv.core.errors import PhysadvError
 from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_FRAMES, MAX_HELD_OUT, MAX_STEPS
 from physadv.core.registry import Registry
+from physadv.defenses import VictimField
+from physadv.scenes import SceneField
 
 
 class StickerPoolConfig(Config):
@@ -58,7 +60,7 @@ class CardConfig(Config):
 class TrainingConfig(Config):
     """A training that begins with a victim's weights."""
 
-    victim: str = "gtsrb-cnn"
+    victim: VictimField = Field(default="gtsrb-cnn", validate_default=True)
     """Name or card of the model to start from."""
     name: str = Field(default="", max_length=100, pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]*)?$")
     """Of the model that is made, and of its files; the victim's and the method's if not given."""
@@ -71,7 +73,7 @@ class TrainingConfig(Config):
     """Of the photographs of a batch that stay as they are."""
     stickers: StickerPoolConfig | None = None
     """Adversarial stickers through the scenes; None: the frames show unpainted signs only."""
-    scenes: tuple[str, ...] = Field(default=("wide",), min_length=1)
+    scenes: tuple[SceneField, ...] = Field(default=("wide",), min_length=1, validate_default=True)
     frames: int = Field(default=32, ge=0, le=MAX_BATCH)
     """Frames of unpainted signs in every batch, so that what the victim knows of scenes is not lost."""
     dataset: str = "gtsrb"
@@ -108,7 +110,7 @@ class TrainingConfig(Config):
     @property
     def made(self) -> str:
         """Name of the model that is made."""
-        return self.name or f"{self.victim.rsplit('/', 1)[-1].rsplit('.yaml', 1)[0]}-{self.method}"
+        return self.name or f"{str(self.victim).rsplit('/', 1)[-1].rsplit('.yaml', 1)[0]}-{self.method}"
 
 
 @dataclass(frozen=True)

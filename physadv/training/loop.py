@@ -80,8 +80,8 @@ class Training:
         self._augment = augmentation() if config.augment else torch.nn.Identity()
 
     def _signs(self, **options: Any) -> RoadsideSigns:
-        config = self.config
-        return RoadsideSigns(self.victim, config.scenes, seed=config.seed, device=self.device, **options)
+        config, scenes = self.config, [scene.value for scene in self.config.scenes]
+        return RoadsideSigns(self.victim, scenes, seed=config.seed, device=self.device, **options)
 
     def run(self, checkpoint: Path, *, identity: str, listener: Listener | None = None) -> None:
         """Goes on to the last step; ``checkpoint`` is written on the way.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -13,7 +15,7 @@ from physadv.attacks.losses import LOSSES
 from physadv.attacks.problem import Problem
 from physadv.attacks.views import Seen
 from physadv.core.errors import PhysadvError
-from physadv.scenes import load_scene
+from physadv.scenes import Scene
 from physadv.signs import Sign, load_sign, sign_names
 from physadv.training.config import StickerPoolConfig
 from physadv.victims import Victim
@@ -30,7 +32,7 @@ class RoadsideSigns:
 
     Args:
         victim: that is trained.
-        scenes: names of the scenes.
+        scenes: through which the signs are seen.
         frames: of a step.
         seed: of all random numbers.
         device: where the frames are rendered.
@@ -40,7 +42,7 @@ class RoadsideSigns:
     def __init__(
         self,
         victim: Victim,
-        scenes: tuple[str, ...],
+        scenes: Sequence[Scene],
         *,
         frames: int,
         seed: int,
@@ -54,7 +56,7 @@ class RoadsideSigns:
                 f"victim {victim.name!r}: none of its classes is a shipped sign, so that frames of scenes cannot teach "
                 "it anything; set frames to 0"
             )
-        self._scenes = [load_scene(name) for name in scenes]
+        self._scenes = list(scenes)
         self._seed, self._device = seed, device
         self._px = stickers.texture_px if stickers else 256
         self._views: dict[str, Seen] = {}

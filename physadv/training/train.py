@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
 from physadv.core.yaml_text import dump_yaml
 from physadv.defenses import Defended, load_victim
-from physadv.scenes import load_scene
 from physadv.signs import load_sign
 from physadv.training.config import TrainingConfig
 from physadv.training.data import Photographs, training_photographs
@@ -59,7 +59,8 @@ def train(
     keep_freed_memory()
     device = pick_device(config.device)
     config = config.model_copy(update={"device": str(device)})
-    victim = _trainable(load_victim(config.victim, device=device))
+    start = _trainable(config.victim.value).to(device)
+    victim = copy.deepcopy(start)
     photographs, held_out = training_photographs(
         config.dataset,
         data,
@@ -84,7 +85,6 @@ def train(
             _write(training, victim, card)
             run.seal(card.name, weights.name)
         made = load_victim(card, device=device)
-        start = load_victim(config.victim, device=device)
         write_text(report, model_card(config, made, test, photographs, start=start, listener=measuring))
         (out / CHECKPOINT).unlink(missing_ok=True)
         run.finish(card.name, weights.name, report.name, asked=measured)
@@ -101,7 +101,7 @@ def _identity(config: TrainingConfig, victim: Victim, learnt: Photographs, held_
         "victim": victim.fingerprint,
         "attack": attack.fingerprint if attack else None,
         "pictures": {"learnt from": learnt.dataset.fingerprint, "held out": held_out.dataset.fingerprint},
-        "scenes": [load_scene(name).fingerprint for name in config.scenes],
+        "scenes": [scene.value.fingerprint for scene in config.scenes],
         "signs": [load_sign(name).fingerprint for name in known_signs(victim)],
         "versions": package_versions(),
     }

@@ -10,7 +10,7 @@ from torch import nn
 
 from physadv.core.config import collected
 from physadv.core.errors import PhysadvError, unknown_name
-from physadv.core.files import at_home, check_regular
+from physadv.core.files import check_regular
 from physadv.core.registry import Registry
 from physadv.victims.architectures import ARCHITECTURES
 from physadv.victims.card import VictimCard
@@ -42,8 +42,8 @@ class LoadableCard(VictimCard):
 
     @field_validator("weights")
     @classmethod
-    def _weights_are_there(cls, weights: str, info: ValidationInfo) -> str:
-        collected(check_regular)((info.context or {}).get("folder", Path()) / at_home(weights), what="file of weights")
+    def _weights_are_there(cls, weights: str) -> str:
+        collected(check_regular)(Path(weights), what="file of weights")
         return weights
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from physadv.core.class_lists import ClassNames
-from physadv.core.config import Config, Text
-from physadv.core.files import at_home
+from physadv.core.config import BesidePath, Config, Text
 from physadv.victims.preprocess import InputConfig
 
 
@@ -34,8 +32,8 @@ class VictimCard(Config):
     """The kind of model: a name in the registry of adapters."""
     architecture: str | None = None
     """The network's name, where the adapter needs one."""
-    weights: Annotated[str, Field(min_length=1)]
-    """Path of the weights, relative to the card."""
+    weights: Annotated[BesidePath, Field(min_length=1)]
+    """Path of the weights; a relative one starts at the card."""
     classes: Annotated[ClassNames, Field(min_length=2)]
     """Class names in the order of the outputs; in a file, also the path of a list of them, relative to the card, or
     the name of a known one (:mod:`physadv.core.class_lists`)."""
@@ -48,7 +46,3 @@ class VictimCard(Config):
     weights_key: Text | None = None
     """Under which key of the weights' file the network's parameters are, such as ``state_dict`` or ``model.ema``; found
     out where one alone fits."""
-
-    def weights_path(self, folder: Path) -> Path:
-        """Where the weights are, for a card in ``folder``."""
-        return folder / at_home(self.weights)

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from physadv.core.config import load_config, validate
-from physadv.core.devices import pick_device
-from physadv.core.errors import PhysadvError, unknown_name
-from physadv.core.files import at_home, sha256
+from physadv.core.errors import PhysadvError
+from physadv.core.files import sha256
 from physadv.core.identity import digest_of_files
 from physadv.victims.adapters import ADAPTERS, LoadableCard, files_of
 from physadv.victims.card import VictimCard
@@ -66,7 +65,7 @@ class NetworkVictim(Victim):
     def advice(self, **values: Any) -> str:
         """How to say something else of it, where it was said: in its card, or as arguments.
 
-        >>> load_undefended("gtsrb-cnn").advice(scale=255, channels="bgr")
+        >>> shipped_victim("gtsrb-cnn").advice(scale=255, channels="bgr")
         'set scale: 255 and channels: bgr'
         """
         if self.by_card:
@@ -108,36 +107,39 @@ def victim_names() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
-def load_undefended(spec: str | Path, *, device: str | torch.device = "cpu") -> Victim:
-    """A victim without defences, in ``eval`` mode, after a trial on signs and noise (:mod:`physadv.victims.trial`).
+def shipped_victim(name: str) -> Victim:
+    """A victim of :func:`victim_names`, as :func:`read_victim`."""
+    path = SHIPPED / f"{name}.yaml"
+    return _victim(load_config(LoadableCard, path), file=str(path), source=name)
 
-    Everything above this package loads victims by :func:`physadv.defenses.load_victim`.
 
-    Args:
-        spec: a shipped victim's name, or the path of a victim card (YAML).
-        device: where it runs.
+def read_victim(path: Path) -> Victim:
+    """The victim of a card, in ``eval`` mode, after a trial on signs and noise (:mod:`physadv.victims.trial`).
 
     Raises:
-        PhysadvError: no such victim; a wrong card; weights that are missing, unreadable or of another network; outputs
-            that are not one logit a class or not finite.
+        PhysadvError: a wrong card; weights that are missing, unreadable or of another network; outputs that are not one
+            logit a class or not finite.
     """
+    return _victim(load_config(LoadableCard, path), file=str(path), source=str(path))
+
+
+def victim_of_card(card: Mapping[str, Any], source: str, folder: Path | None = None) -> Victim:
+    """As :func:`read_victim`, of what a card says; its paths start at ``folder``."""
+    return _victim(validate(LoadableCard, dict(card), source, folder=folder), file=source, source=str(card.get("name")))
+
+
+def _victim(card: VictimCard, *, file: str, source: str) -> Victim:
     from physadv.victims.trial import try_out
 
-    shipped = isinstance(spec, str) and spec in victim_names()
-    path = SHIPPED / f"{spec}.yaml" if shipped else at_home(spec)
-    if path.suffix not in {".yaml", ".yml"}:
-        raise unknown_name("victim", str(spec), victim_names(), also="the path of a victim card (.yaml)")
-    place = pick_device(device)
-    card = load_config(LoadableCard, path)
-    weights = card.weights_path(path.parent)
+    weights = Path(card.weights)
     try:
         network = ADAPTERS[card.adapter](card, weights)
         files = files_of(card, weights)
         content = sha256(weights) if len(files) == 1 else digest_of_files(files, root=weights.parent)
-        victim = NetworkVictim(network, card=card, digest=content, source=str(spec)).eval().to(place)
-        try_out(victim, place)
+        victim = NetworkVictim(network, card=card, digest=content, source=source).eval()
+        try_out(victim, torch.device("cpu"))
     except PhysadvError as error:
-        raise (error if str(weights) in str(error) else PhysadvError(f"{path}: {error}")) from error
+        raise (error if str(weights) in str(error) else PhysadvError(f"{file}: {error}")) from error
     return victim
 
 
