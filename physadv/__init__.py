@@ -31,12 +31,14 @@ _HOME = {
     "DesignConfig": "physadv.attacks",
     "evaluate": "physadv.evaluation",
     "replay": "physadv.evaluation",
+    "progress_bar": "physadv.cli.progress",
 }
 
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
     from physadv.attacks import DesignConfig, build_attack, design
+    from physadv.cli.progress import progress_bar
     from physadv.core.errors import PhysadvError
     from physadv.defenses import load_victim
     from physadv.evaluation import evaluate, replay

@@ -21,10 +21,10 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
+from physadv.cli.progress import progress_bar
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_folder
 from physadv.evaluation.robustness import RobustnessPlan, run_robustness
-from physadv.progress import counted_progress, training_progress
 from physadv.reports.matrix import write_matrix
 from physadv.signs import class_names
 from physadv.training import train, training_config
@@ -63,7 +63,7 @@ def untrained(folder: Path, classes: list[str], seed: int) -> Path:
 
 def trained(method: str, start: Path, name: str, out: Path, data: Path, **options: Any) -> Path:
     config = training_config(method, victim=str(start), name=name, frames=0, weight_decay=1e-4, **options)
-    with training_progress() as listener:
+    with progress_bar() as listener:
         train(config, out / name, data=data, listener=listener)
     return out / name / f"{name}.yaml"
 
@@ -110,7 +110,7 @@ def main() -> None:
         limit=args.limit,
         seed=args.seed,
     )
-    with counted_progress() as listener:
+    with progress_bar() as listener:
         summary = run_robustness(plan, args.out / "matrix", data=data, listener=listener)
     print(f"report: {write_matrix(summary, args.out / 'matrix')}")
     for cell in summary.cells:

@@ -16,9 +16,9 @@ import os
 import sys
 from pathlib import Path
 
+from physadv.cli.progress import progress_bar
 from physadv.core.errors import PhysadvError
 from physadv.evaluation.robustness import AttackSpec, RobustnessPlan, run_robustness
-from physadv.progress import counted_progress, training_progress
 from physadv.reports.matrix import write_matrix
 from physadv.training import METHODS, train, training_config
 
@@ -50,7 +50,7 @@ def main() -> None:
     for method in () if victims else METHODS:
         config = training_config(method, steps=args.steps, seed=args.seed)
         print(config.made)
-        with training_progress() as listener:
+        with progress_bar() as listener:
             train(config, args.out / "victims" / method, data=args.data, listener=listener)
         victims.append(str(args.out / "victims" / method / f"{config.made}.yaml"))
     plan = RobustnessPlan(
@@ -59,7 +59,7 @@ def main() -> None:
         limit=args.limit,
         seed=args.seed,
     )
-    with counted_progress() as counter:
+    with progress_bar() as counter:
         summary = run_robustness(plan, args.out / "matrix", data=args.data, listener=counter)
     for cell in summary.cells:
         rate = cell.robust_accuracy

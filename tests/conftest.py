@@ -13,7 +13,7 @@ from cli_kit import CLASSES, Command, write_card
 from safetensors.torch import save_file
 
 from physadv import cli
-from physadv.core import progress
+from physadv.cli import progress
 from physadv.victims.architectures import LisaCnn
 
 if "PYTEST_XDIST_WORKER" in os.environ:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from physadv.attacks import GOALS, SEARCHES, DesignConfig, Progress, Targeted, Untargeted, build_goal, design
+from physadv.attacks import GOALS, SEARCHES, DesignConfig, Targeted, Untargeted, build_goal, design
 from physadv.attacks.discover import attribution
 from physadv.attacks.engine import Budget, FrameStream, Run, design_seed
 from physadv.attacks.goals import margin
@@ -16,6 +16,7 @@ from physadv.attacks.graffiti import Graffiti, Strokes
 from physadv.attacks.perturbations import FullFace, Sticker
 from physadv.attacks.rp2 import true_class_of
 from physadv.core.errors import PhysadvError
+from physadv.core.progress import Progress
 from physadv.patches import build_mask, generic_palette, load_patch, parse_mask
 from physadv.patches.paint import PAINTS, Free
 from physadv.scenes import load_scene

@@ -18,13 +18,13 @@ from physadv.attacks.advgan import (
     AdvGanConfig,
     Discriminator,
     Generator,
-    Progress,
     StudentConfig,
     load_generator,
     train_advgan,
 )
 from physadv.attacks.advgan.files import RECORD, WEIGHTS
 from physadv.core.errors import PhysadvError
+from physadv.core.progress import Progress
 from physadv.victims import Victim
 
 COUNT = 40

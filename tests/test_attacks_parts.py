@@ -11,11 +11,12 @@ import torch
 from scene_helpers import painted
 from torch import Tensor, nn
 
-from physadv.attacks.engine import Budget, Checkpoint, FrameStream, Progress, Run, Snapshot
+from physadv.attacks.engine import Budget, Checkpoint, FrameStream, Run, Snapshot
 from physadv.attacks.goals import Targeted, Untargeted
 from physadv.attacks.perturbations import Perturbation
 from physadv.attacks.searches import SEARCHES, Adam, SignGradient, State, cosine_decay
 from physadv.core.errors import PhysadvError
+from physadv.core.progress import Progress
 from physadv.patches import Mask
 from physadv.scenes import PaintedSign, load_scene
 from physadv.victims import Victim, wrap_module
@@ -234,7 +235,7 @@ def test_snapshots_come_at_checks_and_name_every_step(victim: Victim) -> None:
     assert [s.finished for s in snapshots] == [False, False, True]
     assert [len(s.losses) for s in snapshots] == [len(s.successes) for s in snapshots] == [1, 2, 3]
     assert [p.step for p in told] == list(range(1, 26))
-    assert all(0 <= p.fraction < 1 for p in told)
+    assert all(0 <= p.done < p.total == 1.0 for p in told)
 
 
 def test_it_ends_early_after_three_good_checks(victim: Victim) -> None:

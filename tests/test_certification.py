@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from physadv.core.errors import PhysadvError
+from physadv.core.progress import Progress
 from physadv.defenses import certify, certify_patch, load_victim
 from physadv.evaluation import certification
 from physadv.evaluation.certification import CertificationPlan, read_certification, run_certification
@@ -87,8 +88,8 @@ def test_a_stopped_certification_resumes(folder: Path, tmp_path: Path, monkeypat
     class Killed(Exception):
         pass
 
-    def killer(title: str, done: int, of: int) -> None:
-        if done >= 16:
+    def killer(progress: Progress) -> None:
+        if progress.done >= 16:
             raise Killed
 
     with pytest.raises(Killed):

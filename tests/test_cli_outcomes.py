@@ -148,10 +148,11 @@ def test_standard_output_that_is_full(body: str, code: int) -> None:
 
 
 PROGRESS = """
-from physadv.progress import counted_progress
-with counted_progress() as bar:
+from physadv.cli.progress import progress_bar
+from physadv.core.progress import Progress
+with progress_bar() as bar:
     for done in range(50):
-        bar("work", done + 1, 50)
+        bar(Progress("work", done + 1, 50))
 say("done")
 """
 

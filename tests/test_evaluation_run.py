@@ -57,7 +57,6 @@ def run(out: Path, **changes: Any) -> Summary:
         "victims": [ColourVictim()],
         "batteries": [quick_battery(frames=300, drives=12)],
         "out": out,
-        "progress": False,
         **changes,
     }
     return evaluate(**arguments)
@@ -635,7 +634,7 @@ MEASURE = """
     out = Path({out!r})
     for number, frames in enumerate({frames!r}):
         folder, battery = out / str(number), quick_battery(frames=frames)
-        evaluate([coloured_patch()], [ColourVictim()], [battery], folder, progress=False)
+        evaluate([coloured_patch()], [ColourVictim()], [battery], folder)
         file = pq.ParquetFile(folder / "outcomes.parquet")
         largest = max(file.metadata.row_group(i).num_rows for i in range(file.num_row_groups))
         # the peak of this process alone; RUSAGE_SELF begins with that of the one that it was forked from

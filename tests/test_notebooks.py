@@ -45,7 +45,7 @@ def test_a_contact_sheet_shows_itself_and_is_still_an_array() -> None:
 
 def test_a_summary_is_a_table_and_names_are_text(tmp_path: Path) -> None:
     patch = coloured_patch(name="<b>blue</b>")
-    summary = evaluate([patch], [ColourVictim()], [quick_battery(frames=40)], tmp_path, progress=False, max_asr=0.0)
+    summary = evaluate([patch], [ColourVictim()], [quick_battery(frames=40)], tmp_path, max_asr=0.0)
     html = summary._repr_html_()
     assert "&lt;b&gt;blue&lt;/b&gt;" in html
     assert "<b>blue" not in html

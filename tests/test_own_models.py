@@ -47,9 +47,7 @@ def test_a_design_and_an_evaluation_take_it(tmp_path: Path, model: Any) -> None:
     patch = physadv.design(victim=model, classes=NAMES, size=16, out=str(tmp_path / "patch"), **QUICK)
     assert patch.record.goal == "untargeted"
     assert patch.record.config["sign"] == "us/stop"
-    summary = physadv.evaluate(
-        patch, model, quick_battery(frames=40), str(tmp_path / "report"), classes=NAMES, size=16, progress=False
-    )
+    summary = physadv.evaluate(patch, model, quick_battery(frames=40), str(tmp_path / "report"), classes=NAMES, size=16)
     assert summary.records[0].frames == 40
     assert summary.victims[0].classes == 3
 
@@ -63,7 +61,7 @@ def test_a_module_stays_where_and_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_function_that_changes_is_another_run(tmp_path: Path) -> None:
-    said: dict[str, Any] = {"classes": NAMES, "size": 16, "name": "mine", "progress": False}
+    said: dict[str, Any] = {"classes": NAMES, "size": 16, "name": "mine"}
     run: list[Any] = [[coloured_patch()], quick_battery(frames=20), tmp_path]
     physadv.evaluate(run[0], [redness], *run[1:], **said)
     physadv.evaluate(run[0], [lambda images: redness(images)], *run[1:], **said)

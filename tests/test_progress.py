@@ -9,10 +9,9 @@ import re
 import pytest
 from rich.console import Console
 
-from physadv.attacks import Progress as DesignStands
-from physadv.core import progress
-from physadv.progress import counted_progress, design_progress, training_progress
-from physadv.training import Progress as TrainingStands
+from physadv.cli import progress
+from physadv.cli.progress import progress_bar
+from physadv.core.progress import Progress, counter, renamed
 
 GREEN = "\x1b[32m"
 
@@ -22,7 +21,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What a terminal of eighty columns gets."""
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, width=80, color_system="standard", _environ={})
-    monkeypatch.setattr("physadv.core.progress.Console", lambda **_: console)
+    monkeypatch.setattr("physadv.cli.progress.Console", lambda **_: console)
     return written
 
 
@@ -32,10 +31,10 @@ def lines(shown: io.StringIO) -> list[str]:
 
 
 def test_a_bar_ends_green_with_its_time(shown: io.StringIO) -> None:
-    with counted_progress() as count:
+    with progress_bar() as count:
         for done in range(3):
-            count("pictures", done + 1, 4)
-        count("photographs", 1, 2)
+            count(Progress("pictures", done + 1, 4))
+        count(Progress("photographs", 1, 2))
     pictures, photographs = lines(shown)[-2:]
     assert re.fullmatch(r"pictures +━+ +4/4 in 0:00 *", pictures), "it is done when the next one begins"
     assert re.fullmatch(r"photographs +━+ +2/2 in 0:00 *", photographs), "or when the work has ended well"
@@ -45,8 +44,8 @@ def test_a_bar_ends_green_with_its_time(shown: io.StringIO) -> None:
 
 def test_work_that_fails_leaves_its_bar_as_it_was(shown: io.StringIO) -> None:
     def fails() -> None:
-        with counted_progress() as count:
-            count("pictures", 1, 4)
+        with progress_bar() as count:
+            count(Progress("pictures", 1, 4))
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -56,30 +55,28 @@ def test_work_that_fails_leaves_its_bar_as_it_was(shown: io.StringIO) -> None:
 
 
 def test_what_fails_before_it_begins_shows_nothing(shown: io.StringIO) -> None:
-    with pytest.raises(KeyError), counted_progress():
+    with pytest.raises(KeyError), progress_bar():
         raise KeyError
-    with counted_progress(shown=False) as count:
-        count("pictures", 1, 4)
     assert shown.getvalue() == ""
 
 
 @pytest.mark.parametrize("title", ["yield[/b]", "[red]stop", "[link=x]y[/link]", "a" * 300, "\u6b62\u307e\u308c" * 9])
 def test_a_title_is_text_within_the_line(shown: io.StringIO, title: str) -> None:
-    with counted_progress() as count:
-        count(title, 1, 123456)
-        with design_progress() as design:
-            design(DesignStands(title, 0.5, 123456, 12.345, 1.0))
+    with progress_bar() as count:
+        count(Progress(title, 1, 123456))
+        with progress_bar() as design:
+            design(Progress(title, 0.5, 1.0, step=123456, loss=12.345, shares={"held out": 1.0}))
     assert lines(shown)[-1].startswith(title[:8])
     assert max(map(len, lines(shown))) <= 80
 
 
 def test_a_training_and_a_design_keep_within_the_line(shown: io.StringIO) -> None:
-    with training_progress() as training:
+    with progress_bar() as training:
         for step in (1, 1999):
-            training(TrainingStands(step, 2000, 12.3456, {"clean": 1.0, "attacked": 0.5}))
-    with design_progress() as design:
+            training(Progress("training", step, 2000, step=step, loss=12.3456, shares={"clean": 1.0, "attacked": 0.5}))
+    with progress_bar() as design:
         for fraction in (0.1, 0.9):
-            design(DesignStands("design 1/3", fraction, 99999, 12.3456, 1.0))
+            design(Progress("design 1/3", fraction, 1.0, step=99999, loss=12.3456, shares={"held out": 1.0}))
     assert max(map(len, lines(shown))) <= 80
     assert any("held out 100 %" in line for line in lines(shown))
     assert any("clean 100 %  attacked 50 %" in line for line in lines(shown))
@@ -91,17 +88,17 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     written = io.StringIO()
     console = Console(file=written, force_terminal=False, width=80, _environ={})
     clock = itertools.count(0.0, 10.0)
-    monkeypatch.setattr("physadv.core.progress.Console", lambda **_: console)
+    monkeypatch.setattr("physadv.cli.progress.Console", lambda **_: console)
     monkeypatch.setattr(progress, "monotonic", lambda: next(clock))
     return written
 
 
 def test_a_log_gets_a_plain_line_now_and_then(log: io.StringIO) -> None:
-    with counted_progress() as count:
+    with progress_bar() as count:
         for done in range(7):
-            count("pictures [b]", done + 1, 10)
-        count("photographs", 1, 2)
-        count("photographs", 2, 2)
+            count(Progress("pictures [b]", done + 1, 10))
+        count(Progress("photographs", 1, 2))
+        count(Progress("photographs", 2, 2))
     said = log.getvalue().splitlines()
     assert len(said) == 3, "one every half a minute"
     assert re.fullmatch(r"pictures \[b\]  30 %  3/10  .* left", said[0])
@@ -110,21 +107,30 @@ def test_a_log_gets_a_plain_line_now_and_then(log: io.StringIO) -> None:
 
 
 def test_trainings_and_designs_are_logged_with_what_their_bars_show(log: io.StringIO) -> None:
-    with training_progress() as stands:
+    with progress_bar() as stands:
         for step in range(1, 4):
-            stands(TrainingStands(step, 2000, 0.5, {"clean": 0.9}))
-    assert re.fullmatch(r"training  0 %  3/2000  loss 0\.500 clean 90 %  .* left\n", log.getvalue())
+            stands(Progress("training", step, 2000, step=step, loss=0.5, shares={"clean": 0.9}))
+    assert re.fullmatch(r"training  0 %  3/2000 loss 0\.500 clean 90 %  .* left\n", log.getvalue())
 
 
 def test_quick_work_leaves_a_log_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    with counted_progress() as count:
+    with progress_bar() as count:
         for done in range(1000):
-            count("pictures", done, 1000)
+            count(Progress("pictures", done, 1000))
     monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
-    with counted_progress(shown=False) as count:
-        count("pictures", 1, 4)
     assert capsys.readouterr() == ("", "")
-    with counted_progress() as count:
-        count("pictures", 1, 4)
+    with progress_bar() as count:
+        count(Progress("pictures", 1, 4))
     out, error = capsys.readouterr()
     assert (out, error.startswith("pictures  25 %  1/4")) == ("", True)
+
+
+def test_listeners_are_told_of_what_is_counted_and_by_another_name() -> None:
+    told: list[Progress] = []
+    counter(told.append, "frames")(3, 10)
+    other = renamed(told.append, "mine")
+    assert other is not None
+    other(Progress("frames", 1, 2, loss=0.5))
+    assert told == [Progress("frames", 3, 10), Progress("mine", 1, 2, loss=0.5)]
+    counter(None, "frames")(3, 10)
+    assert renamed(None, "mine") is None

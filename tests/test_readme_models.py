@@ -26,7 +26,7 @@ def test_the_five_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     quick: dict[str, Any] = {"steps": 2, "views": 4, "held_out_frames": 16, "texture_px": 32}
     design, evaluate = physadv.design, physadv.evaluate
     monkeypatch.setattr(physadv, "design", lambda **given: design(**given, **quick))
-    monkeypatch.setattr(physadv, "evaluate", lambda *given, **more: evaluate(*given, **more, frames=4, progress=False))
+    monkeypatch.setattr(physadv, "evaluate", lambda *given, **more: evaluate(*given, **more, frames=4))
     monkeypatch.chdir(tmp_path)
     names = {"physadv": physadv, "network": Network(), "pictures": torch.rand(2, 3, 64, 64), "labels": [0, 1]}
     exec(code, names)

@@ -46,7 +46,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tensor]:
     with pytest.MonkeyPatch.context() as patching:
         patching.setattr(scoring, "_reading", keeping)
         victim = ColourVictim(size=24, box="square")
-        evaluate([folder / "blue"], [victim], [load_battery(BATTERY)], folder / "run", batch=48, progress=False)
+        evaluate([folder / "blue"], [victim], [load_battery(BATTERY)], folder / "run", batch=48)
     return folder, torch.cat(shown)
 
 

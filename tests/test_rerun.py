@@ -55,7 +55,6 @@ def test_a_summary(physadv: Command, card: Path, tmp_path: Path) -> None:
         [battery.config for battery in summary.batteries],
         tmp_path / "out",
         **{key: value for key, value in summary.provenance.options.items() if key != "batch"},
-        progress=False,
     )
     assert again.provenance.started == summary.provenance.started
 

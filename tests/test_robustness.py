@@ -83,7 +83,7 @@ def test_finished_cells_are_kept_and_another_plan_is_refused(folder: Path, monke
     (folder / "out" / "cells" / "1-1.json").unlink()
     seen: list[str] = []
     again = run_robustness(
-        plan(folder), folder / "out", data=folder / "data", listener=lambda title, done, of: seen.append(title)
+        plan(folder), folder / "out", data=folder / "data", listener=lambda progress: seen.append(progress.stage)
     )
     assert {title.split(" · ")[0] for title in seen} == {"other"}
     assert len(set(seen)) == 1

@@ -15,11 +15,12 @@ from safetensors.torch import load_file, save_file
 
 from physadv.attacks.changes import Covered
 from physadv.core.config import settings
+from physadv.core.progress import Progress
 from physadv.defenses import load_victim
 from physadv.scenes import load_scene
 from physadv.signs import load_sign
 from physadv.signs.datasets import load_dataset
-from physadv.training import METHODS, Progress, StickerPoolConfig, Training, train, training_config
+from physadv.training import METHODS, StickerPoolConfig, Training, train, training_config
 from physadv.training.data import Photographs, training_photographs
 from physadv.training.model_card import SHOWN
 from physadv.training.plots import draw_curves
@@ -72,18 +73,13 @@ def training(folder: Path, method: str, **options: Any) -> Training:
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_every_method_learns_and_leaves_a_victim_with_its_cards(folder: Path, method: str) -> None:
     seen: list[Progress] = []
-    measured: dict[str, list[tuple[int, int]]] = {}
     asked = config(folder, method, steps=30, check_every=15)
-    made = train(
-        asked,
-        folder / "out",
-        data=folder / "data",
-        listener=seen.append,
-        measuring=lambda title, done, of: measured.setdefault(title, []).append((done, of)),
-    )
+    made = train(asked, folder / "out", data=folder / "data", listener=seen.append)
     figures = [f"{what}, {name}" for what in ("clean", *SHOWN) for name in ("one", made.name)]
-    assert list(measured) == figures
-    assert all(stands[-1][0] == stands[-1][1] for stands in measured.values())
+    assert list(dict.fromkeys(one.stage for one in seen)) == ["training", *figures]
+    last = {one.stage: one for one in seen}
+    assert all(one.done == one.total for one in last.values())
+    seen = [one for one in seen if one.stage == "training"]
     assert made.name == f"one-{method}"
     assert [stands.step for stands in seen] == list(range(1, 31))
     points = json.loads((folder / "out" / "curves.json").read_text())

@@ -151,7 +151,7 @@ def test_weather_reaches_the_table_and_the_summary(tmp_path: Path) -> None:
     grid = {"kinds": ["fog", "shadow"], "severities": [2]}
     entry = {"scene": "daylight", "frames": 8, "seed": 4, "weather": grid}
     battery = load_battery({"name": "grid", "entries": [entry]})
-    summary = evaluate([coloured_patch()], [ColourVictim()], [battery], tmp_path / "out", progress=False)
+    summary = evaluate([coloured_patch()], [ColourVictim()], [battery], tmp_path / "out")
     rows = [row for batch in read_batches(tmp_path / "out" / "outcomes.parquet") for row in batch.to_pylist()]
     scene = weather(**grid)
     expected = scene.annotate(scene.sample(8, seed=4))

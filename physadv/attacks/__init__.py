@@ -3,7 +3,6 @@
 from physadv.attacks import recipes as _recipes  # noqa: F401 (registers the attacks)
 from physadv.attacks.attack import ATTACKS, Attack, Result, build_attack
 from physadv.attacks.discover import Discover, DiscoverRectangles
-from physadv.attacks.engine import Listener, Progress
 from physadv.attacks.goals import GOALS, Goal, Targeted, Untargeted, build_goal
 from physadv.attacks.graffiti import Graffiti, Strokes
 from physadv.attacks.on_sign import SignAttackConfig, attack_sign
@@ -23,9 +22,7 @@ __all__ = [
     "DiscoverRectangles",
     "Goal",
     "Graffiti",
-    "Listener",
     "Perturbation",
-    "Progress",
     "Result",
     "Search",
     "SignAttackConfig",

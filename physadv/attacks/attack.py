@@ -25,6 +25,7 @@ from physadv.core.config import Config, read_value, validate
 from physadv.core.errors import PhysadvError, PhysadvWarning, shown
 from physadv.core.identity import digest_of
 from physadv.core.notebooks import one_line
+from physadv.core.progress import Listener, counter
 from physadv.core.randomness import substream
 from physadv.core.registry import Registry
 from physadv.victims import Victim, check_logits, under_attack, victim_of_pictures, warn_doubts
@@ -69,7 +70,6 @@ class Result:
         )
 
 
-Listener = Callable[[int, int], None]
 """Told how many of how many pictures are done."""
 
 
@@ -153,14 +153,13 @@ class Attack(Config, ABC):
         if self.asks_gradients:
             check_differentiable(victim, f"attack {self.kind!r}")
         warn_doubts(victim)
-        parts = []
+        parts, count = [], counter(listener, self.kind)
         with under_attack(victim):
             for start in range(0, len(pictures), batch):
                 some = slice(start, start + batch)
                 generator = torch.Generator().manual_seed(substream(seed, f"{self.kind}/{start}"))
                 parts.append(self._attack(victim, pictures[some], labels[some], goal, generator))
-                if listener:
-                    listener(min(start + batch, len(pictures)), len(pictures))
+                count(min(start + batch, len(pictures)), len(pictures))
         return _joined(parts)
 
     def _attack(

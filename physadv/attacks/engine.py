@@ -21,6 +21,7 @@ from physadv.attacks.perturbations import Perturbation
 from physadv.attacks.searches import Search, State
 from physadv.core.errors import CannotWrite, PhysadvError
 from physadv.core.files import atomic_path, check_regular
+from physadv.core.progress import Listener, Progress
 from physadv.core.randomness import substream
 from physadv.scenes import PaintedSign, Part, Prepared, Scene
 from physadv.victims import Box, Victim
@@ -70,20 +71,6 @@ class Snapshot:
     """Held-out success at checks."""
     zero_gradients: int = 0
     finished: bool = False
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a progress bar shows."""
-
-    stage: str
-    fraction: float
-    step: int
-    loss: float
-    held_out_success: float
-
-
-Listener = Callable[[Progress], None]
 
 
 class FrameStream:
@@ -242,7 +229,8 @@ class Run:
 
     def _tell(self, progress: float, step: int, loss: float, success: float) -> None:
         if self.listener:
-            self.listener(Progress(self.stage, progress, step, loss, max(0.0, success)))
+            shares = {"held out": max(0.0, success)}
+            self.listener(Progress(self.stage, progress, 1.0, step=step, loss=loss, shares=shares))
 
 
 def design_seed(seed: int, part: str) -> int:

@@ -19,7 +19,6 @@ from physadv.attacks.engine import (
     Budget,
     Checkpoint,
     FrameStream,
-    Listener,
     Run,
     Snapshot,
     design_seed,
@@ -40,6 +39,7 @@ from physadv.core.files import sha256
 from physadv.core.identity import digest_of
 from physadv.core.limits import MAX_HELD_OUT, MAX_SECONDS, MAX_STEPS, MAX_TEXTURE_PX
 from physadv.core.memory import keep_freed_memory
+from physadv.core.progress import Listener
 from physadv.core.versions import package_versions
 from physadv.defenses import VICTIMS, VictimField
 from physadv.patches import (

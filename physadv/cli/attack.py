@@ -63,8 +63,8 @@ def attack(
         words: dict[str, Any] = {"goal": goal, "scenes": scene, "sign": sign, "views": views, "true_class": true_class}
         _attack_sign(attacks, victim, out, options, {**words, "seed": seed, "device": device})
         return
+    from physadv.cli.progress import progress_bar
     from physadv.evaluation.robustness import RobustnessPlan, run_robustness
-    from physadv.progress import counted_progress
     from physadv.reports.matrix import flags_of_matrix, write_matrix
     from physadv.reports.words import share_interval
 
@@ -78,7 +78,7 @@ def attack(
         "batch": batch,
     }
     plan = validate(RobustnessPlan, words, "physadv attack")
-    with counted_progress() as listener:
+    with progress_bar() as listener:
         summary = run_robustness(plan, out, data=data, device=device, listener=listener)
     for cell in summary.cells:
         say(

@@ -40,8 +40,8 @@ def certify(
     """
     from rich.console import Console
 
+    from physadv.cli.progress import progress_bar
     from physadv.core.config import validate
-    from physadv.core.progress import counted_progress
     from physadv.evaluation.certification import SUMMARY_NAME, CertificationPlan, run_certification
     from physadv.reports.terminal import certified_table
 
@@ -57,7 +57,7 @@ def certify(
         "seed": seed,
     }
     plan = validate(CertificationPlan, words, "physadv certify")
-    with counted_progress() as listener:
+    with progress_bar() as listener:
         summary = run_certification(plan, out, data=data, device=device, listener=listener)
     Console().print(certified_table(summary))
     for flag in summary.flags:

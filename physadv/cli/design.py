@@ -35,13 +35,13 @@ def run(
 
     If it was stopped, the same command resumes.
     """
+    from physadv.cli.progress import progress_bar
     from physadv.evaluation.experiment import EVALUATION, load_experiment, run_experiment
-    from physadv.progress import design_progress
 
     plan = load_experiment(experiment)
     folder = out or Path("runs") / plan.name
     check_writable(folder)
-    with design_progress() as listener:
+    with progress_bar() as listener:
         summary = run_experiment(plan, folder, listener=listener, device=device)
     finish(summary, folder / EVALUATION)
 
@@ -87,8 +87,8 @@ def design(
     Paint is searched through differentiable scenes. If it was stopped, the same command resumes.
     """
     from physadv.attacks import DesignConfig, design
+    from physadv.cli.progress import progress_bar
     from physadv.core.config import validate
-    from physadv.progress import design_progress
 
     if seconds is None and steps is None:
         seconds = 60.0
@@ -110,7 +110,7 @@ def design(
         "device": device,
     }
     config = validate(DesignConfig, words, "physadv design")
-    with design_progress() as listener:
+    with progress_bar() as listener:
         patch = design(config, out=out, listener=listener, overwrite=replace)
     measured = patch.record.measured
     say(

@@ -92,26 +92,29 @@ def evaluate(
             device=device,
         )
         return
+    from physadv.cli.progress import progress_bar
     from physadv.evaluation import evaluate
     from physadv.signs.datasets import load_dataset
 
     if not patches:
         raise PhysadvError("no patch to evaluate; name at least one folder, or give --photos")
 
-    summary = evaluate(
-        patches,
-        behind(victim, defense),
-        battery or ["stationary-15", "drive-by"],
-        out,
-        frames=frames,
-        max_asr=max_asr,
-        max_targeted_asr=max_targeted_asr,
-        true_class=true_class,
-        calibration=calibration,
-        device=device,
-        batch=64 if batch is None else batch,
-        datasets=[load_dataset(name, data) for name in dataset or ()],
-    )
+    with progress_bar() as listener:
+        summary = evaluate(
+            patches,
+            behind(victim, defense),
+            battery or ["stationary-15", "drive-by"],
+            out,
+            frames=frames,
+            max_asr=max_asr,
+            max_targeted_asr=max_targeted_asr,
+            true_class=true_class,
+            calibration=calibration,
+            device=device,
+            batch=64 if batch is None else batch,
+            datasets=[load_dataset(name, data) for name in dataset or ()],
+            listener=listener,
+        )
     finish(summary, out)
 
 
@@ -128,11 +131,11 @@ def _evaluate_photos(
     device: str,
 ) -> None:
     """Scores a session's photographs and writes the report; exit code 1 if a limit is exceeded."""
+    from physadv.cli.progress import progress_bar
     from physadv.evaluation.on_photographs import evaluate_photographs
-    from physadv.progress import counted_progress
     from physadv.reports.photographs import verdict, write_photograph_report
 
-    with counted_progress() as listener:
+    with progress_bar() as listener:
         summary = evaluate_photographs(
             session,
             victims,

@@ -61,10 +61,10 @@ def ingest(
 
     The session has a row for each photograph, a crop, and an overlay to check by eye.
     """
+    from physadv.cli.progress import progress_bar
     from physadv.photos.ingest import ingest
-    from physadv.progress import counted_progress
 
-    with counted_progress() as listener:
+    with progress_bar() as listener:
         made = ingest(
             photographs,
             out,
@@ -112,14 +112,14 @@ def calibrate_the_camera(
 
     The photographs show the Charuco board that physadv print-rig has made.
     """
+    from physadv.cli.progress import progress_bar
     from physadv.core.config import validate
     from physadv.photos.calibrate import camera_from_photographs
     from physadv.photos.camera import Board, save_camera
-    from physadv.progress import counted_progress
 
     words = {"columns": columns, "rows": rows, "square_mm": square_mm, "marker_mm": marker_mm}
     board = validate(Board, words, "physadv photos calibrate-camera")
-    with counted_progress() as listener:
+    with progress_bar() as listener:
         camera, notes = camera_from_photographs(photographs, board, listener=listener)
     for note in notes:
         say(f"skipped: {note}")
@@ -146,12 +146,12 @@ def measure_the_rig(
 
     All photographs are adjusted together; hands place markers to a millimetre or two.
     """
+    from physadv.cli.progress import progress_bar
     from physadv.photos.rig import load_rig, save_rig
     from physadv.photos.survey import survey_photographs
-    from physadv.progress import counted_progress
 
     layout = load_rig(rig)
-    with counted_progress() as listener:
+    with progress_bar() as listener:
         found, notes = survey_photographs(photographs, layout, camera=camera, every=every, listener=listener)
     save_rig(found.rig, out)
     for note in notes:

@@ -48,8 +48,9 @@ def train(
     Training begins with the victim's weights. What is written is a victim: card, weights and model card. If it was
     stopped, the same command resumes.
     """
+    from physadv.cli.progress import progress_bar
     from physadv.core.config import settings
-    from physadv.progress import counted_progress, training_progress
+    from physadv.core.progress import Progress
     from physadv.training import train as trained
     from physadv.training import training_config
     from physadv.training.plots import tensorboard_listener
@@ -62,15 +63,14 @@ def train(
     words |= {key: value for key, value in {"scenes": scene, "attack": attack}.items() if value}
     config = training_config(method, **{**words, **options})
     also = tensorboard_listener(out) if tensorboard else None
-    with training_progress() as bar:
+    with progress_bar() as bar:
 
-        def listen(stands: Any) -> None:
-            bar(stands)
+        def listen(progress: Progress) -> None:
+            bar(progress)
             if also:
-                also(stands)
+                also(progress)
 
-        with counted_progress() as measuring:
-            made = trained(config, out, data=data, listener=listen, measuring=measuring)
+        made = trained(config, out, data=data, listener=listen)
     say(f"victim card: {out / made.name}.yaml")
     say(f"model card: {out / made.name}.md")
 
@@ -100,17 +100,13 @@ def train_generator(
     physadv attack advgan --set generator=FOLDER applies it. If it was stopped, the same command resumes.
     """
     from physadv.attacks.advgan import AdvGanConfig
+    from physadv.cli.progress import progress_bar
     from physadv.core.config import settings, validate
-    from physadv.evaluation.generators import Progress, train_generator
-    from physadv.progress import counted_progress
+    from physadv.evaluation.generators import train_generator
 
     words = {"goal": goal, "distilled": distilled, "seed": seed, "device": device, **settings(option or [], "--set")}
     config = validate(AdvGanConfig, words, "physadv train-advgan")
-    with counted_progress() as bar:
-
-        def listen(stands: Progress) -> None:
-            bar("generator", stands.step, stands.steps)
-
+    with progress_bar() as listener:
         train_generator(
             behind([victim], defense)[0],
             out,
@@ -119,6 +115,6 @@ def train_generator(
             split=split,
             limit=limit,
             data=data,
-            listener=listen,
+            listener=listener,
         )
     say(f"next: physadv attack advgan --set generator={out} --victim {victim} --out results")

@@ -22,7 +22,7 @@ from physadv.core.files import read_json, write_text
 from physadv.core.limits import MAX_FRAMES, MAX_QUERIES
 from physadv.core.notebooks import html_table, one_line
 from physadv.core.parquet import read_parquet, write_parquet
-from physadv.core.progress import Counted
+from physadv.core.progress import Listener, counter
 from physadv.core.run_folder import claim
 from physadv.core.statistics import Rate, rate, shown_rate
 from physadv.core.versions import package_versions
@@ -212,7 +212,7 @@ def run_certification(
     *,
     data: Path | None = None,
     device: str = AUTO,
-    listener: Counted | None = None,
+    listener: Listener | None = None,
 ) -> CertificationSummary:
     """Certifies the plan's pictures into ``out``; finished parts are kept, so that the same call resumes.
 
@@ -300,7 +300,7 @@ def read_certification(folder: Path) -> CertificationSummary:
 
 
 def _parts(
-    certifier: Certifier, victim: Victim, pictures: Tensor, labels: Tensor, folder: Path, listener: Counted | None
+    certifier: Certifier, victim: Victim, pictures: Tensor, labels: Tensor, folder: Path, listener: Listener | None
 ) -> Iterator[Path]:
     """Tables of a few pictures each; those that are there are kept."""
     for start in range(0, len(pictures), certifier.at_once):
@@ -318,8 +318,7 @@ def _parts(
                 "bound": found.bound,
             }
             write_parquet(path, pa.table(columns, schema=_SCHEMA))
-        if listener:
-            listener("pictures", some.stop, len(pictures))
+        counter(listener, "pictures")(some.stop, len(pictures))
         yield path
 
 

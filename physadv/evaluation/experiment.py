@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from physadv.attacks import DesignConfig, Listener, design, true_class_of
+from physadv.attacks import DesignConfig, design, true_class_of
 from physadv.attacks.goals import check_goal
 from physadv.core.config import Config, load_config, validate
 from physadv.core.devices import AUTO, device_name
@@ -17,6 +17,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import read_named_yaml, write_json
 from physadv.core.limits import MAX_FRAMES
 from physadv.core.named import YAML, Named
+from physadv.core.progress import Listener
 from physadv.core.run_folder import claim
 from physadv.defenses import VictimField
 from physadv.evaluation.battery import Battery, BatteryField
@@ -122,6 +123,7 @@ def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = N
             calibration=plan.design.calibration,
             device=device,
             renew=True,
+            listener=listener,
         )
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from physadv.attacks.advgan import AdvGanConfig, Progress, train_advgan
-from physadv.attacks.advgan.training import Listener
+from physadv.attacks.advgan import AdvGanConfig, train_advgan
+from physadv.core.progress import Listener
 from physadv.defenses import load_victim
 from physadv.evaluation.robustness import drawn, pictures_for
 from physadv.signs.datasets import load_known
-
-__all__ = ["Progress", "train_generator"]
 
 
 def train_generator(

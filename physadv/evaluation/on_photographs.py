@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeAlias
 
 import pyarrow as pa
 import torch
@@ -16,6 +15,7 @@ from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
 from physadv.core.parquet import write_parquet
+from physadv.core.progress import Listener, counter
 from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
 from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
@@ -38,7 +38,6 @@ from physadv.signs import Sign, kept_sign
 from physadv.victims import Victim, warn_doubts
 
 TABLE = "outcomes.parquet"
-Listener: TypeAlias = Callable[[str, int, int], None]
 
 
 def evaluate_photographs(
@@ -139,8 +138,7 @@ def evaluate_photographs(
             for made, batch in scorer(row, number):
                 shown.append(made)
                 batches += batch
-            if listener:
-                listener("photographs", number + 1, len(rows))
+            counter(listener, "photographs")(number + 1, len(rows))
         classes = {victim.name: victim.classes[scorer.true[victim.name]] for victim in models}
         schema = SCHEMA.with_metadata({VERSION_KEY: str(OUTCOMES_VERSION).encode()})
         table = pa.Table.from_batches(batches, SCHEMA).unify_dictionaries().replace_schema_metadata(schema.metadata)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from physadv.core.config import Config, validate
 from physadv.core.devices import AUTO
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
 from physadv.core.named import Reference
+from physadv.core.progress import Listener, counter
 from physadv.core.randomness import substream
 from physadv.evaluation.candidates import texture_px
 from physadv.patches import control_patch
@@ -93,7 +93,7 @@ def attack_signs(
     victim: Victim,
     *,
     seed: int,
-    listener: Callable[[int, int], None] | None = None,
+    listener: Listener | None = None,
 ) -> OnSignsResult:
     """Attacks each sign, and scores what was found.
 
@@ -104,7 +104,7 @@ def attack_signs(
         where: signs and scenes.
         victim: the classifier.
         seed: of all random numbers.
-        listener: told how many signs are done.
+        listener: told of the signs that are done.
 
     Raises:
         PhysadvError: the victim does not know a sign, or something is wrong with the options.
@@ -115,8 +115,7 @@ def attack_signs(
         config = _config(attack, options, goal, where, named, seed=seed, device=str(device_of(victim)))
         found = _stickered(config, sign, victim) if isinstance(config, DesignConfig) else _changed(config, victim)
         parts.append(_scored(found, sign, goal, where, victim, seed))
-        if listener:
-            listener(number + 1, len(where.signs))
+        counter(listener, "signs")(number + 1, len(where.signs))
     return _joined(parts)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from physadv.core.progress import Counted
+from physadv.core.progress import Listener, counter
 from physadv.evaluation.battery import Thresholds
 from physadv.evaluation.candidates import Candidate
 from physadv.evaluation.course import Course
@@ -44,19 +44,19 @@ class Results:
     courses: Sequence[Course]
     limits: Thresholds
 
-    def records(self, listener: Counted) -> list[Record]:
+    def records(self, listener: Listener | None) -> list[Record]:
         """A record for each battery, patch and victim; pictures are drawn of those alone that the report shows."""
         keys = list(self._keys())
         found: list[Record] = []
         for number, key in enumerate(keys):
             found.append(self._record(*key))
-            listener(FIGURES, number + 1, len(keys))
+            counter(listener, FIGURES)(number + 1, len(keys))
         counts = frames_a_side(found)
         total = 2 * sum(counts)
         for number, (key, count) in enumerate(zip(keys, counts, strict=True)):
             if count:
                 found[number] = self._illustrated(found[number], *key, count=count)
-                listener(DRAWING, 2 * sum(counts[: number + 1]), total)
+                counter(listener, DRAWING)(2 * sum(counts[: number + 1]), total)
         return self._compared(found)
 
     def _keys(self) -> Iterator[tuple[Course, Candidate, Victim]]:

@@ -7,7 +7,7 @@ through scenes and scored in frames that the design never saw. All victims see t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ from physadv.core.images import write_png
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
 from physadv.core.notebooks import html_table, one_line
 from physadv.core.parquet import read_parquet, write_parquet
+from physadv.core.progress import Listener, renamed
 from physadv.core.run_folder import claim
 from physadv.core.statistics import Rate, rate, shown_rate
 from physadv.core.versions import package_versions
@@ -47,7 +48,6 @@ NORMS = ("l0", "l1", "l2", "linf")
 EXAMPLES = 6
 """Pictures of a cell that are kept to look at."""
 
-Listener = Callable[[str, int, int], None]
 """Told of a cell: its title, pictures done, pictures in all."""
 
 
@@ -335,7 +335,7 @@ def _cell(
     if kept is not None:
         return kept
     title = f"{victim.name} · {spec.heading}"
-    tell = (lambda done, of: listener(title, done, of)) if listener else None
+    tell = renamed(listener, title)
     started = time.perf_counter()
     control = None
     if spec.on_signs:

@@ -6,13 +6,12 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
-from rich.console import Console
 from torch import Tensor, nn
 
 from physadv.attacks.clean import warn_unread
@@ -20,7 +19,7 @@ from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
-from physadv.core.progress import Counted, counted_progress
+from physadv.core.progress import Listener, counter
 from physadv.core.run_folder import RECORD, RunFolder, claim
 from physadv.core.versions import package_versions
 from physadv.evaluation.battery import Battery, Thresholds, load_battery
@@ -66,7 +65,7 @@ def evaluate(
     calibration: str | Path | None = None,
     device: str = AUTO,
     batch: int = 64,
-    progress: bool = True,
+    listener: Listener | None = None,
     resume: bool = True,
     renew: bool = False,
     datasets: Sequence[SignDataset] = (),
@@ -92,7 +91,7 @@ def evaluate(
         calibration: file of ``physadv calibrate``: printer and camera through which paint is seen, the controls' too.
         device: where to render and to look.
         batch: frames rendered at once.
-        progress: show a progress bar on standard error.
+        listener: told of progress, such as ``physadv.progress_bar()`` gives.
         resume: resume a run that was killed; if false, a folder with a run is an error.
         renew: replace another run's results in ``out``; if false, they are an error.
         datasets: whose pictures the victims read as well, so that the report says how good they are.
@@ -129,13 +128,15 @@ def evaluate(
         run = stack.enter_context(claim(out, identity, command="physadv evaluate", resume=resume, renew=renew))
         if run.finished(asked):
             return read_summary(out)
-        with Console(stderr=True).status("reading data sets") if datasets and progress else nullcontext():
-            infos = tuple(victim_info(victim, datasets) for victim in models)
+        infos = []
+        for number, victim in enumerate(models):
+            infos.append(victim_info(victim, datasets))
+            if datasets:
+                counter(listener, "victims on data sets")(number + 1, len(models))
         if not run.sealed(TABLE) and not any((out / PARTS).glob("*.parquet")):
             _look_at_clean(scorer, courses)
-        with counted_progress(shown=progress) as listener:
-            _score(scorer, courses, run, listener)
-            records = Results(out, out / TABLE, scorer, courses, limits).records(listener)
+        _score(scorer, courses, run, listener)
+        records = Results(out, out / TABLE, scorer, courses, limits).records(listener)
         summary = Summary(
             provenance=Provenance(
                 command=_command(),
@@ -151,7 +152,7 @@ def evaluate(
                 rows=check_version(out / TABLE),
             ),
             patches=tuple(_patch_info(candidate, out, number) for number, candidate in enumerate(candidates)),
-            victims=infos,
+            victims=tuple(infos),
             batteries=tuple(_battery_info(course) for course in courses),
             records=tuple(records),
         )
@@ -261,7 +262,7 @@ def _look_at_clean(scorer: Scorer, courses: Sequence[Course]) -> None:
             warn_unread(victim, candidate.sign, true, victim(frames))
 
 
-def _score(scorer: Scorer, courses: Sequence[Course], run: RunFolder, listener: Counted) -> None:
+def _score(scorer: Scorer, courses: Sequence[Course], run: RunFolder, listener: Listener | None) -> None:
     """Fills in the parts that are missing, and merges them."""
     table, parts = run.folder / TABLE, Parts(run.folder / PARTS)
     if run.sealed(TABLE):
@@ -277,7 +278,7 @@ def _score(scorer: Scorer, courses: Sequence[Course], run: RunFolder, listener: 
         if not parts.there(path):
             parts.write(path, scorer.rows(stretch))
         done += stretch.count
-        listener("frames", done, total)
+        counter(listener, "frames")(done, total)
     parts.merge([path for _, path in work], table, run=(run.folder / RECORD).read_text(encoding="utf-8"))
     run.seal(TABLE)
     parts.clear()

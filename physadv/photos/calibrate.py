@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from physadv.core.errors import PhysadvError
+from physadv.core.progress import Listener, counter
 from physadv.patches import Calibration
 from physadv.photos.camera import Board, BoardView, Camera, calibrate_camera, find_board
 from physadv.photos.colour_fit import Readings, fit
@@ -17,7 +17,7 @@ from physadv.photos.session import load_session
 
 
 def camera_from_photographs(
-    folder: Path, board: Board, *, listener: Callable[[str, int, int], None] | None = None
+    folder: Path, board: Board, *, listener: Listener | None = None
 ) -> tuple[Camera, list[str]]:
     """A camera from a folder of photographs of a board, and what was left out and why.
 
@@ -45,8 +45,7 @@ def camera_from_photographs(
                     "on photographs of one camera, held one way"
                 )
             views.append(view)
-        if listener:
-            listener("photographs", number + 1, len(files))
+        counter(listener, "photographs")(number + 1, len(files))
     size = next(iter(sizes), (1, 1))
     return calibrate_camera(views, size, note=notes.append), notes
 

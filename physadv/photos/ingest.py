@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,6 +19,7 @@ from physadv.core.errors import CannotWrite, PhysadvError
 from physadv.core.files import atomic_path, read_json, sha256, write_json
 from physadv.core.identity import digest_of
 from physadv.core.images import write_png
+from physadv.core.progress import Listener, counter
 from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
 from physadv.patches import find_bundle, load_patch
@@ -49,7 +50,6 @@ from physadv.photos.sidecar import Clicked, read_sidecar
 from physadv.signs import Sign, keep_sign, load_sign
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
-Listener: TypeAlias = Callable[[str, int, int], None]
 
 _ROOM = 0.5
 """Around the sign's box in a crop, as a share of it."""
@@ -314,8 +314,7 @@ def ingest(
         done: list[_Entry] = []
         for number, file in enumerate(files):
             done += _file(reader, file, every)
-            if listener:
-                listener("photographs", number + 1, len(files))
+            counter(listener, "photographs")(number + 1, len(files))
         rows = [one.row for one in done if one.row is not None]
         lost = [one for one in done if one.row is None]
         unused = points.keys() - {one.name for one in done}

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from physadv.core.errors import PhysadvError
+from physadv.core.progress import Listener, counter
 from physadv.photos.camera import Camera, camera_from_focal, load_camera
 from physadv.photos.markers import Seen, find_markers, pose_from_markers
 from physadv.photos.reading import Refusal, list_files, read_file
@@ -217,7 +218,7 @@ def survey_photographs(
     *,
     camera: Path | None = None,
     every: int = 15,
-    listener: Callable[[str, int, int], None] | None = None,
+    listener: Listener | None = None,
 ) -> tuple[Survey, list[str]]:
     """The same of a folder of photographs, and what was left out and why.
 
@@ -247,6 +248,5 @@ def survey_photographs(
                 notes.append(f"{photo.name}: {error}")
                 continue
             views.append(View(photo.name, find_markers(photo.pixels), sized))
-        if listener:
-            listener("photographs", number + 1, len(files))
+        counter(listener, "photographs")(number + 1, len(files))
     return survey_rig(views, rig, note=notes.append), notes

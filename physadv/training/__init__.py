@@ -1,13 +1,12 @@
 """Adversarial training: a victim learns from what attacks make of its pictures."""
 
 from physadv.training.config import METHODS, Method, StickerPoolConfig, TrainingConfig, training_config
-from physadv.training.loop import Progress, Training
+from physadv.training.loop import Training
 from physadv.training.train import train
 
 __all__ = [
     "METHODS",
     "Method",
-    "Progress",
     "StickerPoolConfig",
     "Training",
     "TrainingConfig",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +16,7 @@ from physadv.attacks.goals import Untargeted
 from physadv.attacks.views import Direct
 from physadv.core.checkpoints import checkpoint_of, write_checkpoint
 from physadv.core.errors import PhysadvError
+from physadv.core.progress import Listener, Progress
 from physadv.core.randomness import substream
 from physadv.training.config import TrainingConfig
 from physadv.training.data import Photographs, augmentation
@@ -26,25 +25,6 @@ from physadv.victims import Victim, under_attack
 from physadv.victims.library import NetworkVictim
 
 _CHECKPOINT_EVERY = 50
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How a training stands.
-
-    Attributes:
-        step, steps: done, and in all.
-        loss: of the last step.
-        point: the last point of the curves.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    point: dict[str, float]
-
-
-Listener = Callable[[Progress], None]
 
 
 class Training:
@@ -103,7 +83,18 @@ class Training:
             if self.step % _CHECKPOINT_EVERY == 0 or self.step == config.steps:
                 self._save(checkpoint, identity)
             if listener:
-                listener(Progress(self.step, config.steps, loss, self.points[-1] if self.points else {}))
+                point = self.points[-1] if self.points else {}
+                listener(
+                    Progress(
+                        "training",
+                        self.step,
+                        config.steps,
+                        step=self.step,
+                        loss=loss,
+                        shares={name: point[name] for name in ("clean", "attacked") if name in point},
+                        measured=point.get("step") == self.step,
+                    )
+                )
 
     def _learn(self, generator: torch.Generator) -> float:
         for group in self.optimiser.param_groups:

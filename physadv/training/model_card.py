@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from physadv.attacks import build_attack
 from physadv.core.errors import PhysadvError
-from physadv.core.progress import Counted
+from physadv.core.progress import Listener, counter, renamed
 from physadv.core.statistics import Rate, rate
 from physadv.core.wording import percent
 from physadv.core.yaml_text import dump_yaml
@@ -51,7 +50,7 @@ def model_card(
     learnt: Photographs,
     *,
     start: Victim,
-    listener: Counted | None = None,
+    listener: Listener | None = None,
 ) -> str:
     """Markdown: what was done, and what came out, side by side with what it started from.
 
@@ -61,16 +60,16 @@ def model_card(
         photographs: to measure on.
         learnt: photographs that were learnt from.
         start: what it started from.
-        listener: told of each measurement: what is measured, photographs done, of how many.
+        listener: told of each measurement.
     """
     pair = (start, made)
 
-    def told(what: str, victim: Victim) -> Callable[[int, int], None] | None:
-        return functools.partial(listener, f"{what}, {victim.name}") if listener else None
+    def stage(what: str, victim: Victim) -> str:
+        return f"{what}, {victim.name}"
 
     rows, classes = [], []
     if config.card:
-        clean = [_read(one, photographs, told("clean", one)) for one in pair]
+        clean = [_read(one, photographs, counter(listener, stage("clean", one))) for one in pair]
         rows.append(_row("none", clean))
         members = [(name, photographs.labels == number) for number, name in enumerate(made.classes)]
         classes = [
@@ -81,7 +80,9 @@ def model_card(
     if config.card and config.card.attacked:
         images, labels = photographs.rows(_some(len(photographs), config.card.attacked, config.seed))
         for name in SHOWN:
-            withstood = [_withstood(name, one, images, labels, config.seed, told(name, one)) for one in pair]
+            withstood = [
+                _withstood(name, one, images, labels, config.seed, renamed(listener, stage(name, one))) for one in pair
+            ]
             rows.append(_row(name, withstood))
     loader = PackageLoader("physadv.training", package_path="")
     template = Environment(loader=loader, undefined=StrictUndefined, autoescape=False).get_template("model_card.md.j2")
@@ -115,7 +116,7 @@ def _verdict(start: Rate, made: Rate) -> str:
     return "worse" if (made.high or 0.0) < (start.low or 0.0) else "no sure difference"
 
 
-def _read(victim: Victim, photographs: Photographs, listener: Callable[[int, int], None] | None) -> Tensor:
+def _read(victim: Victim, photographs: Photographs, count: Callable[[int, int], None]) -> Tensor:
     """Which of the photographs are read rightly, bool ``[N]``."""
     right = []
     device = next(victim.parameters()).device
@@ -123,13 +124,12 @@ def _read(victim: Victim, photographs: Photographs, listener: Callable[[int, int
         for numbers in torch.split(torch.arange(len(photographs)), 256):
             images, labels = photographs.rows(numbers)
             right.append(victim(images.to(device)).argmax(1).cpu() == labels)
-            if listener:
-                listener(sum(map(len, right)), len(photographs))
+            count(sum(map(len, right)), len(photographs))
     return torch.cat(right)
 
 
 def _withstood(
-    name: str, victim: Victim, images: Tensor, labels: Tensor, seed: int, listener: Callable[[int, int], None] | None
+    name: str, victim: Victim, images: Tensor, labels: Tensor, seed: int, listener: Listener | None
 ) -> Tensor:
     """Which of the pictures are still read rightly under an attack, bool ``[N]``."""
     device = next(victim.parameters()).device

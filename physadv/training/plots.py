@@ -7,7 +7,7 @@ from pathlib import Path
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
-from physadv.training.loop import Listener, Progress
+from physadv.core.progress import Listener, Progress
 
 FEW = 20
 """Points of a curve; up to so many, each is marked: one or two points alone make no line."""
@@ -58,15 +58,16 @@ def tensorboard_listener(folder: Path) -> Listener:
     writers: list[SummaryWriter] = []
 
     def listen(progress: Progress) -> None:
+        if progress.loss is None or progress.step is None:  # of the measurements after the training
+            return
         if not writers:  # only now is the folder the training's
             writers.append(SummaryWriter(str(folder / "tensorboard")))
         writer = writers[0]
         writer.add_scalar("loss", progress.loss, progress.step)
-        if progress.point.get("step") == progress.step:
-            for name in ("clean", "attacked"):
-                if name in progress.point:
-                    writer.add_scalar(f"held-out/{name}", progress.point[name], progress.step)
-        if progress.step == progress.steps:
+        if progress.measured:
+            for name, share in progress.shares.items():
+                writer.add_scalar(f"held-out/{name}", share, progress.step)
+        if progress.step == progress.total:
             writer.close()
 
     return listen

@@ -14,7 +14,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, write_json, write_text
 from physadv.core.identity import digest_of
 from physadv.core.memory import keep_freed_memory
-from physadv.core.progress import Counted
+from physadv.core.progress import Listener
 from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
 from physadv.core.yaml_text import dump_yaml
@@ -22,7 +22,7 @@ from physadv.defenses import Defended, load_victim
 from physadv.signs import load_sign
 from physadv.training.config import TrainingConfig
 from physadv.training.data import Photographs, training_photographs
-from physadv.training.loop import Listener, Training
+from physadv.training.loop import Training
 from physadv.training.model_card import measured_on, model_card
 from physadv.training.plots import draw_curves
 from physadv.training.stickers import known_signs
@@ -38,7 +38,6 @@ def train(
     *,
     data: Path | None = None,
     listener: Listener | None = None,
-    measuring: Counted | None = None,
 ) -> Victim:
     """Trains, going on from a checkpoint in ``out`` if there is one.
 
@@ -47,8 +46,7 @@ def train(
         out: folder of ``<name>.yaml`` (the victim card), ``<name>.safetensors``, ``<name>.md`` (the model card),
             ``curves.json`` and ``curves.png``.
         data: folder of the data sets; PHYSADV_DATA if not given.
-        listener: told of progress.
-        measuring: told of progress afterwards, while the model card's figures are measured.
+        listener: told of progress, of the training and then of each figure of the model card.
 
     Returns:
         The hardened victim, as its card loads it.
@@ -85,7 +83,7 @@ def train(
             _write(training, victim, card)
             run.seal(card.name, weights.name)
         made = load_victim(card, device=device)
-        write_text(report, model_card(config, made, test, photographs, start=start, listener=measuring))
+        write_text(report, model_card(config, made, test, photographs, start=start, listener=listener))
         (out / CHECKPOINT).unlink(missing_ok=True)
         run.finish(card.name, weights.name, report.name, asked=measured)
     return made

@@ -162,7 +162,6 @@ def run_evaluate(folder: Path, **more: Any) -> None:
         [folder / "victim.yaml"],
         [folder / "battery.yaml"],
         folder / "out",
-        progress=False,
         **(more or {"datasets": [load_dataset("image-folder", folder / "data")]}),
     )
 

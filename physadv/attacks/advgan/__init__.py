@@ -3,14 +3,13 @@
 from physadv.attacks.advgan.config import AdvGanConfig, GameOptions, StudentConfig
 from physadv.attacks.advgan.files import TrainedGenerator, load_generator
 from physadv.attacks.advgan.networks import Discriminator, Generator
-from physadv.attacks.advgan.training import Progress, train_advgan
+from physadv.attacks.advgan.training import train_advgan
 
 __all__ = [
     "AdvGanConfig",
     "Discriminator",
     "GameOptions",
     "Generator",
-    "Progress",
     "StudentConfig",
     "TrainedGenerator",
     "load_generator",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.files import check_writable, write_json
 from physadv.core.identity import digest_of
+from physadv.core.progress import Listener, Progress
 from physadv.core.randomness import substream
 from physadv.core.run_folder import claim
 from physadv.victims import Victim, check_logits, placed, under_attack, warn_doubts
@@ -42,26 +42,6 @@ from physadv.victims.labeled_pictures import labeled_pictures
 CHECKPOINT = "checkpoint.pt"
 _AT_ONCE = 256
 """Pictures that the victim is asked about, or that are changed, at a time."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How a training stands.
-
-    Attributes:
-        step, steps: done, and in all.
-        losses: of the last step: ``adversarial``, ``gan``, ``hinge`` and ``discriminator``; and its changes' mean
-            Euclidean ``length`` and ``success`` (against the student, where there is one).
-        point: the last point of the curves.
-    """
-
-    step: int
-    steps: int
-    losses: dict[str, float]
-    point: dict[str, float]
-
-
-Listener = Callable[[Progress], None]
 
 
 def train_advgan(
@@ -196,7 +176,9 @@ class Training:
                 self.sample(out / f"{SAMPLES}{self.step:05d}.png")
                 self._save(out / CHECKPOINT, identity)
             if listener:
-                listener(Progress(self.step, config.steps, losses, self.points[-1] if self.points else {}))
+                shares = {"held out": self.points[-1]["held_out"]} if self.points else {}
+                loss = losses["adversarial"]
+                listener(Progress("generator", self.step, config.steps, step=self.step, loss=loss, shares=shares))
 
     def _learn(self, generator: torch.Generator) -> dict[str, float]:
         every = self.config.student.every
