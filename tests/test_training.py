@@ -121,7 +121,7 @@ def test_the_model_card_is_as_long_as_asked_and_measured_anew_without_training(
             config(folder, "clean", steps=2, **options),
             folder / "out",
             data=folder / "data",
-            measuring=lambda title, *_: measured.append(title),
+            listener=lambda progress: measured.append(progress.stage),
         )
         return (folder / "out" / f"{made.name}.md").read_text()
 
@@ -166,9 +166,9 @@ def test_training_stopped_anywhere_ends_with_the_same_weights(folder: Path, monk
     with pytest.raises(Killed):
         train(asked, folder / "broken", data=folder / "data", listener=killer)
     assert not (folder / "broken" / "one-roadside.yaml").exists()
-    steps: list[int] = []
-    train(asked, folder / "broken", data=folder / "data", listener=lambda stands: steps.append(stands.step))
-    assert steps == [7, 8, 9, 10]
+    told: list[Progress] = []
+    train(asked, folder / "broken", data=folder / "data", listener=told.append)
+    assert [one.step for one in told if one.stage == "training"] == [7, 8, 9, 10]
     assert (folder / "broken" / "curves.json").read_text() == (folder / "whole" / "curves.json").read_text()
     one, other = (load_file(folder / name / "one-roadside.safetensors") for name in ("whole", "broken"))
     assert all(torch.equal(one[key], other[key]) for key in one)
