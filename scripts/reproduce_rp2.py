@@ -30,6 +30,7 @@ import yaml
 from torch import Tensor
 
 from physadv.attacks import DesignConfig, design
+from physadv.cli.progress import progress_bar
 from physadv.core.color import from_uint8
 from physadv.core.errors import PhysadvError
 from physadv.core.files import read_json, read_named_yaml, write_text
@@ -145,7 +146,9 @@ def stickers(data: Path, out: Path, options: argparse.Namespace) -> bool:
     batteries = [photographs(data), "stationary-15", drive_by_40()]
     for folder in folders:
         print(f"{folder.name}: {load_patch(folder).mask.area_fraction:.1%} of the sign's area")
-    show(evaluate(patches, [card], batteries, out / "stickers", device=options.device), out / "stickers")
+    with progress_bar() as listener:
+        result = evaluate(patches, [card], batteries, out / "stickers", device=options.device, listener=listener)
+    show(result, out / "stickers")
     return True
 
 
@@ -164,9 +167,9 @@ def transfer(data: Path, out: Path, options: argparse.Namespace) -> bool:
     victims: list[str | Path] = ["gtsrb-cnn", third_party_card(data, out)]
     tests = [load_dataset("gtsrb", data, split="test")]
     batteries = ["stationary-15", drive_by_40()]
-    result = evaluate(
-        [folder], victims, batteries, out / "transfer", frames=options.frames, device=options.device, datasets=tests
-    )
+    told = {"frames": options.frames, "device": options.device, "datasets": tests}
+    with progress_bar() as listener:
+        result = evaluate([folder], victims, batteries, out / "transfer", **told, listener=listener)
     show(result, out / "transfer")
     return True
 

@@ -536,6 +536,17 @@ def test_the_folder_is_looked_for_beside_the_scene_and_in_the_data_folder(
         load_scene(elsewhere)
 
 
+def test_without_a_file_the_data_folder_comes_before_the_working_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folder, tmp_path / folder.name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PHYSADV_DATA", str(folder.parent))
+    found = load_scene({"name": "mine", "kind": "photographs", "folder": folder.name})
+    assert isinstance(found, Photographs)
+    assert found.folder == folder
+
+
 def test_a_batterys_photographs_are_looked_for_beside_their_scene(folder: Path, tmp_path: Path) -> None:
     mine, corners = tmp_path / "mine", apply(pose(STOP, **POSES["a"]), np.array(STOP.outline_mm)).tolist()
     shutil.copytree(folder, mine / "pictures")

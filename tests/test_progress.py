@@ -42,6 +42,12 @@ def test_a_bar_ends_green_with_its_time(shown: io.StringIO) -> None:
     assert f"{GREEN}━━" in shown.getvalue()
 
 
+def test_one_of_one_is_counted_too(shown: io.StringIO) -> None:
+    with progress_bar() as listener:
+        listener(Progress("photographs", 1, 1))
+    assert re.search(r"photographs .* 1/1 in 0:00", lines(shown)[-1])
+
+
 def test_work_that_fails_leaves_its_bar_as_it_was(shown: io.StringIO) -> None:
     def fails() -> None:
         with progress_bar() as count:
@@ -65,7 +71,7 @@ def test_a_title_is_text_within_the_line(shown: io.StringIO, title: str) -> None
     with progress_bar() as count:
         count(Progress(title, 1, 123456))
         with progress_bar() as design:
-            design(Progress(title, 0.5, 1.0, step=123456, loss=12.345, shares={"held out": 1.0}))
+            design(Progress(title, 0.5, None, step=123456, loss=12.345, shares={"held out": 1.0}))
     assert lines(shown)[-1].startswith(title[:8])
     assert max(map(len, lines(shown))) <= 80
 
@@ -76,7 +82,7 @@ def test_a_training_and_a_design_keep_within_the_line(shown: io.StringIO) -> Non
             training(Progress("training", step, 2000, step=step, loss=12.3456, shares={"clean": 1.0, "attacked": 0.5}))
     with progress_bar() as design:
         for fraction in (0.1, 0.9):
-            design(Progress("design 1/3", fraction, 1.0, step=99999, loss=12.3456, shares={"held out": 1.0}))
+            design(Progress("design 1/3", fraction, None, step=99999, loss=12.3456, shares={"held out": 1.0}))
     assert max(map(len, lines(shown))) <= 80
     assert any("held out 100 %" in line for line in lines(shown))
     assert any("clean 100 %  attacked 50 %" in line for line in lines(shown))

@@ -70,9 +70,6 @@ class Result:
         )
 
 
-"""Told how many of how many pictures are done."""
-
-
 class Attack(Config, ABC):
     """A recipe: which change, which loss, which search. Everything else happens in :meth:`__call__`."""
 

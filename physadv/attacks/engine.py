@@ -230,7 +230,7 @@ class Run:
     def _tell(self, progress: float, step: int, loss: float, success: float) -> None:
         if self.listener:
             shares = {"held out": max(0.0, success)}
-            self.listener(Progress(self.stage, progress, 1.0, step=step, loss=loss, shares=shares))
+            self.listener(Progress(self.stage, progress, None, step=step, loss=loss, shares=shares))
 
 
 def design_seed(seed: int, part: str) -> int:

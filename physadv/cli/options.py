@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from physadv.core.files import check_file, check_writable
-from physadv.core.wording import percent
+from physadv.core.wording import with_interval
 
 VictimOption = Annotated[
     str, typer.Option("--victim", metavar="NAME|CARD", help="A shipped victim's name, or the path of a victim card.")
@@ -63,4 +63,4 @@ def held_out(measured: Mapping[str, Any]) -> str:
 
     success, frames = measured["held_out_success"], measured["held_out_frames"]
     low, high = wilson(success * frames, frames)
-    return f"{percent(success, 1)} ({low * 100:.1f} to {high * 100:.1f}) of {frames}"
+    return f"{with_interval(success, low, high)} of {frames}"

@@ -20,6 +20,8 @@ from physadv.core.wording import percent
 
 _WIDTH, _NARROW = 24, 13
 """Columns of a stage's name, and beside figures."""
+_WHOLE = 1.0
+"""What a share is of."""
 LINE_EVERY_S = 30.0
 """Seconds between two lines of a log."""
 
@@ -29,7 +31,7 @@ class FiguresColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """The text of one bar."""
-        counted = "" if task.total == 1.0 else f"{task.completed:>5.0f}/{task.total:.0f}"
+        counted = f"{task.completed:>5.0f}/{task.total:.0f}" if task.fields["counted"] else ""
         return Text("  ".join(filter(None, [counted, task.fields["said"]])))
 
 
@@ -70,10 +72,10 @@ class Bars:
             self.finish()
             if start:
                 self._bars.start()
-            title = _titled(progress)
-            self._tasks[progress.stage] = self._bars.add_task(title, total=progress.total, said=_said(progress))
-        number = self._tasks[progress.stage]
-        self._bars.update(number, completed=progress.done, total=progress.total, said=_said(progress))
+            counted = progress.total is not None
+            self._tasks[progress.stage] = self._bars.add_task(_titled(progress), counted=counted, said="")
+        number, total = self._tasks[progress.stage], _WHOLE if progress.total is None else progress.total
+        self._bars.update(number, completed=progress.done, total=total, said=_said(progress))
         (task,) = (one for one in self._bars.tasks if one.id == number)
         return task
 
@@ -153,7 +155,7 @@ def _titled(progress: Stands) -> str:
 
 def _said(progress: Stands) -> str:
     """What stands behind a bar."""
-    step = f"step {progress.step}" if progress.step is not None and progress.total == 1.0 else ""
+    step = f"step {progress.step}" if progress.step is not None and progress.total is None else ""
     loss = "" if progress.loss is None else f"loss {progress.loss:.3f}"
     shares = [f"{name} {percent(share)}" for name, share in progress.shares.items()]
     return "  ".join(filter(None, [step, loss, *shares]))

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from physadv.core.config import Text, collected
+from physadv.core.config import Text, collected, folder_of
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import at_home, bundled
 from physadv.core.names import composed
@@ -219,7 +219,7 @@ _READERS: Mapping[str, Any] = {
 def _listed(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
-    return collected(named_classes)(value, (info.context or {}).get("folder", Path()))
+    return collected(named_classes)(value, folder_of(info) or Path())
 
 
 def _different(names: tuple[str, ...]) -> tuple[str, ...]:

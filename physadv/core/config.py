@@ -100,8 +100,13 @@ Text: TypeAlias = Annotated[str, BeforeValidator(_text), AfterValidator(_filled)
 """A line of text in a file that is not empty; it may be a plain number."""
 
 
+def folder_of(info: ValidationInfo) -> Path | None:
+    """The folder of the file that is validated; None where it is no file's content."""
+    return (info.context or {}).get("folder")
+
+
 def _beside(value: str, info: ValidationInfo) -> str:
-    folder = (info.context or {}).get("folder")
+    folder = folder_of(info)
     return str(at_home(value) if folder is None else folder / at_home(value))
 
 

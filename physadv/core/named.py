@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
+from physadv.core.config import folder_of
 from physadv.core.errors import PhysadvError, shown, unknown_name
 from physadv.core.files import at_home
 
@@ -106,7 +107,7 @@ class Named(Generic[T]):
                 return value
             if not isinstance(value, (str, Path, Mapping, self.kind)):
                 raise ValueError(f"should be the name of a {self.what}, {self.also}, or its content")
-            return self.refer(value, (info.context or {}).get("folder"))
+            return self.refer(value, folder_of(info))
 
         def words(reference: Reference[T]) -> Any:
             return reference.words

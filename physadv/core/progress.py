@@ -12,7 +12,7 @@ class Progress:
 
     Attributes:
         stage: what is done, such as ``frames`` or ``design 2/3``.
-        done, total: in one unit; of a search whose budget is time a share, of 1.
+        done, total: whole numbers of what is counted, such as frames; or the share of a budget, ``total`` then None.
         step: steps done, of a search or a training.
         loss: of the last step.
         shares: what was measured last, each from 0 to 1, such as the ``held out`` success.
@@ -21,7 +21,7 @@ class Progress:
 
     stage: str
     done: float
-    total: float
+    total: int | None
     step: int | None = None
     loss: float | None = None
     shares: Mapping[str, float] = field(default_factory=dict)

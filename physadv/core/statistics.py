@@ -22,7 +22,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from physadv.core.config import Config
-from physadv.core.wording import percent
+from physadv.core.wording import with_interval
 
 Flags = npt.NDArray[np.bool_]
 Groups = npt.NDArray[np.int64]
@@ -263,4 +263,4 @@ def shown_rate(rate: Rate) -> str:
     """``87.2 % (83.0 to 90.1), n 480``."""
     if rate.value is None or rate.low is None or rate.high is None:
         return "no frames"
-    return f"{percent(rate.value, 1)} ({rate.low * 100:.1f} to {rate.high * 100:.1f}), n {rate.n}"
+    return f"{with_interval(rate.value, rate.low, rate.high)}, n {rate.n}"

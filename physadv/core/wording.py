@@ -18,6 +18,11 @@ def percent(value: float, decimals: int = 0) -> str:
     return f"{plain_number(value * 100.0, decimals)} %"
 
 
+def with_interval(value: float, low: float, high: float) -> str:
+    """``87.2 % (83.0 to 90.1)``: a share with the limits of its interval."""
+    return f"{percent(value, 1)} ({low * 100:.1f} to {high * 100:.1f})"
+
+
 def plain_number(value: float, decimals: int) -> str:
     """A number with that many decimals; 0 and 100 without, and never a minus before a zero."""
     text = f"{value:.{decimals}f}"

@@ -1,4 +1,4 @@
-"""Batteries, controls, the outcomes table, statistics, and the runner that makes them."""
+"""Batteries, controls, the outcomes table, and the runner that makes them."""
 
 from physadv.evaluation.battery import Battery, battery_names, load_battery
 from physadv.evaluation.junit import exceeds, write_junit

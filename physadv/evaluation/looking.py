@@ -16,7 +16,7 @@ from physadv.victims import Victim, placed, under_attack
 @contextmanager
 def looking(spec: str | Path | Victim, device: torch.device) -> Iterator[Victim]:
     """A victim in eval mode on ``device``, left as and where it was found."""
-    victim = spec if isinstance(spec, Victim) else load_victim(spec)
+    victim = load_victim(spec)
     with placed(victim, device), under_attack(victim):
         yield victim
 

@@ -48,8 +48,6 @@ NORMS = ("l0", "l1", "l2", "linf")
 EXAMPLES = 6
 """Pictures of a cell that are kept to look at."""
 
-"""Told of a cell: its title, pictures done, pictures in all."""
-
 
 class AttackSpec(Config):
     """An attack of the registry with its options, towards a goal."""

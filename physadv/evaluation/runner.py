@@ -128,11 +128,11 @@ def evaluate(
         run = stack.enter_context(claim(out, identity, command="physadv evaluate", resume=resume, renew=renew))
         if run.finished(asked):
             return read_summary(out)
-        infos = []
+        infos, read = [], counter(listener if datasets else None, "victims on data sets")
         for number, victim in enumerate(models):
+            read(number, len(models))
             infos.append(victim_info(victim, datasets))
-            if datasets:
-                counter(listener, "victims on data sets")(number + 1, len(models))
+        read(len(models), len(models))
         if not run.sealed(TABLE) and not any((out / PARTS).glob("*.parquet")):
             _look_at_clean(scorer, courses)
         _score(scorer, courses, run, listener)

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from physadv.core.config import Config
+from physadv.core.config import BesidePath, Config
 from physadv.core.errors import unknown_name
-from physadv.core.files import at_home, read_named_yaml
+from physadv.core.files import read_named_yaml
 from physadv.scenes.conditions import QUANTITIES
 from physadv.scenes.distributions import AnyDistribution, Distribution
 
@@ -157,11 +157,6 @@ class Drive(Config):
         return math.floor((self.from_m - self.to_m) / self.step_m + 1e-9) + 1
 
 
-def _backdrops(value: str, info: ValidationInfo) -> str:
-    folder = (info.context or {}).get("folder")
-    return value if value == "drawn" or folder is None else str(folder / at_home(value))
-
-
 class RoadsideConfig(Config):
     """A roadside scene.
 
@@ -177,7 +172,7 @@ class RoadsideConfig(Config):
     light_order: Literal["cycle", "random"] = "cycle"
     stations: tuple[ConditionTable, ...] = ()
     drive: Drive | None = None
-    backdrops: Annotated[str, AfterValidator(_backdrops)] = "drawn"
+    backdrops: Literal["drawn"] | BesidePath = "drawn"
     """``drawn``, or a folder of photographs (the first 100 by name; a relative path starts at the scene's file)."""
     max_viewing_angle_deg: float = Field(default=65.0, gt=0, lt=85)
     """Frames beyond it are turned back to it: nearly edge-on there is no face to read."""

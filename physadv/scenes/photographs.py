@@ -11,8 +11,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -22,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from physadv.core.color import from_uint8, linear_to_srgb, srgb_to_linear
-from physadv.core.config import Config
+from physadv.core.config import Config, folder_of
 from physadv.core.errors import PhysadvError, PhysadvWarning, unknown_name
 from physadv.core.files import at_home, is_there, sha256
 from physadv.core.identity import digest_of, digest_of_files
@@ -79,8 +78,8 @@ _BLUR_SEEN = 0.3
 
 
 def _beside_if_there(value: str, info: ValidationInfo) -> str:
-    beside = (info.context or {}).get("folder", Path()) / at_home(value)
-    return str(beside.resolve()) if is_there(beside) else value
+    folder = folder_of(info)
+    return str((folder / at_home(value)).resolve()) if folder and is_there(folder / at_home(value)) else value
 
 
 BesideOrElsewhere: TypeAlias = Annotated[str, AfterValidator(_beside_if_there)]
@@ -158,16 +157,6 @@ class Photographs(Scene):
     kind = "photographs"
     lights = ("photographed",)
     configuration = PhotographsConfig
-
-    @classmethod
-    def from_config(cls, config: PhotographsConfig) -> Photographs:
-        """The scene that a configuration declares."""
-        return cls(config)
-
-    @property
-    def declaration(self) -> dict[str, Any]:
-        """What its file would say, with the defaults of no key."""
-        return {"kind": self.kind, **self.config.model_dump(mode="json", exclude_unset=True)}
 
     def __init__(self, config: PhotographsConfig, *, part: Part | None = None) -> None:
         self.config, self._part = config, part

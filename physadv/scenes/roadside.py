@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,16 +60,6 @@ class Roadside(Scene):
 
     kind = "roadside"
     configuration = RoadsideConfig
-
-    @classmethod
-    def from_config(cls, config: RoadsideConfig) -> Roadside:
-        """The scene that a configuration declares."""
-        return cls(config)
-
-    @property
-    def declaration(self) -> dict[str, Any]:
-        """What its file would say, with the defaults of no key."""
-        return {"kind": self.kind, **self.config.model_dump(mode="json", exclude_unset=True)}
 
     def __init__(self, config: RoadsideConfig) -> None:
         self.config = config

@@ -15,7 +15,7 @@ from physadv.attacks import build_attack
 from physadv.core.errors import PhysadvError
 from physadv.core.progress import Listener, counter, renamed
 from physadv.core.statistics import Rate, rate
-from physadv.core.wording import percent
+from physadv.core.wording import with_interval
 from physadv.core.yaml_text import dump_yaml
 from physadv.signs.datasets import load_known
 from physadv.training.config import METHODS, TrainingConfig
@@ -102,10 +102,7 @@ def model_card(
 
 def _row(attack: str, right: list[Tensor]) -> dict[str, Any]:
     rates = [rate(each.numpy()) for each in right]
-    shares = [
-        f"{percent(each.value or 0.0, 1)} ({100 * (each.low or 0.0):.1f} to {100 * (each.high or 0.0):.1f})"
-        for each in rates
-    ]
+    shares = [with_interval(each.value or 0.0, each.low or 0.0, each.high or 0.0) for each in rates]
     return {"attack": attack, "n": len(right[0]), "shares": shares, "verdict": _verdict(*rates)}
 
 
