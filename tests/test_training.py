@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from physadv.attacks.changes import Covered
 from physadv.core.config import settings
+from physadv.core.errors import PhysadvError
 from physadv.core.progress import Progress
 from physadv.defenses import load_victim
 from physadv.scenes import load_scene
@@ -291,3 +292,10 @@ def test_from_the_command_line_and_again(folder: Path, physadv: Command) -> None
     code, _, err = physadv(*words, "--set", "learning_rate=0.1", "--out", folder / "out")
     assert code == 2
     assert "holds other results" in err
+
+
+def test_a_victim_behind_a_defense_is_not_trained(folder: Path) -> None:
+    asked = config(folder, "clean", steps=2, victim=f"{folder / 'one.yaml'}+median")
+    with pytest.raises(PhysadvError, match="train the victim without it"):
+        train(asked, folder / "out", data=folder / "data")
+    assert not (folder / "out").exists()
