@@ -113,8 +113,8 @@ def _trainable(victim: Victim) -> NetworkVictim:
     """
     if isinstance(victim, Defended):
         raise PhysadvError(
-            f"victim {victim.name!r}: is behind a defence; train the victim without it, then put the defence around what "
-            "is made"
+            f"victim {victim.name!r}: is behind a defence; train the victim without it, then put the defence around "
+            "what is made"
         )
     if not isinstance(victim, NetworkVictim) or not victim.differentiable or not list(victim.parameters()):
         raise PhysadvError(
