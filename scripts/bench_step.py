@@ -22,10 +22,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from physadv.attacks import Adam, DesignConfig, Untargeted
-from physadv.attacks.rp2 import prepare_step
+from physadv.attacks.physical.rp2 import prepare_step
 from physadv.victims import Victim, wrap_module
 from physadv.victims.architectures import LisaCnn
-from physadv.victims.quickened import quickened
+from physadv.victims.fused_network import quickened
 
 VIEWS = 64
 Step = Callable[[], None]

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from physadv.attacks import build_attack
-from physadv.attacks.balls import lengths
+from physadv.attacks.digital.norm_balls import lengths
 from physadv.core.errors import PhysadvError
 from physadv.defenses import load_victim
 from physadv.signs.datasets import load_dataset

@@ -39,11 +39,11 @@ from physadv.core.errors import PhysadvError
 from physadv.core.images import read_image
 from physadv.core.tables import read_table
 from physadv.photos.camera import Camera, camera_from_focal
-from physadv.photos.detector import Detector, DetectorCard, box_overlap, find_with_detector
-from physadv.photos.finding import pose_from_outline
-from physadv.photos.outline import SURE, TRUSTED, Box, Found, find_outlines
+from physadv.photos.finding.detector import Detector, DetectorCard, box_overlap, find_with_detector
+from physadv.photos.finding.find_sign import pose_from_outline
+from physadv.photos.finding.outline import SURE, TRUSTED, Box, Found, find_outlines
 from physadv.photos.pose import describe, plane_homography, solve_pose
-from physadv.scenes.outline import apply
+from physadv.scenes.photographs.sign_outline import apply
 from physadv.signs import load_sign
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]

@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from physadv.cli.progress import progress_bar
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_folder
-from physadv.evaluation.robustness import RobustnessPlan, run_robustness
+from physadv.evaluation.matrix.matrix import RobustnessPlan, run_robustness
 from physadv.reports.matrix import write_matrix
 from physadv.signs import class_names
 from physadv.training import train, training_config

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from physadv.cli.progress import progress_bar
 from physadv.core.errors import PhysadvError
-from physadv.evaluation.robustness import AttackSpec, RobustnessPlan, run_robustness
+from physadv.evaluation.matrix.matrix import AttackSpec, RobustnessPlan, run_robustness
 from physadv.reports.matrix import write_matrix
 from physadv.training import METHODS, train, training_config
 

@@ -38,13 +38,13 @@ from physadv.core.images import read_image
 from physadv.core.statistics import Rate
 from physadv.defenses import load_victim
 from physadv.evaluation import evaluate
-from physadv.evaluation.pictures import accuracy, judge, with_noise
-from physadv.evaluation.summary import Summary
+from physadv.evaluation.batteries.summary import Summary
+from physadv.evaluation.picture_accuracy import accuracy, judge, with_noise
 from physadv.patches import Patch, load_patch
-from physadv.patches.published import patch_from_noise
+from physadv.patches.published_noise import patch_from_noise
 from physadv.reports import write_report
 from physadv.scenes import Photographs, PhotographsConfig
-from physadv.scenes.photograph_study import pictures_in
+from physadv.scenes.photographs.study import pictures_in
 from physadv.signs import class_names, load_sign
 from physadv.signs.datasets import data_root, load_dataset
 from physadv.victims import Victim

@@ -35,8 +35,8 @@ from physadv.core.color import illuminant_rgb
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
 from physadv.core.images import read_image
+from physadv.core.number_format import percent
 from physadv.core.statistics import wilson
-from physadv.core.wording import percent
 from physadv.scenes import PaintedSign, load_scene
 from physadv.signs import class_names, load_sign, sign_names
 from physadv.signs.datasets import GTSRB_COLUMNS

@@ -1,14 +1,14 @@
 """Attacks: perturbation x view x goal x search, and the recipes under the names that the literature gives them."""
 
 from physadv.attacks import recipes as _recipes  # noqa: F401 (registers the attacks)
-from physadv.attacks.attack import ATTACKS, Attack, Result, build_attack
-from physadv.attacks.discover import Discover, DiscoverRectangles
+from physadv.attacks.digital.attack import ATTACKS, Attack, Result, build_attack
 from physadv.attacks.goals import GOALS, Goal, Targeted, Untargeted, build_goal
-from physadv.attacks.graffiti import Graffiti, Strokes
-from physadv.attacks.on_sign import SignAttackConfig, attack_sign
-from physadv.attacks.perturbations import Perturbation, Sticker
+from physadv.attacks.physical.brush_strokes import Graffiti, Strokes
+from physadv.attacks.physical.discover import Discover, DiscoverRectangles
+from physadv.attacks.physical.perturbations import Perturbation, Sticker
+from physadv.attacks.physical.rp2 import DesignConfig, design, true_class_of
+from physadv.attacks.physical.sign_attack import SignAttackConfig, attack_sign
 from physadv.attacks.recipes.gradient_sign import fast_gradient_method
-from physadv.attacks.rp2 import DesignConfig, design, true_class_of
 from physadv.attacks.searches import SEARCHES, Adam, Search, SignGradient
 
 __all__ = [

@@ -12,7 +12,7 @@ from physadv.victims import Victim
 
 def gradient_free() -> list[str]:
     """Names of the registered attacks that need no gradient."""
-    from physadv.attacks.attack import ATTACKS
+    from physadv.attacks.digital.attack import ATTACKS
 
     return [name for name, part in ATTACKS.items() if part.knowledge != "gradients"]
 

@@ -10,7 +10,7 @@ import typer
 from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, behind, held_out, out_folder
 from physadv.cli.streams import say
 from physadv.core.errors import PhysadvError
-from physadv.core.wording import percent
+from physadv.core.number_format import percent
 
 
 def attack(
@@ -54,7 +54,7 @@ def attack(
     On pictures, the result is a matrix of attacks and victims; with --scene, it is a patch. If it was stopped, the same
     command resumes.
     """
-    from physadv.attacks.attack import options_for
+    from physadv.attacks.digital.attack import options_for
     from physadv.core.config import validate
 
     options = options_for(attacks, option or [])
@@ -64,7 +64,7 @@ def attack(
         _attack_sign(attacks, victim, out, options, {**words, "seed": seed, "device": device})
         return
     from physadv.cli.progress import progress_bar
-    from physadv.evaluation.robustness import RobustnessPlan, run_robustness
+    from physadv.evaluation.matrix.matrix import RobustnessPlan, run_robustness
     from physadv.reports.matrix import flags_of_matrix, write_matrix
     from physadv.reports.words import share_interval
 

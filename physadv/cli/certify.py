@@ -42,7 +42,7 @@ def certify(
 
     from physadv.cli.progress import progress_bar
     from physadv.core.config import validate
-    from physadv.evaluation.certification import SUMMARY_NAME, CertificationPlan, run_certification
+    from physadv.evaluation.matrix.certification import SUMMARY_NAME, CertificationPlan, run_certification
     from physadv.reports.terminal import certified_table
 
     words = {

@@ -21,7 +21,7 @@ from physadv.cli.options import (
 )
 from physadv.cli.streams import say
 from physadv.core.files import check_writable
-from physadv.core.wording import percent
+from physadv.core.number_format import percent
 
 
 def run(

@@ -13,7 +13,7 @@ from physadv.cli.streams import say, tell
 from physadv.core.errors import PhysadvError
 
 if TYPE_CHECKING:
-    from physadv.evaluation.summary import Summary
+    from physadv.evaluation.batteries.summary import Summary
 
 
 def evaluate(
@@ -132,7 +132,7 @@ def _evaluate_photos(
 ) -> None:
     """Scores a session's photographs and writes the report; exit code 1 if a limit is exceeded."""
     from physadv.cli.progress import progress_bar
-    from physadv.evaluation.on_photographs import evaluate_photographs
+    from physadv.evaluation.photographs.score import evaluate_photographs
     from physadv.reports.photographs import verdict, write_photograph_report
 
     with progress_bar() as listener:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from physadv.core.files import check_file, check_writable
-from physadv.core.wording import with_interval
+from physadv.core.number_format import with_interval
 
 VictimOption = Annotated[
     str, typer.Option("--victim", metavar="NAME|CARD", help="A shipped victim's name, or the path of a victim card.")

@@ -10,7 +10,7 @@ import typer
 from physadv.cli.options import out_file, out_folder
 from physadv.cli.streams import say
 from physadv.core.errors import PhysadvError
-from physadv.core.wording import percent
+from physadv.core.number_format import percent
 
 _SHOWN = {
     "patch": "show the patch",
@@ -147,8 +147,8 @@ def measure_the_rig(
     All photographs are adjusted together; hands place markers to a millimetre or two.
     """
     from physadv.cli.progress import progress_bar
-    from physadv.photos.rig import load_rig, save_rig
-    from physadv.photos.survey import survey_photographs
+    from physadv.photos.rig.rig import load_rig, save_rig
+    from physadv.photos.rig.survey import survey_photographs
 
     layout = load_rig(rig)
     with progress_bar() as listener:

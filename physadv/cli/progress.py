@@ -14,9 +14,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Column
 from rich.text import Text
 
+from physadv.core.number_format import percent
 from physadv.core.progress import Listener
 from physadv.core.progress import Progress as Stands
-from physadv.core.wording import percent
 
 _WIDTH, _NARROW = 24, 13
 """Columns of a stage's name, and beside figures."""

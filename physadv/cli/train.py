@@ -102,7 +102,7 @@ def train_generator(
     from physadv.attacks.advgan import AdvGanConfig
     from physadv.cli.progress import progress_bar
     from physadv.core.config import settings, validate
-    from physadv.evaluation.generators import train_generator
+    from physadv.evaluation.matrix.advgan_data import train_generator
 
     words = {"goal": goal, "distilled": distilled, "seed": seed, "device": device, **settings(option or [], "--set")}
     config = validate(AdvGanConfig, words, "physadv train-advgan")

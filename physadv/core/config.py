@@ -27,9 +27,9 @@ from pydantic_core import CoreSchema, ErrorDetails
 from typing_extensions import Self
 
 from physadv.core.errors import PhysadvError, shown, unknown_name
+from physadv.core.field_values import settled
 from physadv.core.files import at_home, read_bytes
 from physadv.core.registry import Registry
-from physadv.core.settling import settled
 from physadv.core.yaml_text import parse_yaml, written
 
 
@@ -50,8 +50,8 @@ class Config(BaseModel):
     """Base of every configuration: frozen; an unknown key is an error, and so is a number that is none.
 
     A scalar without quotes in a YAML file is text for a field of text, as it stands there, and true is no number
-    (:mod:`physadv.core.settling`). A field of true and false takes these two alone: Pydantic would take off, yes, "t",
-    0 and 1 too.
+    (:mod:`physadv.core.field_values`). A field of true and false takes these two alone: Pydantic would take off, yes,
+    "t", 0 and 1 too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)

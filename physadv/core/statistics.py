@@ -22,7 +22,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from physadv.core.config import Config
-from physadv.core.wording import with_interval
+from physadv.core.number_format import with_interval
 
 Flags = npt.NDArray[np.bool_]
 Groups = npt.NDArray[np.int64]

@@ -9,7 +9,7 @@ things here:
 - ``true``, ``false``, ``null``, ``~`` or nothing: :class:`Word`, a text that knows what else it may mean;
 - any other: text.
 
-Which of its meanings counts is for the field to say that it is read into (:mod:`physadv.core.settling`).
+Which of its meanings counts is for the field to say that it is read into (:mod:`physadv.core.field_values`).
 Keys of mappings are text, as written.
 """
 

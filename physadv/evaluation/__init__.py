@@ -1,10 +1,10 @@
 """Batteries, controls, the outcomes table, and the runner that makes them."""
 
-from physadv.evaluation.battery import Battery, battery_names, load_battery
+from physadv.evaluation.batteries.battery import Battery, battery_names, load_battery
+from physadv.evaluation.batteries.run import evaluate
+from physadv.evaluation.batteries.summary import Summary, read_summary, write_summary
 from physadv.evaluation.junit import exceeds, write_junit
 from physadv.evaluation.replayed_frame import Replay, replay
-from physadv.evaluation.runner import evaluate
-from physadv.evaluation.summary import Summary, read_summary, write_summary
 
 __all__ = [
     "Battery",

@@ -20,9 +20,9 @@ from physadv.core.named import YAML, Named
 from physadv.core.progress import Listener
 from physadv.core.run_folder import claim
 from physadv.defenses import VictimField
-from physadv.evaluation.battery import Battery, BatteryField
-from physadv.evaluation.runner import check_unique, evaluate
-from physadv.evaluation.summary import Summary
+from physadv.evaluation.batteries.battery import Battery, BatteryField
+from physadv.evaluation.batteries.run import check_unique, evaluate
+from physadv.evaluation.batteries.summary import Summary
 from physadv.patches import ink_of
 from physadv.victims import Victim
 

@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 
 from physadv.core.files import write_text
 from physadv.core.statistics import Rate
-from physadv.evaluation.battery import Thresholds
-from physadv.evaluation.flags import failures_of
-from physadv.evaluation.summary import Record, Summary
+from physadv.evaluation.batteries.battery import Thresholds
+from physadv.evaluation.batteries.flags import failures_of
+from physadv.evaluation.batteries.summary import Record, Summary
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

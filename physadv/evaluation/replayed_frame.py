@@ -22,17 +22,17 @@ from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError, shown
 from physadv.core.files import atomic_path, sha256
 from physadv.core.notebooks import html_picture, html_table, one_line
+from physadv.core.number_format import percent
 from physadv.core.parquet import check_filled
-from physadv.core.wording import percent
-from physadv.evaluation.battery import load_battery
-from physadv.evaluation.candidates import Candidate, load_candidates, texture_px
-from physadv.evaluation.course import PART_FRAMES
-from physadv.evaluation.on_photographs import TABLE as PHOTOGRAPHS_TABLE
+from physadv.evaluation.batteries.battery import load_battery
+from physadv.evaluation.batteries.parts import PART_FRAMES
+from physadv.evaluation.batteries.summary import PatchInfo, Summary, read_summary
 from physadv.evaluation.outcomes import MAY_LACK, check_version, open_outcomes
-from physadv.evaluation.photograph_scoring import PHOTOGRAPHS, victim_view
-from physadv.evaluation.photograph_verdicts import SUMMARY_NAME as PHOTOGRAPHS_NAME
-from physadv.evaluation.photograph_verdicts import read_photograph_summary
-from physadv.evaluation.summary import PatchInfo, Summary, read_summary
+from physadv.evaluation.photographs.score import TABLE as PHOTOGRAPHS_TABLE
+from physadv.evaluation.photographs.scoring import PHOTOGRAPHS, victim_view
+from physadv.evaluation.photographs.verdicts import SUMMARY_NAME as PHOTOGRAPHS_NAME
+from physadv.evaluation.photographs.verdicts import read_photograph_summary
+from physadv.evaluation.subjects import Candidate, load_candidates, texture_px
 from physadv.patches import Patch, ink_of
 from physadv.photos.session import TABLE as SESSION_TABLE
 from physadv.photos.session import Row as SessionRow

@@ -17,12 +17,10 @@ from physadv.patches.bundle import (
 )
 from physadv.patches.compose import compose, compose_texels, with_rim
 from physadv.patches.controls import CONTROLS, control_patch
-from physadv.patches.discover import check_fits, discover_mask
-from physadv.patches.freeform import freeform_mask
+from physadv.patches.freeform_mask import freeform_mask
 from physadv.patches.mask import MASKS, InMillimetres, Mask, MaskConfig, MaskField, Shapes, build_mask, parse_mask
 from physadv.patches.paint import PAINTS, PaintConfig, PaintKind, parse_paint
-from physadv.patches.picture import patch_from_picture
-from physadv.patches.press import Calibration, Ink, as_sent, ink_of, load_calibration, save_calibration
+from physadv.patches.patch_of_picture import patch_from_picture
 from physadv.patches.printability import (
     Inks,
     PaintedTexels,
@@ -32,6 +30,8 @@ from physadv.patches.printability import (
     non_printability,
     total_variation,
 )
+from physadv.patches.printer_colors import Calibration, Ink, as_sent, ink_of, load_calibration, save_calibration
+from physadv.patches.rectangle_mask import check_fits, discover_mask
 
 __all__ = [
     "BUNDLE_PX",

@@ -22,12 +22,12 @@ from physadv.core.files import atomic_folder, bundled, check_writable, foreign_e
 from physadv.core.identity import as_json, digest_of, digest_of_files, first_difference
 from physadv.core.images import read_image, write_png
 from physadv.core.notebooks import html_picture, html_table, one_line, png_bytes
+from physadv.core.number_format import percent
 from physadv.core.run_folder import BOOKKEEPING, claim
 from physadv.core.versions import package_versions
-from physadv.core.wording import percent
 from physadv.patches.compose import compose
 from physadv.patches.mask import Mask, build_mask, parse_mask
-from physadv.patches.press import Ink, as_sent
+from physadv.patches.printer_colors import Ink, as_sent
 from physadv.patches.resample import resample
 from physadv.signs import Sign, keep_sign, kept_sign
 

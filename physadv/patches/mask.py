@@ -20,8 +20,8 @@ from physadv.core.errors import PhysadvError
 from physadv.core.folders import PICTURES
 from physadv.core.named import YAML
 from physadv.core.notebooks import one_line
+from physadv.core.number_format import percent
 from physadv.core.registry import Registry
-from physadv.core.wording import percent
 from physadv.patches.geometry import Ring, farthest_outside_mm, rasterise, to_rings
 from physadv.signs.sign import Sign
 

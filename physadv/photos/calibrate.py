@@ -11,8 +11,8 @@ from physadv.core.errors import PhysadvError
 from physadv.core.progress import Listener, counter
 from physadv.patches import Calibration
 from physadv.photos.camera import Board, BoardView, Camera, calibrate_camera, find_board
-from physadv.photos.colour_fit import Readings, fit
-from physadv.photos.reading import Refusal, list_files, read_file
+from physadv.photos.color.color_fit import Readings, fit
+from physadv.photos.photo_files import Refusal, list_files, read_file
 from physadv.photos.session import load_session
 
 

@@ -24,13 +24,14 @@ from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
 from physadv.patches import find_bundle, load_patch
 from physadv.photos.camera import Camera, camera_from_focal, load_camera
-from physadv.photos.detector import Detector, load_detector
-from physadv.photos.finding import Found, find_sign
-from physadv.photos.light import UNKNOWN, estimate_light, light_of_paper
-from physadv.photos.markers import Seen, printed_rig, read_chart
+from physadv.photos.color.light import UNKNOWN, estimate_light, light_of_paper
+from physadv.photos.finding.clicked_points import Clicked, read_sidecar
+from physadv.photos.finding.detector import Detector, load_detector
+from physadv.photos.finding.find_sign import Found, find_sign
 from physadv.photos.overlays import stem_of, write_index, write_overlay, write_refused
-from physadv.photos.reading import Photo, Refusal, list_files, read_file
-from physadv.photos.rig import Rig, load_rig
+from physadv.photos.photo_files import Photo, Refusal, list_files, read_file
+from physadv.photos.rig.markers import Seen, printed_rig, read_chart
+from physadv.photos.rig.rig import Rig, load_rig
 from physadv.photos.session import (
     CROPS,
     GIVEN_UP,
@@ -46,7 +47,6 @@ from physadv.photos.session import (
     write_session,
     write_table,
 )
-from physadv.photos.sidecar import Clicked, read_sidecar
 from physadv.signs import Sign, keep_sign, load_sign
 
 Matrix: TypeAlias = npt.NDArray[np.float64]

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from physadv.core.files import atomic_path, write_text
-from physadv.core.wording import percent
-from physadv.photos.finding import Found
+from physadv.core.number_format import percent
+from physadv.photos.finding.find_sign import Found
 from physadv.photos.session import OVERLAYS, Row
 from physadv.signs import Sign
 

@@ -21,7 +21,7 @@ from physadv.core.identity import digest_of, digest_of_files
 from physadv.core.images import read_image
 from physadv.core.limits import MAX_PX, MAX_STEPS
 from physadv.core.parquet import read_parquet, write_parquet
-from physadv.photos.rig import Rig
+from physadv.photos.rig.rig import Rig
 
 TABLE = "photos.parquet"
 GIVEN_UP = "given_up.csv"

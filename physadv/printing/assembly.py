@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 from physadv.core.color import linear_to_srgb, to_uint8
 from physadv.patches import Patch
-from physadv.printing.colours import Conversion
 from physadv.printing.dimensions import Dimension, dimensions
 from physadv.printing.drawing import READABLE_MM, Fill, Line, Picture, Shape, Words, text_width, wrapped
 from physadv.printing.paper import Paper
 from physadv.printing.pieces import Piece, Pixels, rings_of
+from physadv.printing.printer_profile import Conversion
 
 Place: TypeAlias = Callable[[float, float], tuple[float, float]]
 

@@ -10,10 +10,10 @@ import numpy as np
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_folder
 from physadv.photos.camera import Board
-from physadv.photos.rig import CELLS, QUIET_CELLS, Chart, Marker, Rig, default_rig, marker_cells, save_rig
-from physadv.printing.colours import Conversion, conversion
+from physadv.photos.rig.rig import CELLS, QUIET_CELLS, Chart, Marker, Rig, default_rig, marker_cells, save_rig
 from physadv.printing.drawing import Document, Fill, Line, Page, Picture, Shape, Words, write_document
 from physadv.printing.paper import Paper, finished, pick_paper
+from physadv.printing.printer_profile import Conversion, conversion
 from physadv.signs import Sign, load_sign
 
 _GAP_MM = 6.0

@@ -14,11 +14,11 @@ from shapely.geometry.base import BaseGeometry
 from physadv.core.errors import PhysadvError
 from physadv.patches import Patch, control_patch, find_bundle, load_patch
 from physadv.printing.assembly import assembly_shapes
-from physadv.printing.colours import Conversion, conversion
 from physadv.printing.drawing import Document, Line, Picture, Shape, Words, text_width, write_document
 from physadv.printing.layout import ARROW_MM, Placed, Sheet, lay_out
 from physadv.printing.paper import Paper, finished, pick_paper
 from physadv.printing.pieces import Pixels, face, patch_pieces, rings_of, turned, window
+from physadv.printing.printer_profile import Conversion, conversion
 
 CONTROLS_PRINTED = ("grey", "random")
 DPI_RANGE = (50, 1200)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from physadv.core.errors import PhysadvError
 from physadv.core.run_folder import check_sealed
-from physadv.evaluation.photograph_verdicts import SUMMARY_NAME as PHOTOGRAPHS_NAME
-from physadv.evaluation.photograph_verdicts import read_photograph_summary
-from physadv.evaluation.robustness import SUMMARY_NAME as MATRIX_NAME
-from physadv.evaluation.robustness import read_robustness
-from physadv.evaluation.summary import read_summary
+from physadv.evaluation.batteries.summary import read_summary
+from physadv.evaluation.matrix.matrix import SUMMARY_NAME as MATRIX_NAME
+from physadv.evaluation.matrix.matrix import read_robustness
+from physadv.evaluation.photographs.verdicts import SUMMARY_NAME as PHOTOGRAPHS_NAME
+from physadv.evaluation.photographs.verdicts import read_photograph_summary
 from physadv.reports.matrix import write_matrix
 from physadv.reports.page import SUMMARY_NAME, write_report
 from physadv.reports.photographs import write_photograph_report

@@ -13,7 +13,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from physadv.core.statistics import Rate
-from physadv.evaluation.summary import Approach, Confusion, HeatCell, HeatMap
+from physadv.evaluation.batteries.summary import Approach, Confusion, HeatCell, HeatMap
 from physadv.reports.svg import drawing, elide, tag
 from physadv.reports.words import confusion_note, count, full, metres, percent, plural, share, share_interval
 

@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from physadv.core.files import write_text
 from physadv.core.images import read_image
-from physadv.evaluation.flags import MEANINGS
-from physadv.evaluation.robustness import Cell, Example, RobustnessSummary
-from physadv.evaluation.summary import Flag
+from physadv.evaluation.batteries.flags import MEANINGS
+from physadv.evaluation.batteries.summary import Flag
+from physadv.evaluation.matrix.matrix import Cell, Example, RobustnessSummary
 from physadv.reports import words
 from physadv.reports.page import FILE_NAME, environment, template_text
 from physadv.reports.pictures import inside, png_url

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from physadv.core.files import write_text
 from physadv.core.statistics import Rate
 from physadv.core.yaml_text import dump_yaml
-from physadv.evaluation.summary import PatchInfo, Record, Slice, Summary, goals_of, ranked
+from physadv.evaluation.batteries.summary import PatchInfo, Record, Slice, Summary, goals_of, ranked
 from physadv.reports import charts, words
 from physadv.reports.charts import Bar, Curve
 from physadv.reports.pictures import Gallery, data_url, embed

@@ -7,8 +7,8 @@ from pathlib import Path
 from markupsafe import Markup
 
 from physadv.core.files import write_text
-from physadv.evaluation.agreement import Estimate
-from physadv.evaluation.photograph_figures import PAINTED, Beyond, Group, PhotographSummary, Shown, predicted_rate
+from physadv.evaluation.photographs.agreement import Estimate
+from physadv.evaluation.photographs.figures import PAINTED, Beyond, Group, PhotographSummary, Shown, predicted_rate
 from physadv.reports import words
 from physadv.reports.page import FILE_NAME, environment, template_text
 from physadv.reports.pictures import data_url

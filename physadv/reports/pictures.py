@@ -15,7 +15,7 @@ from PIL import Image
 from physadv.core.errors import PhysadvError
 from physadv.core.files import is_there
 from physadv.core.images import read_image
-from physadv.evaluation.summary import Picture, Record, Summary
+from physadv.evaluation.batteries.summary import Picture, Record, Summary
 
 BUDGET_CHARACTERS = 2_000_000
 """Of all frames in a page."""

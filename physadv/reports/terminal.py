@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from physadv.evaluation.certification import CertificationSummary
-from physadv.evaluation.summary import Record, Summary, ranked_at, success_at
+from physadv.evaluation.batteries.summary import Record, Summary, ranked_at, success_at
+from physadv.evaluation.matrix.certification import CertificationSummary
 from physadv.reports import words
 
 MOST_ROWS = 24

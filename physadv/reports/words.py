@@ -6,13 +6,13 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from physadv.core import wording
+from physadv.core import number_format as wording
 from physadv.core.config import validate
+from physadv.core.number_format import plain_number
 from physadv.core.statistics import Difference, Rate
-from physadv.core.wording import plain_number
-from physadv.evaluation.battery import Thresholds
-from physadv.evaluation.flags import MEANINGS, limited
-from physadv.evaluation.summary import (
+from physadv.evaluation.batteries.battery import Thresholds
+from physadv.evaluation.batteries.flags import MEANINGS, limited
+from physadv.evaluation.batteries.summary import (
     Confusion,
     Consecutive,
     GoalKind,

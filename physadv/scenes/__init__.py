@@ -1,13 +1,13 @@
 """How a sign is seen. Four steps that never mix: sample conditions, place the sign, light it, record the picture."""
 
-from physadv.scenes import weather as weather  # registers its kind
+from physadv.scenes.camera.geometry import viewing_angle_deg
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
-from physadv.scenes.config import RoadsideConfig
-from physadv.scenes.geometry import viewing_angle_deg
 from physadv.scenes.library import SCENE_KINDS, SCENES, SceneField, load_scene, scene_names
-from physadv.scenes.photographs import Photographs, PhotographsConfig
-from physadv.scenes.roadside import Roadside
+from physadv.scenes.photographs.photographs import Photographs, PhotographsConfig
+from physadv.scenes.roadside.config import RoadsideConfig
+from physadv.scenes.roadside.roadside import Roadside
 from physadv.scenes.scene import PaintedSign, Part, Prepared, Scene
+from physadv.scenes.weather import weather as weather  # registers its kind
 
 __all__ = [
     "INTEGERS",

@@ -15,10 +15,10 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
 from physadv.core.images import check_png, write_png
 from physadv.core.notebooks import ShownPixels, shown
-from physadv.core.wording import percent
+from physadv.core.number_format import percent
 from physadv.patches import load_patch
+from physadv.scenes.camera.geometry import viewing_angle_deg
 from physadv.scenes.conditions import Conditions
-from physadv.scenes.geometry import viewing_angle_deg
 from physadv.scenes.library import load_scene
 from physadv.scenes.scene import PaintedSign, Scene
 from physadv.signs import load_sign

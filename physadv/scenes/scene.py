@@ -14,9 +14,9 @@ from typing_extensions import Self
 from physadv.core.config import Config
 from physadv.core.identity import digest_of
 from physadv.core.notebooks import one_line
-from physadv.core.wording import percent
+from physadv.core.number_format import percent
+from physadv.scenes.camera.texture import build_atlas
 from physadv.scenes.conditions import Conditions
-from physadv.scenes.texture import build_atlas
 from physadv.signs import Sign
 
 Part = Literal["train", "held-out"]

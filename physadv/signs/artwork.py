@@ -13,7 +13,7 @@ from torch import Tensor
 
 from physadv.core.color import srgb_to_linear
 from physadv.core.errors import PhysadvError
-from physadv.core.wording import percent
+from physadv.core.number_format import percent
 from physadv.signs.svg import BadSvg, checked, draw, shipped
 
 MAX_TEXTURE_PX = 8192

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from physadv.attacks import build_attack
+from physadv.attacks.digital.views import Direct
 from physadv.attacks.goals import Untargeted
-from physadv.attacks.views import Direct
 from physadv.core.checkpoints import checkpoint_of, write_checkpoint
 from physadv.core.errors import PhysadvError
 from physadv.core.progress import Listener, Progress

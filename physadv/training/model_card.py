@@ -13,9 +13,9 @@ from torch import Tensor
 
 from physadv.attacks import build_attack
 from physadv.core.errors import PhysadvError
+from physadv.core.number_format import with_interval
 from physadv.core.progress import Listener, counter, renamed
 from physadv.core.statistics import Rate, rate
-from physadv.core.wording import with_interval
 from physadv.core.yaml_text import dump_yaml
 from physadv.signs.datasets import load_known
 from physadv.training.config import METHODS, TrainingConfig

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from physadv.core.errors import PhysadvError, PhysadvWarning, unknown_name
 from physadv.core.names import find_name
+from physadv.victims.fused_network import quickened
 from physadv.victims.outputs import DETECTOR, gives_boxes
 from physadv.victims.preprocess import Box
-from physadv.victims.quickened import quickened
 
 
 class Victim(nn.Module):
@@ -134,7 +134,8 @@ def under_attack(victim: nn.Module, *, quicken: bool = True) -> Iterator[None]:
     Args:
         victim: the model.
         quicken: meanwhile the networks of victims are rewritten for speed, the same functions to rounding
-            (:func:`physadv.victims.quickened.quickened`); that takes some 20 ms, which a few passes do not win back.
+            (:func:`physadv.victims.fused_network.quickened`); that takes some 20 ms, which a few passes do not win
+            back.
     """
     modes = [(module, module.training) for module in victim.modules()]
     frozen = [(parameter, parameter.requires_grad) for parameter in victim.parameters()]

@@ -30,8 +30,8 @@ from test_photos_session import GOOD
 from physadv.attacks.advgan.config import AdvGanConfig
 from physadv.attacks.advgan.files import GeneratorRecord, HeldOut, load_generator, save_generator, save_record
 from physadv.attacks.advgan.networks import Generator
-from physadv.attacks.attack import options_for
-from physadv.attacks.rp2 import DesignConfig
+from physadv.attacks.digital.attack import options_for
+from physadv.attacks.physical.rp2 import DesignConfig
 from physadv.core.class_lists import read_classes
 from physadv.core.config import load_config, read_yaml, settings
 from physadv.core.errors import PhysadvError
@@ -39,21 +39,22 @@ from physadv.core.files import read_bytes, read_json
 from physadv.core.images import read_image, read_photograph, read_size
 from physadv.defenses import build_defense, load_victim
 from physadv.evaluation import evaluate
-from physadv.evaluation.battery import load_battery
-from physadv.evaluation.certification import read_certification
+from physadv.evaluation.batteries.battery import load_battery
+from physadv.evaluation.batteries.compared_frames import read_frames
+from physadv.evaluation.batteries.summary import read_summary
 from physadv.evaluation.experiment import load_experiment
-from physadv.evaluation.frames import read_frames
+from physadv.evaluation.matrix.certification import read_certification
+from physadv.evaluation.matrix.matrix import RobustnessPlan, read_robustness
 from physadv.evaluation.outcomes import Places, check_version, read_batches
 from physadv.evaluation.replayed_frame import _looked_at
-from physadv.evaluation.robustness import RobustnessPlan, read_robustness
-from physadv.evaluation.summary import read_summary
 from physadv.patches import build_mask, load_patch, parse_mask, parse_paint, save_patch
-from physadv.patches.press import Calibration, grid, load_calibration, save_calibration
 from physadv.patches.printability import load_palette
+from physadv.patches.printer_colors import Calibration, grid, load_calibration, save_calibration
 from physadv.photos.camera import Camera, load_camera, save_camera
-from physadv.photos.detector import load_detector
-from physadv.photos.reading import Photo, read_file
-from physadv.photos.rig import default_rig, load_rig, save_rig
+from physadv.photos.finding.clicked_points import COLUMNS, read_sidecar
+from physadv.photos.finding.detector import load_detector
+from physadv.photos.photo_files import Photo, read_file
+from physadv.photos.rig.rig import default_rig, load_rig, save_rig
 from physadv.photos.session import (
     Row,
     Session,
@@ -63,11 +64,10 @@ from physadv.photos.session import (
     write_session,
     write_table,
 )
-from physadv.photos.sidecar import COLUMNS, read_sidecar
-from physadv.printing.colours import conversion
+from physadv.printing.printer_profile import conversion
 from physadv.reports.page import render_page
 from physadv.scenes import load_scene
-from physadv.scenes.photograph_study import read_corners
+from physadv.scenes.photographs.study import read_corners
 from physadv.signs import load_sign, read_sign
 from physadv.signs.datasets import load_dataset
 from physadv.training import training_config

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 import physadv
 from physadv.attacks import DesignConfig, SignAttackConfig, design
 from physadv.attacks.advgan import AdvGanConfig, train_advgan
-from physadv.attacks.on_sign import attack_sign
+from physadv.attacks.physical.sign_attack import attack_sign
 from physadv.core import versions
 from physadv.core.color import linear_to_srgb, to_uint8
 from physadv.core.config import validate
@@ -32,14 +32,14 @@ from physadv.core.files import bundled, sha256
 from physadv.core.images import write_png
 from physadv.defenses import load_victim
 from physadv.evaluation import evaluate
-from physadv.evaluation.certification import CertificationPlan, run_certification
 from physadv.evaluation.experiment import load_experiment, run_experiment
-from physadv.evaluation.on_photographs import evaluate_photographs
-from physadv.evaluation.robustness import RobustnessPlan, pictures_for, run_robustness
-from physadv.patches.press import Calibration, save_calibration
+from physadv.evaluation.matrix.certification import CertificationPlan, run_certification
+from physadv.evaluation.matrix.matrix import RobustnessPlan, pictures_for, run_robustness
+from physadv.evaluation.photographs.score import evaluate_photographs
+from physadv.patches.printer_colors import Calibration, save_calibration
 from physadv.photos.camera import Camera, save_camera
 from physadv.photos.ingest import ingest
-from physadv.photos.rig import default_rig, save_rig
+from physadv.photos.rig.rig import default_rig, save_rig
 from physadv.signs import keep_sign, load_sign
 from physadv.signs.datasets import load_dataset
 from physadv.training import train, training_config

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from malformed_loaders import LOADERS, Loader
 
 from physadv.core.errors import PhysadvError
-from physadv.evaluation.battery import load_battery
+from physadv.evaluation.batteries.battery import load_battery
 from physadv.victims.parameters import read_parameters
 
 TIMES = float(os.environ.get("PHYSADV_CASES", "1"))

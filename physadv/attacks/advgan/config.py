@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
+from physadv.attacks.digital.sizes import LargestChange
 from physadv.attacks.losses import LOSSES
-from physadv.attacks.sizes import LargestChange
 from physadv.core.config import Config
 from physadv.core.devices import AUTO, DeviceName
 from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_FRAMES, MAX_SEED, MAX_STEPS

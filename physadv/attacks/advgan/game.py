@@ -10,10 +10,10 @@ from torch import Tensor
 
 from physadv.attacks.advgan.config import GameOptions
 from physadv.attacks.advgan.networks import Discriminator, Generator
-from physadv.attacks.balls import lengths
+from physadv.attacks.digital.norm_balls import lengths
+from physadv.attacks.digital.problem import Problem
 from physadv.attacks.goals import Goal
 from physadv.attacks.losses import LOSSES, lead
-from physadv.attacks.problem import Problem
 
 
 class Game:

@@ -22,12 +22,12 @@ from physadv.attacks.advgan.files import (
     write_samples,
 )
 from physadv.attacks.advgan.game import Game
-from physadv.attacks.changes import PixelBall
+from physadv.attacks.digital.changes import PixelBall
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.substitute import learn, new_student, seeded
+from physadv.attacks.digital.views import Direct
 from physadv.attacks.goals import Goal, check_goal, goal_for
 from physadv.attacks.losses import LOSSES
-from physadv.attacks.problem import Problem
-from physadv.attacks.substitute import learn, new_student, seeded
-from physadv.attacks.views import Direct
 from physadv.core.checkpoints import checkpoint_of, write_checkpoint
 from physadv.core.devices import pick_device
 from physadv.core.errors import PhysadvError

@@ -12,12 +12,12 @@ from torch import Tensor
 from physadv.attacks.advgan.config import AdvGanConfig, GameOptions
 from physadv.attacks.advgan.files import RECORD, WEIGHTS, TrainedGenerator, load_generator
 from physadv.attacks.advgan.game import Game
-from physadv.attacks.attack import ATTACKS, Attack
-from physadv.attacks.changes import Change, PixelBall
+from physadv.attacks.digital.attack import ATTACKS, Attack
+from physadv.attacks.digital.changes import Change, PixelBall
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.sizes import LargestChange
+from physadv.attacks.digital.substitute import seeded
 from physadv.attacks.goals import Targeted
-from physadv.attacks.problem import Problem
-from physadv.attacks.sizes import LargestChange
-from physadv.attacks.substitute import seeded
 from physadv.core.errors import PhysadvError
 from physadv.core.identity import digest_of, digest_of_files
 from physadv.core.limits import MAX_STEPS

@@ -11,14 +11,14 @@ from pydantic import Field
 from torch import Tensor
 from typing_extensions import Self
 
-from physadv.attacks.attack import ATTACKS, BallAttack
-from physadv.attacks.balls import per_row, steepest
-from physadv.attacks.descent import Best
+from physadv.attacks.digital.attack import ATTACKS, BallAttack
+from physadv.attacks.digital.descent import Best
+from physadv.attacks.digital.linear import rivals
+from physadv.attacks.digital.norm_balls import per_row, steepest
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.queries import conditions, settled
+from physadv.attacks.digital.sizes import Size
 from physadv.attacks.goals import Classes, Goal, Untargeted
-from physadv.attacks.linear import rivals
-from physadv.attacks.problem import Problem
-from physadv.attacks.queries import conditions, settled
-from physadv.attacks.sizes import Size
 from physadv.core.limits import MAX_COUNT, MAX_RESTARTS, MAX_STEPS
 
 _MOMENTUM, _FALLS = 0.75, 0.75

@@ -9,18 +9,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from physadv.attacks.attack import ATTACKS, Attack, BallAttack
-from physadv.attacks.changes import PixelBall
-from physadv.attacks.descent import Best
+from physadv.attacks.digital.attack import ATTACKS, Attack, BallAttack
+from physadv.attacks.digital.changes import PixelBall
+from physadv.attacks.digital.descent import Best
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.queries import settled
+from physadv.attacks.digital.sizes import Size
 from physadv.attacks.losses import LOSSES
-from physadv.attacks.problem import Problem
-from physadv.attacks.queries import settled
 from physadv.attacks.recipes.apgd import ApgdCe, ApgdT
 from physadv.attacks.recipes.fab import Fab
 from physadv.attacks.recipes.square import Square
-from physadv.attacks.sizes import Size
 from physadv.core.limits import MAX_COUNT, MAX_QUERIES, MAX_STEPS
-from physadv.core.wording import percent
+from physadv.core.number_format import percent
 
 _DIFFERENT = 1e-3
 """Change of logits between two looks at one picture, as a share of their spread, that is no rounding."""

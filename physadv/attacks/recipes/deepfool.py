@@ -8,13 +8,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from physadv.attacks.attack import ATTACKS, Attack
-from physadv.attacks.balls import lengths, per_row
-from physadv.attacks.changes import Change, PixelBall
-from physadv.attacks.descent import Best
-from physadv.attacks.linear import TINY, boundaries, nearest, rivals
-from physadv.attacks.problem import Problem
-from physadv.attacks.queries import settled
+from physadv.attacks.digital.attack import ATTACKS, Attack
+from physadv.attacks.digital.changes import Change, PixelBall
+from physadv.attacks.digital.descent import Best
+from physadv.attacks.digital.linear import TINY, boundaries, nearest, rivals
+from physadv.attacks.digital.norm_balls import lengths, per_row
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.queries import settled
 from physadv.core.limits import MAX_COUNT, MAX_STEPS
 
 

@@ -8,12 +8,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from physadv.attacks.attack import ATTACKS, Attack
-from physadv.attacks.balls import lengths, per_row, random_point
-from physadv.attacks.changes import Change, PixelBall
-from physadv.attacks.descent import Best
-from physadv.attacks.linear import TINY, boundaries, nearest, onto_plane, rivals
-from physadv.attacks.problem import Problem
+from physadv.attacks.digital.attack import ATTACKS, Attack
+from physadv.attacks.digital.changes import Change, PixelBall
+from physadv.attacks.digital.descent import Best
+from physadv.attacks.digital.linear import TINY, boundaries, nearest, onto_plane, rivals
+from physadv.attacks.digital.norm_balls import lengths, per_row, random_point
+from physadv.attacks.digital.problem import Problem
 from physadv.core.limits import MAX_COUNT, MAX_RESTARTS, MAX_STEPS
 
 _OVER, _BACK, _PULL = 1.05, 0.9, 0.1

@@ -10,11 +10,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from physadv.attacks.attack import ATTACKS, BallAttack
-from physadv.attacks.balls import Norm, steepest
-from physadv.attacks.descent import Best, Steepest, descend
-from physadv.attacks.problem import Problem
-from physadv.attacks.sizes import Size, Step
+from physadv.attacks.digital.attack import ATTACKS, BallAttack
+from physadv.attacks.digital.descent import Best, Steepest, descend
+from physadv.attacks.digital.norm_balls import Norm, steepest
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.sizes import Size, Step
 from physadv.core.limits import MAX_RESTARTS, MAX_STEPS
 
 

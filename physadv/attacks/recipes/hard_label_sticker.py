@@ -11,13 +11,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from physadv.attacks.attack import ATTACKS, Attack, Knowledge
-from physadv.attacks.balls import lengths, per_row
-from physadv.attacks.changes import Change, Covered
-from physadv.attacks.problem import Problem
-from physadv.attacks.queries import at_once, conditions, decisions, looks_left
-from physadv.attacks.starts import ENOUGH, Candidates, noise, pooled, winners
-from physadv.attacks.transforms import transformed
+from physadv.attacks.digital.attack import ATTACKS, Attack, Knowledge
+from physadv.attacks.digital.changes import Change, Covered
+from physadv.attacks.digital.norm_balls import lengths, per_row
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.queries import at_once, conditions, decisions, looks_left
+from physadv.attacks.digital.starting_points import ENOUGH, Candidates, noise, pooled, winners
+from physadv.attacks.digital.transforms import transformed
 from physadv.core.limits import MAX_COUNT, MAX_QUERIES
 
 _YIELDING = (0.75, 0.5, 0.25)

@@ -10,12 +10,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from physadv.attacks.attack import ATTACKS, Attack, Knowledge
-from physadv.attacks.balls import lengths, per_row, steepest
-from physadv.attacks.changes import Change, PixelBall
-from physadv.attacks.problem import Problem
-from physadv.attacks.queries import at_once, conditions, decisions, looks_left
-from physadv.attacks.starts import ENOUGH, noise, pooled, winners
+from physadv.attacks.digital.attack import ATTACKS, Attack, Knowledge
+from physadv.attacks.digital.changes import Change, PixelBall
+from physadv.attacks.digital.norm_balls import lengths, per_row, steepest
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.queries import at_once, conditions, decisions, looks_left
+from physadv.attacks.digital.starting_points import ENOUGH, noise, pooled, winners
 from physadv.core.limits import MAX_COUNT, MAX_QUERIES, MAX_STEPS
 
 _FIRST_RADIUS = 0.1

@@ -8,11 +8,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from physadv.attacks.attack import ATTACKS, BallAttack, Knowledge
-from physadv.attacks.balls import steepest
-from physadv.attacks.problem import Problem
-from physadv.attacks.queries import at_once, looks_left, scores, settled
-from physadv.attacks.sizes import Size, Step
+from physadv.attacks.digital.attack import ATTACKS, BallAttack, Knowledge
+from physadv.attacks.digital.norm_balls import steepest
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.queries import at_once, looks_left, scores, settled
+from physadv.attacks.digital.sizes import Size, Step
 from physadv.core.limits import MAX_COUNT, MAX_QUERIES
 
 

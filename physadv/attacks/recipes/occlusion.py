@@ -9,12 +9,12 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from physadv.attacks.attack import ATTACKS, Attack
-from physadv.attacks.changes import GREY, Change, Covered
-from physadv.attacks.descent import Steepest, descend
-from physadv.attacks.problem import Problem
-from physadv.attacks.queries import scores
-from physadv.attacks.sizes import Step
+from physadv.attacks.digital.attack import ATTACKS, Attack
+from physadv.attacks.digital.changes import GREY, Change, Covered
+from physadv.attacks.digital.descent import Steepest, descend
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.queries import scores
+from physadv.attacks.digital.sizes import Step
 from physadv.core.limits import MAX_COUNT, MAX_STEPS
 
 

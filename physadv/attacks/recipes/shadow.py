@@ -9,10 +9,10 @@ from kornia.color import lab_to_rgb, rgb_to_lab
 from pydantic import Field
 from torch import Tensor
 
-from physadv.attacks.attack import ATTACKS, Attack, Knowledge
-from physadv.attacks.changes import Change
-from physadv.attacks.evolution import evolved
-from physadv.attacks.problem import Problem
+from physadv.attacks.digital.attack import ATTACKS, Attack, Knowledge
+from physadv.attacks.digital.changes import Change
+from physadv.attacks.digital.evolution import evolved
+from physadv.attacks.digital.problem import Problem
 from physadv.core.limits import MAX_COUNT, MAX_QUERIES
 
 _FINE = 3

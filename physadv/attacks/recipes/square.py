@@ -10,11 +10,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from physadv.attacks.attack import ATTACKS, BallAttack, Knowledge
-from physadv.attacks.balls import lengths, per_row
-from physadv.attacks.problem import Problem
-from physadv.attacks.queries import conditions, looks_left, scores, settled
-from physadv.attacks.sizes import Size
+from physadv.attacks.digital.attack import ATTACKS, BallAttack, Knowledge
+from physadv.attacks.digital.norm_balls import lengths, per_row
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.queries import conditions, looks_left, scores, settled
+from physadv.attacks.digital.sizes import Size
 from physadv.core.limits import MAX_QUERIES
 
 _HALVINGS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)

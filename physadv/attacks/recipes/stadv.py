@@ -9,14 +9,14 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from physadv.attacks.attack import ATTACKS, Attack
-from physadv.attacks.changes import Change
-from physadv.attacks.descent import descend
+from physadv.attacks.digital.attack import ATTACKS, Attack
+from physadv.attacks.digital.changes import Change
+from physadv.attacks.digital.descent import descend
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.views import View
 from physadv.attacks.goals import Goal
 from physadv.attacks.losses import Loss, lead
-from physadv.attacks.problem import Problem
 from physadv.attacks.searches import Adam
-from physadv.attacks.views import View
 from physadv.core.limits import MAX_STEPS
 from physadv.victims import Victim
 

@@ -8,13 +8,21 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from physadv.attacks.attack import ATTACKS, Attack, BallAttack, Knowledge, build_attack
-from physadv.attacks.changes import Change, PixelBall
-from physadv.attacks.problem import Problem
-from physadv.attacks.substitute import affordable, agreement, jacobian_sign, learn, new_student, seeded, witnessed
+from physadv.attacks.digital.attack import ATTACKS, Attack, BallAttack, Knowledge, build_attack
+from physadv.attacks.digital.changes import Change, PixelBall
+from physadv.attacks.digital.problem import Problem
+from physadv.attacks.digital.substitute import (
+    affordable,
+    agreement,
+    jacobian_sign,
+    learn,
+    new_student,
+    seeded,
+    witnessed,
+)
 from physadv.core.errors import PhysadvError
 from physadv.core.limits import MAX_COUNT, MAX_FRAMES, MAX_QUERIES, MAX_STEPS
-from physadv.core.wording import percent
+from physadv.core.number_format import percent
 from physadv.victims import ARCHITECTURES, Victim
 
 

@@ -1,4 +1,4 @@
-"""Rectangular stickers: any the user lists, and those that the discovery of :mod:`physadv.patches.discover` finds."""
+"""Rectangular stickers: any the user lists, and those that :mod:`physadv.patches.rectangle_mask` finds."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Attacks on a sign in all frames at once: what may change on it, the search loop, and the designs."""

@@ -1,0 +1,1 @@
+"""Photographs of painted signs: what victims predict for them, beside simulated frames of the same conditions."""

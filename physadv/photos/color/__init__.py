@@ -1,0 +1,1 @@
+"""Light and printed colors, as a camera sees them."""

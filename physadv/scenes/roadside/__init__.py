@@ -1,0 +1,1 @@
+"""The roadside: drawn, differentiable scenes of a sign on its post."""

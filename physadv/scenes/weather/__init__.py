@@ -1,0 +1,1 @@
+"""Weather on the frames of another scene."""

@@ -1,0 +1,67 @@
+"""The documentation names everything that is registered, and its examples work."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from physadv.attacks import ATTACKS
+from physadv.defenses import DEFENSES
+from physadv.evaluation.experiment import load_experiment
+from physadv.patches import PAINTS, build_mask, parse_mask, parse_paint
+from physadv.scenes.roadside.config import LIMITS
+from physadv.training import METHODS
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*ATTACKS, *DEFENSES, *METHODS])
+def test_every_attack_defence_and_training_is_on_the_page(name: str) -> None:
+    assert f"`{name}`" in PAGE
+
+
+@pytest.mark.parametrize("name", sorted(ATTACKS))
+def test_what_an_attack_needs_is_as_the_page_says(name: str) -> None:
+    row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{name}`"))
+    assert f"| {ATTACKS[name].knowledge} |" in row
+
+
+FILES = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+EXAMPLES = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", FILES, re.DOTALL))
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    for name, text in EXAMPLES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_the_files_on_the_page_work_together(examples: Path) -> None:
+    plan = load_experiment(examples / "experiment.yaml")
+    assert plan.design.mask == parse_mask(examples / "stickers.yaml")
+    assert plan.design.paint == parse_paint(examples / "inks.yaml") != parse_paint("palette")
+    assert [scene.value.name for scene in plan.design.scenes] == ["car-park"]
+    (battery,) = (one.value for one in plan.evaluate.batteries)
+    assert [scene.name for scene in battery.scenes] == ["car-park", "daylight+weather"]
+    sign = plan.design.sign.value
+    for name in ("stickers.yaml", "arrow.yaml"):
+        assert 0.0 < build_mask(examples / name, sign, px=128).area_fraction < 0.3
+
+
+def test_every_paint_is_on_the_page() -> None:
+    assert [name for name in PAINTS if not re.search(rf"(kind: |`){name}\b", FILES)] == []
+
+
+def test_every_condition_is_on_the_page() -> None:
+    assert [name for name in LIMITS if f"`{name}`" not in FILES] == []
+
+
+@pytest.mark.parametrize("page", [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"], ids=lambda page: page.stem)
+def test_every_source_file_that_a_page_names_is_there(page: Path) -> None:
+    for name in set(re.findall(r"`([\w/]+\.py)\b", page.read_text(encoding="utf-8"))):
+        places = [ROOT / name, ROOT / "physadv" / name]
+        assert any(place.is_file() for place in places) or ("/" not in name and list(ROOT.rglob(name))), name
