@@ -188,8 +188,8 @@ def show(summary: Summary, folder: Path) -> None:
         say("  clean sign read correctly", record.clean_accuracy)
         success = record.patch_success
         say("  untargeted, of all frames", success.untargeted_raw)
-        if success.targeted_raw is not None:
-            say(f"  targeted to {record.target_class}, of all frames", success.targeted_raw)
+        if record.kind != "untargeted":
+            say(f"  {record.goal}, of all frames", success.at_goal_raw)
         gain = record.gain.difference
         if gain.value is not None and gain.low is not None and gain.high is not None:
             best = f"best control: {record.gain.control}"

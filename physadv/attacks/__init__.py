@@ -2,7 +2,6 @@
 
 from physadv.attacks import recipes as _recipes  # noqa: F401 (registers the attacks)
 from physadv.attacks.digital.attack import ATTACKS, Attack, Result, build_attack
-from physadv.attacks.goals import GOALS, Goal, Targeted, Untargeted, build_goal
 from physadv.attacks.physical.brush_strokes import Graffiti, Strokes
 from physadv.attacks.physical.discover import Discover, DiscoverRectangles
 from physadv.attacks.physical.perturbations import Perturbation, Sticker
@@ -10,6 +9,7 @@ from physadv.attacks.physical.rp2 import DesignConfig, design, true_class_of
 from physadv.attacks.physical.sign_attack import SignAttackConfig, attack_sign
 from physadv.attacks.recipes.gradient_sign import fast_gradient_method
 from physadv.attacks.searches import SEARCHES, Adam, Search, SignGradient
+from physadv.goals import GOALS, Goal, Targeted, Untargeted, build_goal
 
 __all__ = [
     "ATTACKS",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from physadv.core.errors import PhysadvError
+from physadv.goals import Untargeted
 from physadv.patches import Patch, PatchRecord
 from physadv.scenes import Photographs, load_scene
 
@@ -20,7 +21,7 @@ class Making:
     """How a patch was made.
 
     Attributes:
-        target: name of the class that it was made for, in its own victim's words; None if untargeted or unknown.
+        goal: what it was made for, in its own victim's words; None if that is not known.
         victim: name of the victim that it was designed against.
         victim_sha256: of that victim.
         scenes: names of the scenes that it was designed in.
@@ -31,7 +32,7 @@ class Making:
         unchecked: whether that cannot be told.
     """
 
-    target: str | None = None
+    goal: str | None = None
     victim: str | None = None
     victim_sha256: str | None = None
     scenes: tuple[str, ...] = ()
@@ -41,13 +42,17 @@ class Making:
     edited: bool = False
     unchecked: bool = False
 
+    @property
+    def aimed(self) -> bool:
+        """Whether it was made for something else than any wrong class."""
+        return self.goal is not None and self.goal != Untargeted.kind
+
 
 def making_of(patch: Patch) -> Making:
     """The making of a patch, as its ``patch.json`` tells it."""
     record = patch.record
-    goal, _, target = (record.goal or "").partition(":")
     return Making(
-        target=target if goal == "targeted" and target else None,
+        goal=record.goal,
         victim=record.victim.name if record.victim else None,
         victim_sha256=(record.victim.sha256 or None) if record.victim else None,
         scenes=tuple(_scene_names(record.config.get("scenes"))),

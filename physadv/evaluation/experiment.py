@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import Field
 
 from physadv.attacks import DesignConfig, design, true_class_of
-from physadv.attacks.goals import check_goal
 from physadv.core.config import Config, load_config, validate
 from physadv.core.devices import AUTO, device_name
 from physadv.core.errors import PhysadvError
@@ -23,6 +22,7 @@ from physadv.defenses import VictimField
 from physadv.evaluation.batteries.battery import Battery, BatteryField
 from physadv.evaluation.batteries.run import check_unique, evaluate
 from physadv.evaluation.batteries.summary import Summary
+from physadv.goals import check_goal
 from physadv.patches import ink_of
 from physadv.victims import Victim
 

@@ -13,6 +13,7 @@ from physadv.core.statistics import Rate
 from physadv.evaluation.batteries.battery import Thresholds
 from physadv.evaluation.batteries.flags import failures_of
 from physadv.evaluation.batteries.summary import Record, Summary
+from physadv.goals import Untargeted
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -69,7 +70,7 @@ def _lines(record: Record) -> list[str]:
     figures = [
         ("clean accuracy", record.clean_accuracy),
         ("attack success, untargeted", record.patch_success.untargeted),
-        *([("attack success, targeted", record.patch_success.targeted)] if record.patch_success.targeted else []),
+        *([(f"attack success, {record.goal}", record.headline)] if record.goal != Untargeted.kind else []),
     ]
     return [f"{what}: {rate_words(rate)}" for what, rate in figures] + [
         f"{flag.level} {flag.code}: {flag.message}" for flag in record.flags

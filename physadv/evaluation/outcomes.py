@@ -25,8 +25,8 @@ from physadv.core.files import atomic_path
 from physadv.core.parquet import check_filled, open_parquet, parquet_writer
 from physadv.scenes import INTEGERS, Conditions
 
-OUTCOMES_VERSION = 1
-"""Of the table's schema; in the file's metadata under ``VERSION_KEY``."""
+OUTCOMES_VERSION = 2
+"""Of the table's schema; in the file's metadata under ``VERSION_KEY``. A test ties it to the columns."""
 VERSION_KEY = b"physadv.outcomes_version"
 RUN_KEY = b"physadv.run"
 TOP = 5
@@ -53,24 +53,22 @@ SCHEMA = pa.schema(
         ("severity", pa.int32()),
         ("weather_parameters", pa.string()),
         ("true_class", _NAME),
-        ("target_class", _NAME),
+        ("goal", _NAME),
         ("top_classes", pa.list_(pa.string())),
         ("top_probabilities", pa.list_(pa.float32())),
         ("predicted", _NAME),
         ("probability", pa.float32()),
         ("true_probability", pa.float32()),
-        ("target_probability", pa.float32()),
+        ("goal_probability", pa.float32()),
         ("correct", pa.bool_()),
-        ("fooled_untargeted", pa.bool_()),
-        ("fooled_targeted", pa.bool_()),
+        ("won", pa.bool_()),
     ]
 )
-"""``weather``, ``severity``, ``weather_parameters`` (JSON), ``target_class`` and what follows from it are null where
-there is none; so are ``distance_m`` and ``hfov_deg`` of a photograph whose focal length is not known.
-``fooled_untargeted`` is ``predicted != true_class``, ``fooled_targeted`` is ``predicted == target_class``."""
-MAY_LACK = frozenset(
-    {"weather", "severity", "weather_parameters", "target_class", "target_probability", "fooled_targeted"}
-)
+"""``weather``, ``severity`` and ``weather_parameters`` (JSON) are null where there is none; so are ``distance_m`` and
+``hfov_deg`` of a photograph whose focal length is not known. ``correct`` is ``predicted == true_class``. ``goal`` is
+what the patch was made for, in words, as far as the victim knows its classes, else ``untargeted``; ``won`` says whether
+it is met, and ``goal_probability`` is the victim's probability of what is wanted."""
+MAY_LACK = frozenset({"weather", "severity", "weather_parameters"})
 """Columns whose values may be missing."""
 
 
@@ -235,7 +233,10 @@ def check_version(path: Path) -> int:
     version = metadata.get(VERSION_KEY)
     if version != str(OUTCOMES_VERSION).encode():
         found = f"version {version.decode()}" if version else "no version"
-        raise PhysadvError(f"{path}: {found} of the outcomes table; this physadv reads version {OUTCOMES_VERSION}")
+        raise PhysadvError(
+            f"{path}: {found} of the outcomes table; this physadv reads version {OUTCOMES_VERSION}: run the command "
+            "that wrote it again, into another folder"
+        )
     return int(rows)
 
 

@@ -15,10 +15,12 @@ from physadv.core.files import sha256
 from physadv.evaluation.batteries.compared_frames import SUBJECTS
 from physadv.evaluation.batteries.summary import Subject
 from physadv.evaluation.design_record import Making, making_of
+from physadv.goals import Goal, Untargeted, parse_goal
 from physadv.patches import Ink, Patch, as_sent, control_patch, load_patch
 from physadv.patches.bundle import find_bundle
 from physadv.scenes import PaintedSign
 from physadv.signs import Sign
+from physadv.victims import Victim
 
 TEXTURE_PX = (256, 512)
 """Least and most texels a side; between them, four for a pixel of the largest victim's input."""
@@ -52,6 +54,26 @@ class Candidate:
 def texture_px(input_size_px: int) -> int:
     """Texels a side for victims whose longest input side is ``input_size_px``."""
     return min(max(4 * input_size_px, TEXTURE_PX[0]), TEXTURE_PX[1])
+
+
+def known_goal(words: str | None, victim: Victim, true_class: int) -> Goal:
+    """What a patch was made for, as far as a victim knows its classes; else any wrong class.
+
+    Raises:
+        PhysadvError: a class that it names may be several of the victim's.
+    """
+    untargeted = Untargeted(true_class)
+    try:
+        goal = parse_goal(words or untargeted.words)
+    except PhysadvError:  # of a bundle that others made
+        return untargeted
+    known = [victim.find_class(name) for name in goal.named]
+    if None in known or true_class in known:
+        return untargeted
+    try:
+        return goal.bind(victim, true_class)
+    except PhysadvError:
+        return untargeted
 
 
 def load_candidates(

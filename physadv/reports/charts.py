@@ -226,15 +226,15 @@ def edge_labels(edges: Sequence[float], unit: str) -> list[str]:
     return [f"{low:g}–{high:g}{unit}" for low, high in pairwise(edges)]
 
 
-def heat_map(title: str, data: HeatMap, *, targeted: bool) -> Markup:
+def heat_map(title: str, data: HeatMap, *, aimed: bool) -> Markup:
     """Success by distance (rows, far above near) and by angle (columns)."""
     last = len(data.distance_edges_m) - 2
 
     def rate(cell: HeatCell) -> Rate:
-        return cell.targeted if targeted and cell.targeted is not None else cell.untargeted
+        return cell.at_goal
 
     def wrong(cell: HeatCell) -> str:
-        return f"Any wrong class: {full(cell.untargeted)}. " if targeted else ""
+        return f"Any wrong class: {full(cell.untargeted)}. " if aimed else ""
 
     used_rows = sorted({last - cell.distance_bin for cell in data.cells})
     bins = [cell.angle_bin for cell in data.cells]
@@ -265,7 +265,7 @@ def confusion_bars(title: str, classes: Sequence[Confusion], total: int) -> Mark
     for i, entry in enumerate(classes):
         y = 36.0 * i
         note = confusion_note(entry)
-        kind = "clean" if entry.is_true else "patch" if entry.is_target else "control"
+        kind = "clean" if entry.is_true else "patch" if entry.is_wanted else "control"
         shapes.append(
             tag(
                 "g",

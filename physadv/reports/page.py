@@ -18,6 +18,7 @@ from physadv.core.files import write_text
 from physadv.core.statistics import Rate
 from physadv.core.yaml_text import dump_yaml
 from physadv.evaluation.batteries.summary import PatchInfo, Record, Slice, Summary, goals_of, ranked
+from physadv.goals import Untargeted, parse_goal
 from physadv.reports import charts, words
 from physadv.reports.charts import Bar, Curve
 from physadv.reports.pictures import Gallery, data_url, embed
@@ -219,9 +220,7 @@ def environment() -> Environment:
         "sentence": words.sentence,
     }
     made.filters.update(filters)
-    made.globals.update(
-        subject_names=words.SUBJECTS, test_names=words.TESTS, box_words=words.BOXES, at_goal=words.at_goal
-    )
+    made.globals.update(subject_names=words.SUBJECTS, test_names=words.TESTS, box_words=words.BOXES, aimed=words.aimed)
     return made
 
 
@@ -288,9 +287,9 @@ def slice_groups(record: Record) -> list[tuple[str, tuple[Slice, ...]]]:
 
 def tiles(record: Record) -> list[Tile]:
     """The figures at the head of a record, each with its interval and n."""
-    made = [rate_tile(words.goal_title(record.goal, record), record.headline, "patch")]
-    if record.goal == "targeted":
-        made.append(rate_tile(words.goal_title("untargeted", record), record.patch_success.untargeted))
+    made = [rate_tile(parse_goal(record.goal).title, record.headline, "patch")]
+    if words.aimed(record):
+        made.append(rate_tile(Untargeted().title, record.patch_success.untargeted))
     gain = record.gain
     value, _, limits = words.points(gain.difference).partition(" ")
     over = words.SUBJECTS[gain.control].split(",")[0].lower()
@@ -323,14 +322,14 @@ def rate_tile(title: str, rate: Rate, kind: str = "", *, unit: str = "") -> Tile
 
 def record_charts(record: Record) -> list[Chart]:
     """The charts of a record, those without data left out."""
-    goal = words.goal_phrase(record)
+    goal = parse_goal(record.goal).phrase
     made = [controls_chart(record)]
     if len(record.heat_map.cells) > 1:
         made.append(
             Chart(
                 "Distance and angle",
                 f"Share {goal}; n under each share. Dashed: fewer than {charts.FEW} frames, or none.",
-                charts.heat_map("Distance and angle", record.heat_map, targeted=record.goal == "targeted"),
+                charts.heat_map("Distance and angle", record.heat_map, aimed=words.aimed(record)),
             )
         )
     if record.by_weather:
@@ -364,11 +363,11 @@ def controls_chart(record: Record) -> Chart:
     def kind(subject: str) -> str:
         return "patch" if subject == "patch" else "control"
 
-    targeted = [Bar(words.SUBJECTS[s.subject], s.targeted, kind(s.subject)) for s in rows if s.targeted is not None]
-    groups = [(words.goal_title("targeted", record), targeted)] if targeted else []
+    aimed = [Bar(words.SUBJECTS[s.subject], s.at_goal, kind(s.subject)) for s in rows]
+    groups = [(parse_goal(record.goal).title, aimed)] if words.aimed(record) else []
     groups.append(
         (
-            words.goal_title("untargeted", record),
+            Untargeted().title,
             [Bar(words.SUBJECTS[s.subject], s.untargeted, kind(s.subject)) for s in rows],
         )
     )
@@ -383,8 +382,8 @@ def controls_chart(record: Record) -> Chart:
 def slices_chart(title: str, slices: Sequence[Slice], record: Record) -> Chart:
     """Success by light, or any other slices, with the best control marked."""
     control = words.SUBJECTS[record.gain.control].lower()
-    rows = [Bar(words.slice_label(part), words.at_goal(record, part), "patch", part.control) for part in slices]
-    note = f"Share {words.goal_phrase(record)}; ◇ marks the best control ({control})."
+    rows = [Bar(words.slice_label(part), part.at_goal, "patch", part.control) for part in slices]
+    note = f"Share {parse_goal(record.goal).phrase}; ◇ marks the best control ({control})."
     return Chart(f"By {title.lower()}", note, charts.bars(f"Success by {title.lower()}", rows))
 
 
@@ -397,7 +396,7 @@ def weather_chart(record: Record) -> Chart:
     severities = sorted({part.low for part in record.by_weather if part.low is not None})
     cells = {
         (rows.index(name), severities.index(part.low)): (
-            words.at_goal(record, part),
+            part.at_goal,
             f"Best control: {words.full(part.control)}. Clean sign: {words.full(part.clean_accuracy)}",
         )
         for name, part in zip(names, record.by_weather, strict=True)
@@ -413,7 +412,7 @@ def weather_chart(record: Record) -> Chart:
     )
     return Chart(
         "Weather and severity",
-        f"Share {words.goal_phrase(record)}; n under each share; dashed: fewer than {charts.FEW}.",
+        f"Share {parse_goal(record.goal).phrase}; n under each share; dashed: fewer than {charts.FEW}.",
         picture,
     )
 
@@ -434,13 +433,13 @@ def timeline(record: Record) -> Chart | None:
 
     control = words.SUBJECTS[record.gain.control].split(",")[0]
     curves = [
-        Curve("Patch", "patch", tuple((middle(p), words.at_goal(record, p)) for p in record.timeline)),
+        Curve("Patch", "patch", tuple((middle(p), p.at_goal) for p in record.timeline)),
         Curve(control, "control", tuple((middle(p), p.control) for p in record.timeline)),
         Curve("Clean accuracy", "clean", tuple((middle(p), p.clean_accuracy) for p in record.timeline)),
     ]
     approaches = record.consecutive.approaches if record.consecutive else ()
     note = (
-        f"Share {words.goal_phrase(record)} by distance, with its 95{words.UNIT} interval as a band. "
+        f"Share {parse_goal(record.goal).phrase} by distance, with its 95{words.UNIT} interval as a band. "
         "In the strips a high bar is a fooled frame, a low one a frame that held, a gap one whose clean sign is "
         "misread; the number is the longest run."
     )

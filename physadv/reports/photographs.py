@@ -9,6 +9,7 @@ from markupsafe import Markup
 from physadv.core.files import write_text
 from physadv.evaluation.photographs.agreement import Estimate
 from physadv.evaluation.photographs.figures import PAINTED, Beyond, Group, PhotographSummary, Shown, predicted_rate
+from physadv.goals import parse_goal
 from physadv.reports import words
 from physadv.reports.page import FILE_NAME, environment, template_text
 from physadv.reports.pictures import data_url
@@ -40,7 +41,7 @@ def write_photograph_report(summary: PhotographSummary, folder: Path) -> Path:
             simulated=any(one.simulated is not None for one in summary.shown),
             beyond=beyond,
             slices=slices,
-            details={"shown", "groups", "agreement", "agreement_hit", "agreement_as_sent", "agreement_hit_as_sent"},
+            details={"shown", "groups", "agreement", "agreement_won", "agreement_as_sent", "agreement_won_as_sent"},
         )
     )
     path = folder / FILE_NAME
@@ -106,11 +107,12 @@ def sentence(summary: PhotographSummary, group: Group) -> str:
     predicted = "; the simulation predicted {}"
     said = f"{group.victim} misreads {words.share_interval(whole.misread)} of {_photographs(group)}"
     rate = predicted_rate(summary, group)
-    if whole.hit is not None:
-        aimed = predicted_rate(summary, group, targeted=True)
-        said = f"{group.victim} reads {group.target} in {words.share_interval(whole.hit)} of {_photographs(group)}"
+    if whole.won is not None:
+        aimed = predicted_rate(summary, group, at_goal=True)
+        said = f"{group.title} {parse_goal(group.goal).deed(group.victim)} in {words.share_interval(whole.won)} of "
+        said += words.plural(whole.won.n, "photograph")
         said += predicted.format(words.share_interval(aimed)) if aimed is not None else ""
-        said += f". It misreads {words.share_interval(whole.misread)}"
+        said += f". {group.victim} misreads {words.share_interval(whole.misread)}"
     said += predicted.format(words.share_interval(rate)) if rate is not None else ""
     clean = next((one for one in summary.groups if (one.victim, one.subject) == (group.victim, "clean")), None)
     if group.subject == "unknown" and clean is not None:

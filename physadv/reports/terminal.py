@@ -73,8 +73,8 @@ def table(summary: Summary) -> Table:
     drives = any(record.consecutive is not None for record in summary.records)
     several = len(summary.patches) * len(summary.victims) > 1
     made.add_column("", overflow="fold")
-    goals = {record.goal for record in summary.records}
-    success = "success" if len(goals) > 1 else f"{summary.records[0].goal}\nsuccess"
+    kinds = {record.kind for record in summary.records}
+    success = "success" if len(kinds) > 1 else f"{summary.records[0].kind}\nsuccess"
     for name in ("n", success, "best control", "gain", "clean", *(["run"] if drives else []), ""):
         made.add_column(Text(name), justify="right" if name else "left", no_wrap=True)
     patch, victim = "", ""
@@ -84,8 +84,8 @@ def table(summary: Summary) -> Table:
         if several and (record.patch, record.victim) != (patch, victim):
             made.add_row(Text(f"  {record.victim}"))
         patch, victim = record.patch, record.victim
-        goal = f", {record.goal}" if len(goals) > 1 else ""
-        battery = Text(f"{'    ' if several else ''}{record.battery}{goal}")
+        kind = f", {record.kind}" if len(kinds) > 1 else ""
+        battery = Text(f"{'    ' if several else ''}{record.battery}{kind}")
         made.add_row(battery, *(Text(cell) for cell in cells(record, drives=drives)), outcome(summary, record))
     return made
 
@@ -93,7 +93,7 @@ def table(summary: Summary) -> Table:
 def grid(summary: Summary, battery: str) -> Table:
     """Success of each patch against each victim in one battery; victims are numbered.
 
-    It is of one kind in all cells: targeted where all records have a target, else untargeted.
+    It is of one kind in all cells: the records' own where they share one, else untargeted.
     """
     kind = ranked_at(summary.records)
     made = Table(
@@ -138,7 +138,7 @@ def cells(record: Record, *, drives: bool) -> list[str]:
     row = [
         words.count(record.headline.n),
         words.share_interval(record.headline),
-        f"{record.gain.control} {words.share(words.at_goal(record, control))}" if control else words.NONE,
+        f"{record.gain.control} {words.share(control.at_goal)}" if control else words.NONE,
         words.points(record.gain.difference).split(" ")[0],
         words.share(record.clean_accuracy),
     ]

@@ -15,7 +15,6 @@ from physadv.evaluation.batteries.flags import MEANINGS, limited
 from physadv.evaluation.batteries.summary import (
     Confusion,
     Consecutive,
-    GoalKind,
     PatchInfo,
     Record,
     Slice,
@@ -25,6 +24,7 @@ from physadv.evaluation.batteries.summary import (
     goals_of,
     success_at,
 )
+from physadv.goals import Untargeted, parse_goal
 from physadv.victims import Box
 
 T = TypeVar("T", bound=Hashable)
@@ -144,11 +144,6 @@ def metres(value: float) -> str:
     return f"{value:.1f} m" if value < 10 else f"{value:.0f} m"
 
 
-def at_goal(record: Record, part: Success | Slice) -> Rate:
-    """The part's rate at the record's goal."""
-    return part.targeted if record.goal == "targeted" and part.targeted is not None else part.untargeted
-
-
 def control_of(record: Record, subject: Subject) -> Success | None:
     """The record's control of that kind, None where it was not run."""
     return next((control for control in record.controls if control.subject == subject), None)
@@ -165,22 +160,15 @@ def doer(subject: Subject, patch: PatchInfo) -> str:
     return DOERS[subject].format(noun=noun(patch))
 
 
-def deed(record: Record, kind: GoalKind | None = None) -> str:
+def aimed(record: Record) -> bool:
+    """Whether its goal is something else than any wrong class."""
+    return record.kind != Untargeted.kind
+
+
+def deed(record: Record, kind: str | None = None) -> str:
     """``fools V`` or ``makes V read “C”``: success of that kind, or at the record's goal."""
-    if (kind or record.goal) == "targeted":
-        return f"makes {record.victim} read “{record.target_class}”"
-    return f"fools {record.victim}"
-
-
-def goal_title(goal: GoalKind, record: Record) -> str:
-    """The goal as a heading."""
-    return f"Read as “{record.target_class}”" if goal == "targeted" else "Read as any wrong class"
-
-
-def goal_phrase(record: Record) -> str:
-    """The record's goal inside a sentence."""
-    title = goal_title(record.goal, record)
-    return title[0].lower() + title[1:]
+    goal = Untargeted() if kind == Untargeted.kind else parse_goal(record.goal)
+    return goal.deed(record.victim)
 
 
 @dataclass(frozen=True)
@@ -213,7 +201,7 @@ def unless_seen(records: Sequence[Record], unseen: str) -> str:
 def rest(record: Record) -> tuple[str, ...]:
     """The sentences on any wrong class, on drives and on the clean sign."""
     sentences = []
-    if record.goal == "targeted":
+    if aimed(record):
         sentences.append(f"It is read as some wrong class in {share_interval(record.patch_success.untargeted)}.")
     if record.consecutive is not None:
         sentences.append(drive_sentence(record.consecutive))
@@ -228,11 +216,11 @@ def controls_sentence(record: Record, patch: PatchInfo) -> str:
     """What plain grey and the best control do, and whether the patch does more."""
     parts = []
     grey = control_of(record, "grey")
-    if grey is not None and at_goal(record, grey).n:
-        parts.append(f"{doer('grey', patch)} does so in {share_interval(at_goal(record, grey))}")
+    if grey is not None and grey.at_goal.n:
+        parts.append(f"{doer('grey', patch)} does so in {share_interval(grey.at_goal)}")
     best = control_of(record, record.gain.control)
-    if best is not None and best.subject not in ("grey", "clean") and at_goal(record, best).n:
-        parts.append(f"{doer(best.subject, patch)} in {share_interval(at_goal(record, best))}")
+    if best is not None and best.subject not in ("grey", "clean") and best.at_goal.n:
+        parts.append(f"{doer(best.subject, patch)} in {share_interval(best.at_goal)}")
     difference = record.gain.difference
     if difference.low is not None:
         parts.append("the pattern itself adds " + gain_words(difference))
@@ -270,7 +258,7 @@ def contrast(record: Record, slices: Sequence[Slice], preposition: str) -> tuple
 
     None where their intervals meet.
     """
-    known = [(at_goal(record, part), part) for part in slices]
+    known = [(part.at_goal, part) for part in slices]
     known = [(rate, part) for rate, part in known if rate.low is not None and rate.high is not None]
     if len(known) < 2:
         return None
@@ -330,8 +318,8 @@ def brief(record: Record) -> str:
     """A record in one line: success, plain grey, gain, where, and the longest run."""
     parts = [f"{share_interval(record.headline)} of {plural(record.headline.n, 'frame')}"]
     grey = control_of(record, "grey")
-    if grey is not None and at_goal(record, grey).n:
-        parts.append(f"plain grey of the same shape {share_interval(at_goal(record, grey))}")
+    if grey is not None and grey.at_goal.n:
+        parts.append(f"plain grey of the same shape {share_interval(grey.at_goal)}")
     if record.gain.difference.low is not None:
         parts.append(f"the pattern itself adds {gain_words(record.gain.difference)}")
     if where(record):
@@ -349,10 +337,14 @@ def many(summary: Summary, records: Sequence[Record], patches: dict[str, PatchIn
     ranks = {kind: in_order(records, kind) for kind in kinds}
     parts = [f"{kind} success in {reach([rate for rate, _ in rank])}" for kind, rank in ranks.items()]
     if len(kinds) > 1:
-        parts[0] += f" where there is a target ({plural(len(ranks['targeted']), 'result')})"
+        own = [f" where that is the goal ({plural(len(ranks[kind]), 'result')})" for kind in kinds]
+        parts = [
+            part + (where_from if kind != Untargeted.kind else "")
+            for part, kind, where_from in zip(parts, kinds, own, strict=True)
+        ]
     headline = f"{what}: {', and '.join(parts)} of frames{unless_seen(records, ' never seen before')}."
 
-    def told(rate: Rate, record: Record, kind: GoalKind) -> str:
+    def told(rate: Rate, record: Record, kind: str) -> str:
         act = deed(record, kind)
         return f"{record.patch} {act} in {share_interval(rate)} of {plural(rate.n, 'frame')} ({record.battery})"
 
@@ -377,11 +369,11 @@ def kinds(summary: Summary) -> str:
     """Over a table of records: of which kind of success its shares are."""
     found = goals_of(summary.records)
     if len(found) > 1:
-        return "Targeted or untargeted success, as each cell says (shares of the two kinds do not compare),"
+        return f"{sentence(' or '.join(found)).removesuffix('.')} success, as each cell says (kinds do not compare),"
     return f"{sentence(''.join(found)).removesuffix('.')} success".strip()
 
 
-def in_order(records: Sequence[Record], kind: GoalKind) -> list[tuple[Rate, Record]]:
+def in_order(records: Sequence[Record], kind: str) -> list[tuple[Rate, Record]]:
     """Success of that kind from the highest to the lowest, of the records that have it."""
     known = [(rate, record) for record in records if (rate := success_at(record, kind)) is not None]
     return sorted(known, key=lambda pair: -(pair[0].value or 0.0))
@@ -402,7 +394,7 @@ def listed(items: Sequence[str]) -> str:
 
 def confusion_note(confusion: Confusion) -> str:
     """What the class is to the record."""
-    return "correct" if confusion.is_true else "target" if confusion.is_target else ""
+    return "correct" if confusion.is_true else "wanted" if confusion.is_wanted else ""
 
 
 def merged(findings: Iterable[tuple[T, Record]]) -> list[tuple[T, list[Record]]]:
@@ -514,8 +506,9 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "very same conditions, was read correctly.",
     ),
     (
-        "Targeted success",
-        "The most probable class is the one that the patch was made for. Counted among the same frames.",
+        "Success at the goal",
+        "What the patch was made for, where that is not just any wrong class: a target class, for instance (targeted "
+        "success). Counted among the same frames.",
     ),
     ("Raw success", "The same, over all frames, so it includes the clean sign's own errors."),
     (

@@ -13,11 +13,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from physadv.attacks import build_attack
 from physadv.attacks.digital.views import Direct
-from physadv.attacks.goals import Untargeted
 from physadv.core.checkpoints import checkpoint_of, write_checkpoint
 from physadv.core.errors import PhysadvError
 from physadv.core.progress import Listener, Progress
 from physadv.core.randomness import substream
+from physadv.goals import Untargeted
 from physadv.training.config import TrainingConfig
 from physadv.training.data import Photographs, augmentation
 from physadv.training.stickers import RoadsideSigns

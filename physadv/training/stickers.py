@@ -11,10 +11,10 @@ from physadv.attacks.digital.changes import Covered
 from physadv.attacks.digital.descent import Steepest, descend
 from physadv.attacks.digital.problem import Problem
 from physadv.attacks.digital.views import Seen
-from physadv.attacks.goals import Untargeted
 from physadv.attacks.losses import LOSSES
 from physadv.attacks.physical.engine import FrameStream, design_seed
 from physadv.core.errors import PhysadvError
+from physadv.goals import Untargeted
 from physadv.scenes import Scene
 from physadv.signs import Sign, load_sign, sign_names
 from physadv.training.config import StickerPoolConfig

@@ -14,6 +14,7 @@ from physadv.victims.library import (
     wrap_module,
 )
 from physadv.victims.preprocess import Box, InputConfig
+from physadv.victims.reading import Reading
 from physadv.victims.victim import Victim, check_logits, device_of, placed, under_attack, warn_doubts
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "MODEL_OPTIONS",
     "Box",
     "InputConfig",
+    "Reading",
     "Victim",
     "VictimCard",
     "as_victim",

@@ -15,6 +15,7 @@ from physadv.core.names import find_name
 from physadv.victims.fused_network import quickened
 from physadv.victims.outputs import DETECTOR, gives_boxes
 from physadv.victims.preprocess import Box
+from physadv.victims.reading import Reading
 
 
 class Victim(nn.Module):
@@ -67,6 +68,10 @@ class Victim(nn.Module):
         if not self.training and isinstance(given, Tensor):
             _check_finite(self, given)
         return given
+
+    def read(self, images: Tensor) -> Reading:
+        """What it says of ``images`` ``[N, 3, H, W]``, as goals and statistics take it."""
+        return Reading(self(images))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[N, K]`` of ``images`` ``[N, 3, H, W]``."""

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 import physadv.attacks.recipes  # noqa: F401 (registers the attacks)
 from physadv.attacks.digital.attack import Result, build_attack
 from physadv.attacks.digital.views import Direct
-from physadv.attacks.goals import Untargeted
 from physadv.attacks.recipes.apgd import ApgdCe, checkpoints
+from physadv.goals import Untargeted
 from physadv.victims import Victim, wrap_module
 
 QUICK_AUTO = {"steps": 20, "targets": 3, "square_queries": 300}

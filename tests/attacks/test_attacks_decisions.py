@@ -14,11 +14,11 @@ from physadv.attacks.digital.problem import Problem
 from physadv.attacks.digital.starting_points import noise, pooled, winners
 from physadv.attacks.digital.transforms import transformed
 from physadv.attacks.digital.views import Direct, View
-from physadv.attacks.goals import Goal, goal_for
 from physadv.attacks.losses import LOSSES
 from physadv.attacks.recipes.hard_label_sticker import HardLabelSticker
 from physadv.attacks.recipes.hop_skip_jump import HopSkipJump
-from physadv.victims import Victim, under_attack, wrap_module
+from physadv.goals import Goal, build_goal
+from physadv.victims import Reading, Victim, under_attack, wrap_module
 
 ATTACKS = ("hop-skip-jump", "hard-label-sticker")
 
@@ -65,7 +65,7 @@ def amounts(count: int) -> Tensor:
 def problem_of(victim: Victim, view: View, goal: str, attack: str = "hop-skip-jump") -> tuple[Problem, Goal]:
     labels = labelled(victim, view.pictures)
     with torch.no_grad():
-        made = goal_for(goal, victim=victim, labels=labels, clean_logits=victim(view.pictures))
+        made = build_goal(goal, victim=victim, true_class=labels, clean_logits=victim(view.pictures))
     return Problem(victim, view, build_attack(attack).change(), made, LOSSES["margin"]), made
 
 
@@ -189,7 +189,9 @@ def test_it_keeps_to_the_boundary_of_conditions_that_change() -> None:
         problem, goal = problem_of(victim, Windy(images), "untargeted")
         theta = attack.search(problem, torch.Generator().manual_seed(0))
         wins = problem.view.look(victim, problem.changed(theta), step=10_000)
-        share = goal.of(problem.rows.repeat_interleave(3)).success(wins.flatten(0, 1)).reshape(-1, 3).float().mean(1)
+        share = (
+            goal.of(problem.rows.repeat_interleave(3)).won(Reading(wins.flatten(0, 1))).reshape(-1, 3).float().mean(1)
+        )
         start, _ = winners(problem, noise(problem, torch.Generator().manual_seed(0), 50), max_queries=10**6)
     assert int(problem.queries.max()) >= 2900
     assert (share >= 0.5).float().mean() >= 0.4

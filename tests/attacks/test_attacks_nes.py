@@ -8,8 +8,8 @@ from attack_kit import labelled, pictures, small_victim
 
 from physadv.attacks import build_attack
 from physadv.attacks.digital.views import Direct
-from physadv.attacks.goals import goal_for
 from physadv.attacks.recipes.nes import Nes
+from physadv.goals import build_goal
 from physadv.victims import under_attack
 
 
@@ -24,7 +24,7 @@ def test_the_estimate_comes_near_the_gradient_as_samples_grow() -> None:
     labels = labelled(victim, images)
     one = attack(sigma=0.01)
     with under_attack(victim):
-        goal = goal_for("untargeted", victim=victim, labels=labels, clean_logits=victim(images))
+        goal = build_goal("untargeted", victim=victim, true_class=labels, clean_logits=victim(images))
         problem = one.problem(victim, Direct(images), goal)
         theta = problem.begin(None)
         _, _, exact = problem.gradient(theta)

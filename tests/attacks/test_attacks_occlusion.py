@@ -8,8 +8,8 @@ from attack_kit import labelled, pictures, small_victim
 
 from physadv.attacks import build_attack
 from physadv.attacks.digital.views import Direct
-from physadv.attacks.goals import goal_for
 from physadv.attacks.recipes.occlusion import RectangleOcclusion
+from physadv.goals import build_goal
 
 
 def attack(**options: object) -> RectangleOcclusion:
@@ -42,7 +42,7 @@ def test_exhaustive_search_takes_the_place_of_the_largest_loss() -> None:
     labels = labelled(victim, images)
     one = attack(location="exhaustive")
     with torch.no_grad():
-        goal = goal_for("untargeted", victim=victim, labels=labels, clean_logits=victim(images))
+        goal = build_goal("untargeted", victim=victim, true_class=labels, clean_logits=victim(images))
         problem = one.problem(victim, Direct(images), goal)
         place = one.place(problem, problem.begin(None), step=0)
         masks = one.masks(images)
@@ -68,7 +68,7 @@ def test_guided_places_are_those_of_the_largest_gradient() -> None:
     victim, images = small_victim(), pictures(3)
     labels = labelled(victim, images)
     one = attack()
-    goal = goal_for("untargeted", victim=victim, labels=labels, clean_logits=victim(images).detach())
+    goal = build_goal("untargeted", victim=victim, true_class=labels, clean_logits=victim(images).detach())
     problem = one.problem(victim, Direct(images), goal)
     steep = one._steep(problem, problem.begin(None), 0)
     leaf = images.clone().requires_grad_(True)

@@ -11,12 +11,12 @@ import torch
 from scene_kit import painted
 from torch import Tensor, nn
 
-from physadv.attacks.goals import Targeted, Untargeted
 from physadv.attacks.physical.engine import Budget, Checkpoint, FrameStream, Run, Snapshot
 from physadv.attacks.physical.perturbations import Perturbation
 from physadv.attacks.searches import SEARCHES, Adam, SignGradient, State, cosine_decay
 from physadv.core.errors import PhysadvError
 from physadv.core.progress import Progress
+from physadv.goals import Targeted, Untargeted
 from physadv.patches import Mask
 from physadv.scenes import PaintedSign, load_scene
 from physadv.victims import Victim, wrap_module

@@ -8,8 +8,8 @@ from attack_kit import labelled, pictures, small_victim
 
 from physadv.attacks import build_attack
 from physadv.attacks.digital.views import Direct
-from physadv.attacks.goals import goal_for
 from physadv.attacks.recipes.square import Square, bump
+from physadv.goals import build_goal
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_every_square_changes_something() -> None:
     labels = labelled(victim, images)
     attack, generator = Square(), torch.Generator().manual_seed(0)
     with torch.no_grad():
-        goal = goal_for("untargeted", victim=victim, labels=labels, clean_logits=victim(images))
+        goal = build_goal("untargeted", victim=victim, true_class=labels, clean_logits=victim(images))
     problem = attack.problem(victim, Direct(images), goal)
     theta = torch.full_like(images, attack.eps)
     for _ in range(10):

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from physadv.attacks.digital.attack import build_attack
 from physadv.attacks.digital.views import Direct
-from physadv.attacks.goals import Untargeted
 from physadv.attacks.recipes.stadv import Flow, lead_above, unevenness
+from physadv.goals import Untargeted
 from physadv.victims import under_attack
 
 

@@ -13,9 +13,9 @@ from physadv.attacks.digital.attack import build_attack
 from physadv.attacks.digital.problem import Problem
 from physadv.attacks.digital.substitute import affordable, agreement, jacobian_sign
 from physadv.attacks.digital.views import Direct
-from physadv.attacks.goals import Untargeted
 from physadv.attacks.recipes.substitute import Substitute
 from physadv.core.errors import PhysadvError
+from physadv.goals import Untargeted
 from physadv.victims import Victim, under_attack, wrap_module
 
 

@@ -157,7 +157,7 @@ def test_our_sticker_fools_it_on_roadside_frames_that_the_design_never_saw(
     """Of all frames, whether or not their clean sign is read: at least 90 % targeted and 98 % untargeted."""
     batteries = ["stationary-15", script.drive_by_40()]
     for record in evaluate([sticker], [lisa_cnn], batteries, tmp_path / "out").records:
-        targeted, untargeted = record.patch_success.targeted_raw, record.patch_success.untargeted_raw
+        targeted, untargeted = record.patch_success.at_goal_raw, record.patch_success.untargeted_raw
         assert targeted is not None
         assert targeted.n == untargeted.n >= 600
         assert (targeted.value or 0) >= 0.9, record.battery

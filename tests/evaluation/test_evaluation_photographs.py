@@ -155,7 +155,7 @@ def test_of_several_victims_the_verdict_states_each_with_intervals(session: Path
     summary = evaluate_photographs(session, [Stubborn(), Redness()], tmp_path / "out", patches=[slab], draws=4)
     said = verdict(summary)
     assert plain(said.headline) == "2 victims misread 0 % (0–56) to 100 % (44–100) of the photographs of slab"
-    verbs = {"untargeted": "misreads", "targeted:other": "reads other in"}
+    verbs = {"untargeted": "misreads", "targeted:other": "read “other” in"}
     assert plain(said.sentences[0]).startswith(f"redness {verbs[goal]} 100 % (44–100) of 3 photographs of slab; ")
     assert plain(said.sentences[1]) == (
         "stubborn misreads 0 % (0–56) of 3 photographs of slab; the simulation predicted 0 % (0–79)"
@@ -197,14 +197,14 @@ def test_a_patch_made_for_a_class_is_scored_by_how_often_it_is_read(session: Pat
     assert "read as other" in write_photograph_report(summary, tmp_path / "out").read_text()
     table = pq.read_table(tmp_path / "out" / "outcomes.parquet").to_pylist()
     of_slab = [row for row in table if row["subject"] == "patch"]
-    assert {row["target_class"] for row in of_slab} == {"other"}
-    assert all(row["fooled_targeted"] == (row["predicted"] == "other") for row in of_slab)
+    assert {row["goal"] for row in of_slab} == {"targeted:other"}
+    assert all(row["won"] == (row["predicted"] == "other") for row in of_slab)
     limited = evaluate_photographs(
         session, [Redness()], tmp_path / "limited", patches=[slab], draws=1, max_targeted_asr=0.5
     )
     (failure,) = [failure for group in limited.groups for failure in group.failures]
     assert failure == (
-        "targeted success (read as other) in photographs 100.0 % is above the limit of 50.0 % by 50.0 points "
+        "success at the goal (read as “other”) in photographs 100.0 % is above the limit of 50.0 % by 50.0 points "
         "[max_targeted_asr]"
     )
     untargeted = bundle(tmp_path / "untargeted" / "slab", "us/stop", goal="untargeted")

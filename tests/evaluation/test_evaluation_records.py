@@ -28,10 +28,11 @@ def seen(text: str, *, targeted: bool = True) -> Seen:
         predicted=Named(codes, NAMES),
         probability=np.full(n, 0.8, np.float32),
         true_probability=np.where(codes == 0, 0.8, 0.1).astype(np.float32),
-        target_probability=np.where(codes == 1, 0.8, 0.1).astype(np.float32) if targeted else np.full(n, np.nan, "f4"),
+        goal_probability=np.where(codes == (1 if targeted else 0), *((0.8, 0.1) if targeted else (0.1, 0.8))).astype(
+            "f4"
+        ),
         correct=codes == 0,
-        fooled_untargeted=codes != 0,
-        fooled_targeted=(codes == 1) & targeted,
+        won=codes == 1 if targeted else codes != 0,
     )
 
 
@@ -55,7 +56,7 @@ def frames(
         weather=Named(np.full(n, -1, np.int32), ()),
         severity=np.zeros(n, np.int16),
         true_class="stop",
-        target_class="goal" if target else None,
+        goal="targeted:goal" if target else "untargeted",
         seen={subject: seen(texts[subject], targeted=target) for subject in SUBJECTS},
     )
     return replace(base, **columns)
@@ -72,20 +73,20 @@ def test_success_counts_only_frames_whose_clean_sign_was_read() -> None:
     assert (made.frames, made.clean_correct) == (10, 7)
     assert made.clean_accuracy.value == 0.7
     assert (patch.untargeted.hits, patch.untargeted.n) == (5, 7)
-    assert (patch.targeted.hits, patch.targeted.n) == (4, 7)
+    assert (patch.at_goal.hits, patch.at_goal.n) == (4, 7)
     assert (patch.untargeted_raw.hits, patch.untargeted_raw.n) == (7, 10)
-    assert (patch.targeted_raw.hits, patch.targeted_raw.n) == (5, 10)
+    assert (patch.at_goal_raw.hits, patch.at_goal_raw.n) == (5, 10)
     assert patch.mean_target_probability == pytest.approx(0.45)
     clean, grey, random = made.controls
     assert [control.subject for control in made.controls] == ["clean", "grey", "random"]
     assert (clean.untargeted.hits, clean.untargeted_raw.hits) == (0, 3)
-    assert (grey.untargeted.hits, grey.targeted.hits) == (2, 1)
+    assert (grey.untargeted.hits, grey.at_goal.hits) == (2, 1)
     assert (random.untargeted.hits, random.untargeted_raw.hits) == (0, 1)
     assert made.gain_untargeted.control == "grey"
     assert made.gain_untargeted.difference.value == pytest.approx(3 / 7)
     assert (made.gain_untargeted.difference.first_only, made.gain_untargeted.difference.second_only) == (3, 0)
-    assert made.gain_targeted.difference.value == pytest.approx(3 / 7)
-    assert made.goal == "targeted"
+    assert made.gain.difference.value == pytest.approx(3 / 7)
+    assert (made.goal, made.kind) == ("targeted:goal", "targeted")
     assert made.consecutive is None
     assert made.timeline == ()
     assert [(share.name, share.frames, share.is_true, share.is_target) for share in made.confusion] == [
@@ -117,7 +118,7 @@ def test_heat_map_by_hand() -> None:
     cells = {(cell.distance_bin, cell.angle_bin): cell for cell in heat.cells}
     assert set(cells) == {(0, 0), (1, 0), (1, 1)}
     assert (cells[0, 0].untargeted.hits, cells[0, 0].untargeted.n) == (1, 2)
-    assert (cells[1, 0].targeted.hits, cells[1, 0].targeted.n) == (1, 1)
+    assert (cells[1, 0].at_goal.hits, cells[1, 0].at_goal.n) == (1, 1)
     assert cells[1, 1].untargeted.value is None
     assert cells[1, 1].clean_accuracy.value == 0.0
 
@@ -160,11 +161,10 @@ def test_notable_frames_are_fooled_first_and_varied() -> None:
     assert not set(most) & set(least)
 
 
-def test_untargeted_records_have_no_targeted_figures() -> None:
+def test_the_goal_of_an_untargeted_record_is_any_wrong_class() -> None:
     made = record(frames("gs", "ss", "ss", "ss", target=False))
     assert made.goal == "untargeted"
-    assert made.patch_success.targeted is None
-    assert made.gain_targeted is None
+    assert made.patch_success.at_goal == made.patch_success.untargeted
     assert made.gain == made.gain_untargeted
     assert made.headline == made.patch_success.untargeted
     assert made.patch_success.mean_target_probability is None

@@ -113,12 +113,12 @@ def test_all_subjects_are_seen_in_the_same_frames(done: tuple[Path, Summary]) ->
 def test_flags_of_a_row_follow_from_its_classes(done: tuple[Path, Summary]) -> None:
     for row in table(done[0]).to_pylist():
         assert row["true_class"] == "stop"
-        assert row["correct"] == (row["predicted"] == "stop") == (not row["fooled_untargeted"])
+        assert row["correct"] == (row["predicted"] == "stop")
         assert row["predicted"] == row["top_classes"][0]
         assert row["probability"] == row["top_probabilities"][0] == max(row["top_probabilities"])
         known = row["patch"] == "blue" and row["victim"] == "colour"
-        assert row["target_class"] == ("speedLimit45" if known else None)
-        assert row["fooled_targeted"] == (row["predicted"] == "speedLimit45" if known else None)
+        assert row["goal"] == ("targeted:speedLimit45" if known else "untargeted")
+        assert row["won"] == (row["predicted"] == "speedLimit45" if known else not row["correct"])
         assert (row["target_probability"] is None) is not known
         assert row["light_name"] in ("day", "dusk")
         assert row["weather"] is None
@@ -202,16 +202,14 @@ def test_the_summary_agrees_with_the_table(done: tuple[Path, Summary]) -> None:
         *zip(("clean", "grey", "random"), record.controls, strict=True),
     ]:
         assert success.subject == subject
-        hits = [row["fooled_untargeted"] for row in by[subject]]
+        hits = [not row["correct"] for row in by[subject]]
         assert success.untargeted_raw.hits == sum(hits)
         assert success.untargeted.hits == sum(h and r for h, r in zip(hits, read, strict=True))
         assert success.untargeted.n == sum(read)
-        assert success.targeted.hits == sum(
-            row["fooled_targeted"] and r for row, r in zip(by[subject], read, strict=True)
-        )
+        assert success.at_goal.hits == sum(row["won"] and r for row, r in zip(by[subject], read, strict=True))
         assert success.mean_true_probability == pytest.approx(np.mean([row["true_probability"] for row in by[subject]]))
-    assert record.goal == "targeted"
-    assert record.headline == record.patch_success.targeted
+    assert record.goal == "targeted:speedLimit45"
+    assert record.headline == record.patch_success.at_goal
     assert sum(share.frames for share in record.confusion) == 540
     assert record.approaches == 12
     assert record.consecutive.rate.n == 12
@@ -225,7 +223,6 @@ def test_records_know_what_their_victim_lacks(done: tuple[Path, Summary]) -> Non
     by = {(record.patch, record.victim): record for record in done[1].records}
     codes = {flag.code for flag in by["blue", "other"].flags}
     assert {"transfer", "no-target", "no-gradient"} <= codes
-    assert by["blue", "other"].target_class is None
     assert by["blue", "other"].goal == "untargeted"
     assert not {"transfer", "no-target", "no-gradient"} & {flag.code for flag in by["blue", "colour"].flags}
     assert by["dull", "colour"].goal == "untargeted"
@@ -241,11 +238,8 @@ def test_pictures_are_there_and_of_their_frames(done: tuple[Path, Summary]) -> N
                 side = 16 if record.victim == "colour" else 24
                 assert seen.size == (side, side)
                 assert large.size == (192, 192)
-        ranks = [picture.target_probability or 1 - picture.true_probability for picture in record.most_fooled]
-        assert ranks[0] >= max(
-            1 - p.true_probability if p.target_probability is None else p.target_probability
-            for p in record.least_fooled
-        )
+        ranks = [picture.goal_probability for picture in record.most_fooled]
+        assert ranks[0] >= max(picture.goal_probability for picture in record.least_fooled)
     for info in summary.patches:
         assert set(info.pictures) == set(SUBJECTS)
         with Image.open(out / info.picture) as image:
@@ -498,7 +492,7 @@ def test_junit_says_which_threshold_was_missed(tmp_path: Path) -> None:
     assert tuple(failures) == summary.records[0].failures
     for what in (
         "untargeted success (any wrong class) 100.0 % is above the limit of 10.0 % by 90.0 points [max_asr]",
-        "targeted success (read as speedLimit45) 100.0 % is above the limit of 10.0 % by 90.0 points",
+        "targeted success (read as “speedLimit45”) 100.0 % is above the limit of 10.0 % by 90.0 points",
         "adversarial gain",
         "drives fooled",
         "clean accuracy",

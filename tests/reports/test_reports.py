@@ -106,7 +106,7 @@ class Frames:
             frames=int(where.sum()),
             clean_accuracy=self.rate(self.clean, where),
             untargeted=self.rate(self.wrong, read),
-            targeted=self.rate(self.target, read) if targeted else None,
+            at_goal=self.rate(self.target if targeted else self.wrong, read),
             control=self.rate(self.grey_target if targeted else self.grey, read),
         )
 
@@ -121,11 +121,11 @@ class Frames:
         return Success(
             subject=subject,
             untargeted=self.rate(wrong, self.clean),
-            targeted=self.rate(target, self.clean) if targeted else None,
+            at_goal=self.rate(target if targeted else wrong, self.clean),
             untargeted_raw=self.rate(wrong),
-            targeted_raw=self.rate(target) if targeted else None,
+            at_goal_raw=self.rate(target if targeted else wrong),
             mean_true_probability=0.21,
-            mean_target_probability=0.64 if targeted else None,
+            mean_goal_probability=0.64,
         )
 
     def heat_map(self, targeted: bool) -> HeatMap:
@@ -142,7 +142,7 @@ class Frames:
                             angle_bin=j,
                             frames=part.frames,
                             untargeted=part.untargeted,
-                            targeted=part.targeted,
+                            at_goal=part.at_goal,
                             clean_accuracy=part.clean_accuracy,
                         )
                     )
@@ -216,9 +216,8 @@ def make_record(
         patch=patch,
         victim=victim,
         battery=battery,
-        goal="targeted" if targeted else "untargeted",
+        goal=f"targeted:{target}" if targeted else "untargeted",
         true_class="stop",
-        target_class=target,
         frames=n,
         clean_correct=int(frames.clean.sum()),
         approaches=drives,
@@ -234,13 +233,17 @@ def make_record(
             control="grey",
             difference=difference(frames.wrong[frames.clean], frames.grey[frames.clean], groups),
         ),
-        gain_targeted=Gain(
-            goal="targeted",
+        gain=Gain(
+            goal=f"targeted:{target}",
             control="random",
             difference=difference(frames.target[frames.clean], frames.grey_target[frames.clean], groups),
         )
         if targeted
-        else None,
+        else Gain(
+            goal="untargeted",
+            control="grey",
+            difference=difference(frames.wrong[frames.clean], frames.grey[frames.clean], groups),
+        ),
         by_entry=(),
         by_light=tuple(
             frames.slice(name, frames.light == i, targeted)
@@ -262,7 +265,7 @@ def make_record(
         heat_map=frames.heat_map(targeted),
         consecutive=frames.consecutive(frames.target if targeted else frames.wrong),
         confusion=tuple(
-            Confusion(name=name, frames=count, share=count / n, is_true=name == "stop", is_target=name == target)
+            Confusion(name=name, frames=count, share=count / n, is_true=name == "stop", is_wanted=name == target)
             for name, count in counts
         ),
         most_fooled=make_pictures(pictures, fooled=True),
@@ -293,7 +296,7 @@ def make_pictures(files: Sequence[tuple[str, str]], *, fooled: bool) -> tuple[Pi
             predicted="speedLimit45" if fooled else "stop",
             probability=0.99 - 0.03 * rank,
             true_probability=0.01 if fooled else 0.97,
-            target_probability=0.98 if fooled else 0.01,
+            goal_probability=0.98 if fooled else 0.01,
             clean_predicted="stop",
             fooled=fooled,
         )
@@ -646,14 +649,14 @@ def test_a_slice_is_named_only_where_the_intervals_part() -> None:
     record = make_record("p", "v", "stationary-15")
     rates_of = {"near": (90, 100), "far": (30, 100), "few": (0, 3)}
     parts = tuple(
-        record.by_light[0].model_copy(update={"label": name, "targeted": rate(np.arange(n) < hits)})
+        record.by_light[0].model_copy(update={"label": name, "at_goal": rate(np.arange(n) < hits)})
         for name, (hits, n) in rates_of.items()
     )
     assert words.contrast(record, parts, "at") == (
         "at near with 90\u202f%\u00a0(83–94)",
         "at far with 30\u202f%\u00a0(22–40)",
     )
-    same = tuple(part.model_copy(update={"targeted": rate(np.arange(100) < 60)}) for part in parts)
+    same = tuple(part.model_copy(update={"at_goal": rate(np.arange(100) < 60)}) for part in parts)
     assert words.contrast(record, same, "at") is None
 
 
@@ -690,11 +693,11 @@ def test_rates_of_different_kinds_are_not_ranked_with_each_other(tmp_path: Path)
     """What is read as the target on one victim says nothing beside what is misread on another that lacks the target."""
     summary = mixed_summary(tmp_path)
     verdict = words.summary_verdict(summary)
-    aimed = [record.patch_success.targeted for record in summary.records if record.patch_success.targeted]
+    aimed = [record.headline for record in summary.records if words.aimed(record)]
     wrong = [record.patch_success.untargeted for record in summary.records]
     assert len(aimed) == 2
     assert verdict.headline == (
-        f"2 patches against 3 victims: targeted success in {words.reach(aimed)} where there is a target (2 results), "
+        f"2 patches against 3 victims: targeted success in {words.reach(aimed)} where that is the goal (2 results), "
         f"and untargeted success in {words.reach(wrong)} of frames never seen before."
     )
     strongest = max(summary.records, key=lambda record: record.patch_success.untargeted.value or 0.0)
@@ -710,7 +713,9 @@ def test_results_without_gain_are_counted_as_their_flag_counts_them(tmp_path: Pa
     summary = mixed_summary(tmp_path)
     first, second, *others = summary.records
     flag = Flag(level="warning", code="no-gain", message="It has none.")
-    never = first.patch_success.model_copy(update={"untargeted": rate(np.zeros(50, bool)), "targeted": None})
+    never = first.patch_success.model_copy(
+        update={"untargeted": rate(np.zeros(50, bool)), "at_goal": rate(np.zeros(50, bool))}
+    )
     changed = [
         first.model_copy(update={"flags": (flag,)}),
         second.model_copy(update={"flags": (), "patch_success": never, "goal": "untargeted"}),
@@ -730,7 +735,7 @@ def test_one_target_among_several_results_is_called_the_only_one(tmp_path: Path)
 
 def test_tables_of_results_say_of_which_kind_a_share_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mixed, alike = mixed_summary(tmp_path), make_summary(tmp_path, patches=("a", "b"), victims=("v", "w"))
-    assert "shares of the two kinds do not compare" in Page(render_page(mixed, tmp_path)).text
+    assert "as each cell says (kinds do not compare)" in Page(render_page(mixed, tmp_path)).text
     cells = re.findall(r"<td[^>]*><a href=[^>]*>(.*?)</a>", render_page(mixed, tmp_path))
     assert [("untargeted" in cell, "targeted" in cell) for cell in cells] == [
         (False, True), (True, True), (True, True)
@@ -747,7 +752,7 @@ def test_tables_of_results_say_of_which_kind_a_share_is(tmp_path: Path, monkeypa
 def test_pictures_and_the_sign_beside_the_verdict_go_by_one_kind_of_success(tmp_path: Path) -> None:
     made = mixed_summary(tmp_path).records
     best, target = made[1], made[0]  # of any wrong class, and the only one of a target
-    certain = target.patch_success.model_copy(update={"targeted": rate(np.ones(480, bool))})
+    certain = target.patch_success.model_copy(update={"at_goal": rate(np.ones(480, bool))})
     target = target.model_copy(update={"patch_success": certain})
     assert (target.headline.value or 0.0) > (best.headline.value or 0.0)
     assert ranked([target, best]) == [best, target]
@@ -760,9 +765,9 @@ def test_pictures_and_the_sign_beside_the_verdict_go_by_one_kind_of_success(tmp_
 def test_no_clean_frame_means_nothing_to_fool(tmp_path: Path) -> None:
     summary = make_summary(tmp_path, frames_a_side=0)
     record = summary.records[0]
-    nothing = record.patch_success.model_copy(update={"untargeted": empty_rate(), "targeted": empty_rate()})
-    none = Gain(goal="targeted", control="grey", difference=difference(np.zeros(0, bool), np.zeros(0, bool)))
-    record = record.model_copy(update={"patch_success": nothing, "gain_targeted": none, "by_distance": ()})
+    nothing = record.patch_success.model_copy(update={"untargeted": empty_rate(), "at_goal": empty_rate()})
+    none = Gain(goal="targeted:merge", control="grey", difference=difference(np.zeros(0, bool), np.zeros(0, bool)))
+    record = record.model_copy(update={"patch_success": nothing, "gain": none, "by_distance": ()})
     summary = summary.model_copy(update={"records": (record,)})
     assert "nothing to fool" in Page(render_page(summary, tmp_path)).text
     out = StringIO()
@@ -925,12 +930,11 @@ def test_a_strip_shows_every_fooled_frame() -> None:
 
 def test_the_heat_map_has_far_above_near_and_no_empty_rows() -> None:
     record = make_record("p", "v", "stationary-15")
-    svg = str(charts.heat_map("t", record.heat_map, targeted=True))
+    svg = str(charts.heat_map("t", record.heat_map, aimed=True))
     assert svg.index(">25–40 m</text>") < svg.index(">0–5 m</text>")
     assert "40–75 m" not in svg
     for cell in record.heat_map.cells:
-        assert cell.targeted is not None
-        assert cell.targeted.value is None or words.full(cell.targeted) in svg
+        assert cell.at_goal.value is None or words.full(cell.at_goal) in svg
 
 
 def test_chart_text_is_escaped() -> None:
@@ -1008,7 +1012,7 @@ def test_the_terminal_says_which_success_it_counts(reports: dict[str, tuple[Summ
         said.append(out.getvalue())
     assert ("targeted" in said[0], "untargeted" in said[0]) == (True, False)
     assert said[1].count("untargeted") == 1
-    assert all(f"{record.battery}, {record.goal}" in said[2] for record in both.records)
+    assert all(f"{record.battery}, {record.kind}" in said[2] for record in both.records)
 
 
 def test_the_terminal_table_fits_eighty_columns(reports: dict[str, tuple[Summary, str, Path]]) -> None:

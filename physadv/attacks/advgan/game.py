@@ -12,8 +12,9 @@ from physadv.attacks.advgan.config import GameOptions
 from physadv.attacks.advgan.networks import Discriminator, Generator
 from physadv.attacks.digital.norm_balls import lengths
 from physadv.attacks.digital.problem import Problem
-from physadv.attacks.goals import Goal
 from physadv.attacks.losses import LOSSES, lead
+from physadv.goals import Goal
+from physadv.victims import Reading
 
 
 class Game:
@@ -75,10 +76,10 @@ class Game:
         self._discriminators.step()
         return loss
 
-    def loss(self, logits: Tensor, goal: Goal) -> Tensor:
+    def loss(self, reading: Reading, goal: Goal) -> Tensor:
         """The adversarial loss ``[N]``; without a slope where a frame is won by ``confidence`` logits."""
-        losses = LOSSES[self.options.adversarial_loss](logits, goal)
-        return torch.where(lead(logits, goal) > -self.options.confidence, losses, losses.detach())
+        losses = LOSSES[self.options.adversarial_loss](reading, goal)
+        return torch.where(lead(reading, goal) > -self.options.confidence, losses, losses.detach())
 
     def free_length(self, pictures: Tensor) -> float:
         """Euclidean length of a change that costs nothing: c."""

@@ -26,7 +26,6 @@ from physadv.attacks.digital.changes import PixelBall
 from physadv.attacks.digital.problem import Problem
 from physadv.attacks.digital.substitute import learn, new_student, seeded
 from physadv.attacks.digital.views import Direct
-from physadv.attacks.goals import Goal, check_goal, goal_for
 from physadv.attacks.losses import LOSSES
 from physadv.core.checkpoints import checkpoint_of, write_checkpoint
 from physadv.core.devices import pick_device
@@ -36,7 +35,8 @@ from physadv.core.identity import digest_of
 from physadv.core.progress import Listener, Progress
 from physadv.core.randomness import substream
 from physadv.core.run_folder import claim
-from physadv.victims import Victim, check_logits, placed, under_attack, warn_doubts
+from physadv.goals import Goal, build_goal, check_goal
+from physadv.victims import Reading, Victim, check_logits, placed, under_attack, warn_doubts
 from physadv.victims.labeled_pictures import labeled_pictures
 
 CHECKPOINT = "checkpoint.pt"
@@ -144,8 +144,8 @@ class Training:
 
     def __init__(self, config: AdvGanConfig, victim: Victim, pictures: Tensor, labels: Tensor, clean: Tensor) -> None:
         self.config, self.victim, self.clean = config, victim, clean
-        goal = goal_for(config.goal, victim=victim, labels=labels, clean_logits=clean)
-        learnt, kept = _split(config, ~goal.success(clean))
+        goal = build_goal(config.goal, victim=victim, true_class=labels, clean_logits=clean)
+        learnt, kept = _split(config, ~goal.won(Reading(clean)))
         self._answers = clean[learnt].softmax(1)
         self._held = self._problem(victim, pictures[kept], goal.of(kept))
         with seeded(self._random("begin"), pictures.device):
@@ -211,7 +211,7 @@ class Training:
     def measure(self) -> HeldOut:
         """Success against the victim itself on the held-out pictures."""
         logits = _asked(self.victim, self._changed(self._held, self._held.rows))
-        won = int(self._held.goal.success(logits).sum())
+        won = int(self._held.goal.won(Reading(logits)).sum())
         return HeldOut(pictures=len(self._held), won=won, success=round(won / len(self._held), 4))
 
     def sample(self, path: Path) -> None:

@@ -18,7 +18,6 @@ from physadv.attacks.digital.norm_balls import changed_pixels, lengths
 from physadv.attacks.digital.problem import Problem
 from physadv.attacks.digital.sizes import Size, check_in_range
 from physadv.attacks.digital.views import Direct, View
-from physadv.attacks.goals import Goal, goal_for
 from physadv.attacks.gradients import check_differentiable
 from physadv.attacks.losses import LOSSES
 from physadv.core.config import Config, read_value, validate
@@ -28,7 +27,8 @@ from physadv.core.notebooks import one_line
 from physadv.core.progress import Listener, counter
 from physadv.core.randomness import substream
 from physadv.core.registry import Registry
-from physadv.victims import Victim, check_logits, under_attack, victim_of_pictures, warn_doubts
+from physadv.goals import Goal, build_goal
+from physadv.victims import Reading, Victim, check_logits, under_attack, victim_of_pictures, warn_doubts
 from physadv.victims.labeled_pictures import labeled_pictures, pictures_from
 
 Knowledge = Literal["gradients", "scores", "decisions"]
@@ -165,8 +165,8 @@ class Attack(Config, ABC):
         with torch.no_grad():
             clean_logits = check_logits(victim, pictures)
         _warn_of_probabilities(victim, clean_logits)
-        goal = goal_for(words, victim=victim, labels=labels, clean_logits=clean_logits)
-        open_ = ~goal.success(clean_logits)
+        goal = build_goal(words, victim=victim, true_class=labels, clean_logits=clean_logits)
+        open_ = ~goal.won(Reading(clean_logits))
         rows = open_.nonzero()[:, 0]
         adversarial, logits = pictures.clone(), clean_logits.clone()
         queries = torch.zeros_like(labels)
@@ -183,7 +183,7 @@ class Attack(Config, ABC):
         change = adversarial - pictures
         return Result(
             adversarial=adversarial,
-            success=goal.success(logits),
+            success=goal.won(Reading(logits)),
             attacked=open_,
             clean=clean_logits.argmax(1),
             predicted=logits.argmax(1),

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from physadv.attacks.digital.norm_balls import Norm
 from physadv.attacks.digital.problem import Problem
-from physadv.attacks.goals import Goal, each, margin
+from physadv.goals import Goal, margin
+from physadv.victims import Reading
 
 TINY = 1e-12
 """Least divisor."""
@@ -17,10 +18,10 @@ def rivals(problem: Problem, theta: Tensor, count: int) -> Tensor:
     """The classes that each picture may be led to, ``[B, k]``, the likeliest first; the goal's own where it has one."""
     with torch.no_grad():
         mean = problem.look(theta).mean(1)
-    classes, toward = problem.goal.steer
-    if toward:
-        return each(classes, mean)[:, None]
-    others = mean.scatter(1, each(classes, mean)[:, None], -torch.inf)
+    steered = problem.goal.steered_class(Reading(mean))[:, None]
+    if problem.goal.toward:
+        return steered
+    others = mean.scatter(1, steered, -torch.inf)
     return others.topk(min(count, mean.shape[1] - 1), dim=1).indices
 
 
@@ -41,12 +42,12 @@ def boundaries(
     """
     count = classes.shape[1]
 
-    def behind(logits: Tensor, goal: Goal) -> Tensor:
-        own, toward = goal.steer
+    def behind(reading: Reading, goal: Goal) -> Tensor:
+        logits = reading.logits
         rival = classes.flatten().repeat_interleave(len(logits) // classes.numel())
-        if toward:
+        if goal.toward:
             return margin(logits, rival)
-        pair = torch.stack([each(own, logits), rival], dim=1)
+        pair = torch.stack([goal.steered_class(reading), rival], dim=1)
         first, second = logits.gather(1, pair).unbind(1)
         return first - second
 

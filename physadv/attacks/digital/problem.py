@@ -7,11 +7,11 @@ from torch import Tensor
 
 from physadv.attacks.digital.changes import Change
 from physadv.attacks.digital.views import Some, View
-from physadv.attacks.goals import Goal
 from physadv.attacks.gradients import check_differentiable, check_reached
 from physadv.attacks.losses import Loss
 from physadv.core.errors import PhysadvError
-from physadv.victims import Victim
+from physadv.goals import Goal
+from physadv.victims import Reading, Victim
 
 
 class Problem:
@@ -22,7 +22,7 @@ class Problem:
         view: the pictures, and through what they are seen.
         change: what may change on them.
         goal: of the B pictures.
-        loss: of logits and goal.
+        loss: of readings and goal.
 
     Attributes:
         queries: frames of each picture that the victim has answered, ``[B]``.
@@ -111,7 +111,7 @@ class Problem:
 
     def success(self, logits: Tensor, rows: Tensor | None = None) -> Tensor:
         """Share of frames that are won, ``[M]``."""
-        return self._over_frames(logits, rows, lambda flat, goal: goal.success(flat).to(flat.dtype))
+        return self._over_frames(logits, rows, lambda reading, goal: goal.won(reading).to(logits.dtype))
 
     def gradient(
         self, theta: Tensor, rows: Tensor | None = None, *, step: int = 0, loss: Loss | None = None
@@ -139,4 +139,5 @@ class Problem:
     def _over_frames(self, logits: Tensor, rows: Tensor | None, measure: Loss) -> Tensor:
         count, frames, classes = logits.shape
         asked = (self.rows if rows is None else rows).repeat_interleave(frames)
-        return measure(logits.reshape(count * frames, classes), self.goal.of(asked)).reshape(count, frames).mean(1)
+        reading = Reading(logits.reshape(count * frames, classes))
+        return measure(reading, self.goal.of(asked)).reshape(count, frames).mean(1)

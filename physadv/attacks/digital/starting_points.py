@@ -25,13 +25,11 @@ def noise(problem: Problem, generator: torch.Generator, tries: int) -> Candidate
 
 
 def pooled(problem: Problem, tries: int) -> Candidates:
-    """Each picture's nearest (in l2) of the view's pool that are of the wanted class, or of any but its own."""
+    """Each picture's nearest (in l2) of the view's pool that are of a class that can win."""
     if problem.view.pool is None:
         return
     pool, labels = problem.view.pool
-    classes, toward = problem.goal.steer
-    steered = torch.as_tensor(classes, device=labels.device).expand(len(problem))
-    fit = (labels == steered[:, None]) == toward
+    fit = problem.goal.fits(labels)
     distance = torch.cdist(problem.pictures.flatten(1), pool.flatten(1)).masked_fill(~fit, torch.inf)
     nearest, order = distance.sort(dim=1)
     for nth in range(min(tries, len(pool))):

@@ -48,7 +48,7 @@ def witnessed(problem: Problem, pictures: Tensor, rows: Tensor, *, step: int) ->
         step: of the conditions.
     """
     witness = Witness(problem.victim)
-    asking = Problem(witness, problem.view, problem.change, problem.goal, lambda logits, _: logits.amax(1))
+    asking = Problem(witness, problem.view, problem.change, problem.goal, lambda reading, _: reading.logits.amax(1))
     size = at_once(problem)
     for some, of in zip(torch.split(pictures, size), torch.split(rows, size), strict=True):
         asking.show(some, of, step=step)

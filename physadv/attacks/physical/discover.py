@@ -9,10 +9,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from physadv.attacks.goals import Goal
 from physadv.attacks.physical.engine import FrameStream
 from physadv.attacks.physical.perturbations import FullFace
 from physadv.core.errors import PhysadvError
+from physadv.goals import Goal
 from physadv.patches import MASKS, MaskConfig, Shapes
 from physadv.patches.mask import MIN_AREA, WidthMm
 from physadv.signs import Sign
@@ -85,6 +85,6 @@ def attribution(
     total = torch.zeros_like(change)
     for step in range(steps):
         at = ((step + 0.5) / steps * change).requires_grad_(True)
-        loss = goal.loss(victim(frames.render(face.blended(at), step))).mean()
+        loss = goal.loss(victim.read(frames.render(face.blended(at), step))).mean()
         total = total - torch.autograd.grad(loss, at)[0] / steps
     return (total * change).sum(0)

@@ -15,7 +15,6 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from physadv.attacks.goals import Goal
 from physadv.attacks.gradients import check_reached
 from physadv.attacks.physical.perturbations import Perturbation
 from physadv.attacks.searches import Search, State
@@ -23,8 +22,9 @@ from physadv.core.errors import CannotWrite, PhysadvError
 from physadv.core.files import atomic_path, check_regular
 from physadv.core.progress import Listener, Progress
 from physadv.core.randomness import substream
+from physadv.goals import Goal
 from physadv.scenes import PaintedSign, Part, Prepared, Scene
-from physadv.victims import Box, Victim
+from physadv.victims import Box, Reading, Victim
 
 _BLOCK = 2048
 """Frames whose conditions are drawn at once; drawing many costs little more than drawing one."""
@@ -165,9 +165,9 @@ class Run:
         leaf = theta.detach().requires_grad_(True)
         perturbation = self.perturbation.at(progress)
         frames = self.train.render(perturbation.painted(leaf), batch)
-        logits = self.victim(frames)
-        check_reached(logits, self.victim, "a design")
-        loss = self.goal.loss(logits).mean() + perturbation.penalty(leaf)
+        reading = self.victim.read(frames)
+        check_reached(reading.logits, self.victim, "a design")
+        loss = self.goal.loss(reading).mean() + perturbation.penalty(leaf)
         (gradient,) = torch.autograd.grad(loss, leaf)
         if not bool(torch.isfinite(gradient).all()):
             raise PhysadvError(f"victim {self.victim.name!r}: its gradient is not finite; are the weights intact?")
@@ -206,9 +206,10 @@ class Run:
         progress: float,
     ) -> Snapshot:
         painted = self.perturbation.at(progress).painted(theta)
-        logits = torch.cat([self.victim(self.held_out.render(painted, k)) for k in range(self.held_out_batches)])
-        success = float(self.goal.success(logits).float().mean())
-        loss = float(self.goal.loss(logits).mean())
+        frames = (self.held_out.render(painted, number) for number in range(self.held_out_batches))
+        reading = Reading.joined([self.victim.read(some) for some in frames])
+        success = float(self.goal.won(reading).float().mean())
+        loss = float(self.goal.loss(reading).mean())
         better = (success, -loss) > (snapshot.best_success, -snapshot.best_loss)
         held = snapshot.held + 1 if success >= self.stop_at else 0
         return replace(

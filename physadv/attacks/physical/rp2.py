@@ -13,7 +13,6 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from physadv.attacks.goals import Goal, build_goal
 from physadv.attacks.gradients import check_differentiable
 from physadv.attacks.physical.brush_strokes import Graffiti, Strokes
 from physadv.attacks.physical.clean_sign import unread, warn_unread
@@ -42,6 +41,7 @@ from physadv.core.memory import keep_freed_memory
 from physadv.core.progress import Listener
 from physadv.core.versions import package_versions
 from physadv.defenses import VICTIMS, VictimField
+from physadv.goals import Goal, build_goal
 from physadv.patches import (
     CHECKPOINT,
     Ink,
@@ -409,7 +409,6 @@ def _bundle(
 ) -> Patch:
     """The patch with its record."""
     assert best.best_theta is not None
-    target = parts.goal.target_class
     frames = run.held_out_batches * config.views
     measured = {
         "held_out_success": round(best.best_success, 4),
@@ -434,7 +433,7 @@ def _bundle(
             "paint": config.paint.model_dump(mode="json"),
             "attack": "rp2-roadside",
             "config": config.model_dump(mode="json"),
-            "goal": "untargeted" if target is None else f"targeted:{victim.classes[target]}",
+            "goal": parts.goal.words,
             "seed": config.seed,
             "victim": VictimNote(name=victim.name, sha256=victim.sha256, source=victim.source),
             "measured": measured,

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from physadv.attacks.digital.attack import Attack, build_attack
 from physadv.attacks.digital.views import Seen
-from physadv.attacks.goals import Goal, build_goal
 from physadv.attacks.gradients import check_differentiable
 from physadv.attacks.physical.clean_sign import unread, warn_unread
 from physadv.attacks.physical.engine import FrameStream, design_seed, pictures_of, shared_pictures
@@ -24,11 +23,12 @@ from physadv.core.limits import MAX_HELD_OUT
 from physadv.core.memory import keep_freed_memory
 from physadv.core.versions import package_versions
 from physadv.defenses import VictimField
+from physadv.goals import Goal, build_goal
 from physadv.patches import Patch, VictimNote, bundle_of, check_replaceable, save_patch
 from physadv.patches.published_noise import patch_from_noise
 from physadv.scenes import Part, SceneField
 from physadv.signs import SignField
-from physadv.victims import Victim, check_logits, placed, under_attack
+from physadv.victims import Reading, Victim, check_logits, placed, under_attack
 
 
 class SignAttackConfig(Config):
@@ -122,7 +122,7 @@ def _searched(config: SignAttackConfig, victim: Victim, device: torch.device) ->
         theta = attack.search(problem, torch.Generator().manual_seed(design_seed(config.seed, attack.kind))).detach()
         with torch.no_grad():
             changed = problem.changed(theta).clamp(0.0, 1.0)
-            won = goal.success(held_out.look(victim, changed, step=0)[0]).float()
+            won = goal.won(Reading(held_out.look(victim, changed, step=0)[0])).float()
     return SignSearch(
         attack=attack,
         seen=seen,
@@ -189,13 +189,12 @@ def _made(config: SignAttackConfig, victim: Victim, identity: dict[str, Any], *,
         raise PhysadvError(
             f"attack {kind!r}: has changed nothing of sign {sign.name}; give it more steps or a larger bound"
         )
-    target = found.goal.target_class
     return patch_from_noise(
         sign,
         noise,
         where,
         name=name,
-        goal="untargeted" if target is None else f"targeted:{victim.classes[target]}",
+        goal=found.goal.words,
         made={
             "attack": kind,
             "config": config.model_dump(mode="json"),

@@ -17,10 +17,10 @@ from physadv.attacks.digital.changes import Change, PixelBall
 from physadv.attacks.digital.problem import Problem
 from physadv.attacks.digital.sizes import LargestChange
 from physadv.attacks.digital.substitute import seeded
-from physadv.attacks.goals import Targeted
 from physadv.core.errors import PhysadvError
 from physadv.core.identity import digest_of, digest_of_files
 from physadv.core.limits import MAX_STEPS
+from physadv.goals import Targeted
 
 
 @ATTACKS.register("advgan")

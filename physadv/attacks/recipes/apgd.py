@@ -9,7 +9,6 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from typing_extensions import Self
 
 from physadv.attacks.digital.attack import ATTACKS, BallAttack
 from physadv.attacks.digital.descent import Best
@@ -18,8 +17,9 @@ from physadv.attacks.digital.norm_balls import per_row, steepest
 from physadv.attacks.digital.problem import Problem
 from physadv.attacks.digital.queries import conditions, settled
 from physadv.attacks.digital.sizes import Size
-from physadv.attacks.goals import Classes, Goal, Untargeted
 from physadv.core.limits import MAX_COUNT, MAX_RESTARTS, MAX_STEPS
+from physadv.goals import UNKNOWN, Classes, Goal, Untargeted, each
+from physadv.victims import Reading
 
 _MOMENTUM, _FALLS = 0.75, 0.75
 """alpha and rho of the paper, section 3."""
@@ -38,21 +38,17 @@ def checkpoints(steps: int) -> list[int]:
     return sorted(set(found))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Aimed(Untargeted):
     """Any wrong class will do, and the loss leads to one of them."""
 
-    aim: Classes
+    aim: Classes = UNKNOWN
 
-    @property
-    def steer(self) -> tuple[Classes, bool]:
-        """Towards that class."""
-        return self.aim, True
+    toward = True
 
-    def of(self, which: Tensor) -> Self:
-        """The goal of some of the frames."""
-        aim = self.aim[which] if isinstance(self.aim, Tensor) else self.aim
-        return replace(super().of(which), aim=aim)
+    def steered_class(self, reading: Reading) -> Tensor:
+        """That class."""
+        return each(self.aim, reading.logits)
 
 
 @dataclass(frozen=True)
@@ -230,7 +226,7 @@ class ApgdT(AutoPgd):
 
     def aims(self, problem: Problem) -> list[Goal]:
         """Each likely class, or the goal's own."""
-        if problem.goal.steer[1]:
+        if problem.goal.toward:
             return [problem.goal]
         classes = rivals(problem, problem.begin(None), self.targets)
         return [Aimed(problem.goal.true_class, aim) for aim in classes.unbind(1)]

@@ -13,10 +13,11 @@ from physadv.attacks.digital.changes import Change, PixelBall
 from physadv.attacks.digital.descent import Best
 from physadv.attacks.digital.norm_balls import lengths, per_row
 from physadv.attacks.digital.problem import Problem
-from physadv.attacks.goals import Goal
 from physadv.attacks.losses import LOSSES
 from physadv.attacks.searches import Adam, State
 from physadv.core.limits import MAX_COUNT, MAX_STEPS
+from physadv.goals import Goal
+from physadv.victims import Reading
 
 _INSIDE = 0.999999
 """Share of [-1, 1] that pictures are put into, so that the inverse of tanh is finite."""
@@ -83,8 +84,8 @@ class CarliniWagner(Attack):
                     break
         return won
 
-    def _lead(self, logits: Tensor, goal: Goal) -> Tensor:
-        return LOSSES["margin"](logits, goal).clamp(min=-self.confidence)
+    def _lead(self, reading: Reading, goal: Goal) -> Tensor:
+        return LOSSES["margin"](reading, goal).clamp(min=-self.confidence)
 
 
 def _of(state: State, which: Tensor) -> State:

@@ -81,7 +81,7 @@ class HardLabelSticker(Attack):
 
     def _starts(self, problem: Problem, generator: torch.Generator) -> Candidates:
         pool, solid = pooled(problem, self.start_tries), _solid(problem)
-        ordered = (pool, solid) if problem.goal.steer[1] else (solid, pool)
+        ordered = (pool, solid) if problem.goal.toward else (solid, pool)
         return itertools.chain(*ordered, noise(problem, generator, self.start_tries))
 
     def shares(

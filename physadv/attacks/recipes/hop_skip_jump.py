@@ -71,8 +71,7 @@ class HopSkipJump(Attack):
 
     def _start(self, problem: Problem, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         noises, pool = noise(problem, generator, self.start_tries), pooled(problem, self.start_tries)
-        toward = problem.goal.steer[1]
-        order = (pool, noises) if toward else (noises, pool)
+        order = (pool, noises) if problem.goal.toward else (noises, pool)
         point, have = winners(problem, itertools.chain(*order), max_queries=self.max_queries)
         return point, problem.rows[have]
 

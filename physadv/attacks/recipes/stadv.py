@@ -14,11 +14,11 @@ from physadv.attacks.digital.changes import Change
 from physadv.attacks.digital.descent import descend
 from physadv.attacks.digital.problem import Problem
 from physadv.attacks.digital.views import View
-from physadv.attacks.goals import Goal
 from physadv.attacks.losses import Loss, lead
 from physadv.attacks.searches import Adam
 from physadv.core.limits import MAX_STEPS
-from physadv.victims import Victim
+from physadv.goals import Goal
+from physadv.victims import Reading, Victim
 
 _ROUND = 1e-12
 """Squared pixels under the roots of the smoothness, so that they have a slope where the flow is even."""
@@ -89,8 +89,8 @@ def unevenness(flow: Tensor) -> Tensor:
 def lead_above(confidence: float) -> Loss:
     """Lead of the class that has to lose, in logits, no lower than ``-confidence`` (Xiao et al. 2018, eq. 3)."""
 
-    def loss(logits: Tensor, goal: Goal) -> Tensor:
-        return lead(logits, goal).clamp(min=-confidence)
+    def loss(reading: Reading, goal: Goal) -> Tensor:
+        return lead(reading, goal).clamp(min=-confidence)
 
     return loss
 

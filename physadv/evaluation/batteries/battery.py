@@ -51,7 +51,7 @@ class Thresholds(Config):
     max_asr: float | None = Field(default=None, ge=0.0, le=1.0)
     """Attack success, untargeted (any misreading counts), among frames whose clean sign was read correctly."""
     max_targeted_asr: float | None = Field(default=None, ge=0.0, le=1.0)
-    """Attack success, targeted (read as the class that the patch was made for), among the same frames."""
+    """Attack success at what the patch was made for (its target), among the same frames."""
     max_gain: float | None = Field(default=None, ge=-1.0, le=1.0)
     """Adversarial gain over the best control, untargeted."""
     max_fooled_drives: float | None = Field(default=None, ge=0.0, le=1.0)

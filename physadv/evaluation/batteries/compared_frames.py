@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from physadv.core.errors import PhysadvError
 from physadv.core.statistics import Flags, Groups
-from physadv.evaluation.batteries.summary import GoalKind, Subject
+from physadv.evaluation.batteries.summary import Subject
 from physadv.evaluation.outcomes import Places, numpy_column, select
 
 SUBJECTS: tuple[Subject, ...] = get_args(Subject)
@@ -21,8 +21,8 @@ _COUNTS = ("entry", "index", "seed", "approach", "frames_per_approach")
 _KEYS = ("entry", "index")
 _REALS = ("time_s", "distance_m", "angle_deg")
 _SCENERY = ("scene", "light_name", "weather")
-_NUMBERS = ("probability", "true_probability", "target_probability")
-_FLAGS = ("correct", "fooled_untargeted", "fooled_targeted")
+_NUMBERS = ("probability", "true_probability", "goal_probability")
+_FLAGS = ("correct", "won")
 _COLUMNS = (
     "subject",
     *_COUNTS,
@@ -30,7 +30,7 @@ _COLUMNS = (
     *_SCENERY,
     "severity",
     "true_class",
-    "target_class",
+    "goal",
     "predicted",
     *_NUMBERS,
     *_FLAGS,
@@ -67,16 +67,20 @@ class Seen:
     predicted: Named
     probability: Numbers
     true_probability: Numbers
-    target_probability: Numbers
-    """NaN without a target."""
+    goal_probability: Numbers
+    """Of what the patch was made for."""
     correct: Flags
-    fooled_untargeted: Flags
-    fooled_targeted: Flags
-    """All false without a target."""
+    won: Flags
+    """At the goal of the record."""
 
-    def fooled(self, goal: GoalKind) -> Flags:
-        """Which frames fooled the victim."""
-        return self.fooled_targeted if goal == "targeted" else self.fooled_untargeted
+    @property
+    def misread(self) -> Flags:
+        """Read as any wrong class."""
+        return ~self.correct
+
+    def fooled(self, *, untargeted: bool = False) -> Flags:
+        """Which frames fooled the victim: at the record's goal, or so that it reads any wrong class."""
+        return self.misread if untargeted else self.won
 
 
 @dataclass(frozen=True)
@@ -97,16 +101,12 @@ class Frames:
     weather: Named
     severity: npt.NDArray[np.int16]
     true_class: str
-    target_class: str | None
+    goal: str
+    """What the patch was made for, in words, as far as this victim knows its classes."""
     seen: dict[Subject, Seen]
 
     def __len__(self) -> int:
         return len(self.index)
-
-    @property
-    def goal(self) -> GoalKind:
-        """What the patch was made for, as far as this victim knows it."""
-        return "targeted" if self.target_class is not None else "untargeted"
 
     @property
     def clean(self) -> Flags:
@@ -128,7 +128,7 @@ class _Column:
     def __init__(self, subject: str) -> None:
         whole = subject == "patch"
         self._values = (*(_COUNTS if whole else _KEYS), *(_REALS if whole else ()), *_NUMBERS, *_FLAGS)
-        self._named = (*_SCENERY, "predicted", "true_class", "target_class") if whole else ("predicted",)
+        self._named = (*_SCENERY, "predicted", "true_class", "goal") if whole else ("predicted",)
         self.parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in _COLUMNS}
         self.names: dict[str, dict[str, int]] = {}
 
@@ -204,7 +204,7 @@ def _seen(column: _Column, order: npt.NDArray[np.int64]) -> Seen:
 
 def _assemble(column: _Column, order: npt.NDArray[np.int64], seen: dict[Subject, Seen]) -> Frames:
     arrays = {name: column.array(name, order) for name in (*_REALS, "entry", "index", "seed", "approach", "severity")}
-    true, target = (column.named(name, order) for name in ("true_class", "target_class"))
+    true, goal = (column.named(name, order) for name in ("true_class", "goal"))
     return Frames(
         **arrays,
         driven=column.array("frames_per_approach", order) > 1,
@@ -212,6 +212,6 @@ def _assemble(column: _Column, order: npt.NDArray[np.int64], seen: dict[Subject,
         light=column.named("light_name", order),
         weather=column.named("weather", order),
         true_class=true[0] or "",
-        target_class=target[0],
+        goal=goal[0] or "",
         seen=seen,
     )

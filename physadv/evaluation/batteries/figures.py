@@ -9,13 +9,12 @@ import numpy.typing as npt
 
 from physadv.core.statistics import Flags, bin_index, difference, k_of_n, longest_run, rate
 from physadv.evaluation.batteries.battery import Battery, Bins, Window
-from physadv.evaluation.batteries.compared_frames import SUBJECTS, Frames, Seen
+from physadv.evaluation.batteries.compared_frames import SUBJECTS, Frames
 from physadv.evaluation.batteries.summary import (
     Approach,
     Confusion,
     Consecutive,
     Gain,
-    GoalKind,
     HeatCell,
     HeatMap,
     Record,
@@ -23,6 +22,7 @@ from physadv.evaluation.batteries.summary import (
     Subject,
     Success,
 )
+from physadv.goals import Untargeted, parse_goal
 
 CONTROLS: tuple[Subject, ...] = ("grey", "random", "clean")
 TRACES = 48
@@ -32,9 +32,8 @@ _TIMELINE_BINS = 30
 
 def build_record(frames: Frames, *, patch: str, victim: str, battery: Battery) -> Record:
     """The record without pictures, flags and failures, which need more than the table."""
-    goals: tuple[GoalKind, ...] = ("untargeted", "targeted") if frames.target_class else ("untargeted",)
-    gains = {goal: adversarial_gain(frames, goal) for goal in goals}
-    control = gains[frames.goal].control
+    gain = adversarial_gain(frames)
+    control = gain.control
     drives = len(np.unique((frames.entry.astype(np.int64) << 40)[frames.driven] + frames.approach[frames.driven]))
     return Record(
         patch=patch,
@@ -42,15 +41,14 @@ def build_record(frames: Frames, *, patch: str, victim: str, battery: Battery) -
         battery=battery.name,
         goal=frames.goal,
         true_class=frames.true_class,
-        target_class=frames.target_class,
         frames=len(frames),
         clean_correct=int(frames.clean.sum()),
         approaches=drives,
         clean_accuracy=rate(frames.clean, frames.groups()),
         patch_success=success(frames, "patch"),
         controls=tuple(success(frames, subject) for subject in ("clean", "grey", "random")),
-        gain_untargeted=gains["untargeted"],
-        gain_targeted=gains.get("targeted"),
+        gain=gain,
+        gain_untargeted=adversarial_gain(frames, untargeted=True),
         by_entry=tuple(by_entry(frames, battery, control)),
         by_light=tuple(cut(frames, frames.light.where(name), control, label=name) for name in frames.light.present()),
         by_distance=tuple(by_bin(frames, frames.distance_m, battery.bins.distance_m, control, unit=" m")),
@@ -78,25 +76,29 @@ def _mean(values: npt.NDArray[np.float32]) -> float | None:
 
 def success(frames: Frames, subject: Subject) -> Success:
     """How often ``subject`` fooled the victim."""
-    seen, clean, targeted = frames.seen[subject], frames.clean, frames.target_class is not None
+    seen, clean = frames.seen[subject], frames.clean
     kept = _groups(frames, clean)
     return Success(
         subject=subject,
-        untargeted=rate(seen.fooled_untargeted[clean], kept),
-        targeted=rate(seen.fooled_targeted[clean], kept) if targeted else None,
-        untargeted_raw=rate(seen.fooled_untargeted, frames.groups()),
-        targeted_raw=rate(seen.fooled_targeted, frames.groups()) if targeted else None,
+        at_goal=rate(seen.won[clean], kept),
+        untargeted=rate(seen.misread[clean], kept),
+        at_goal_raw=rate(seen.won, frames.groups()),
+        untargeted_raw=rate(seen.misread, frames.groups()),
         mean_true_probability=_mean(seen.true_probability),
-        mean_target_probability=_mean(seen.target_probability) if targeted else None,
+        mean_goal_probability=_mean(seen.goal_probability),
     )
 
 
-def adversarial_gain(frames: Frames, goal: GoalKind) -> Gain:
+def adversarial_gain(frames: Frames, *, untargeted: bool = False) -> Gain:
     """The patch over the control with the highest success, paired, among frames whose clean sign was read correctly."""
     clean = frames.clean
-    best = max(CONTROLS, key=lambda subject: int(frames.seen[subject].fooled(goal)[clean].sum()))
-    patch, control = (frames.seen[subject].fooled(goal)[clean] for subject in ("patch", best))
-    return Gain(goal=goal, control=best, difference=difference(patch, control, _groups(frames, clean)))
+    best = max(CONTROLS, key=lambda subject: int(frames.seen[subject].fooled(untargeted=untargeted)[clean].sum()))
+    patch, control = (frames.seen[subject].fooled(untargeted=untargeted)[clean] for subject in ("patch", best))
+    return Gain(
+        goal=Untargeted.kind if untargeted else frames.goal,
+        control=best,
+        difference=difference(patch, control, _groups(frames, clean)),
+    )
 
 
 def cut(
@@ -117,9 +119,9 @@ def cut(
         high=high,
         frames=int(which.sum()),
         clean_accuracy=rate(frames.clean[which], _groups(frames, which)),
-        untargeted=rate(patch.fooled_untargeted[counted], groups),
-        targeted=rate(patch.fooled_targeted[counted], groups) if frames.target_class else None,
-        control=rate(frames.seen[control].fooled(frames.goal)[counted], groups),
+        at_goal=rate(patch.won[counted], groups),
+        untargeted=rate(patch.misread[counted], groups),
+        control=rate(frames.seen[control].won[counted], groups),
     )
 
 
@@ -176,8 +178,8 @@ def heat_map(frames: Frames, bins: Bins) -> HeatMap:
                 distance_bin=row,
                 angle_bin=column,
                 frames=part.frames,
+                at_goal=part.at_goal,
                 untargeted=part.untargeted,
-                targeted=part.targeted,
                 clean_accuracy=part.clean_accuracy,
             )
         )
@@ -187,7 +189,7 @@ def heat_map(frames: Frames, bins: Bins) -> HeatMap:
 def consecutive(frames: Frames, window: Window, control: Subject) -> Consecutive:
     """Runs of fooled frames, drive by drive. A frame whose clean sign is misread counts as not fooled."""
     drives = list(_drives(frames))
-    patch, other = (frames.seen[subject].fooled(frames.goal) & frames.clean for subject in ("patch", control))
+    patch, other = (frames.seen[subject].won & frames.clean for subject in ("patch", control))
     approaches = tuple(
         _approach(frames, rows, patch, window, traced=number < TRACES) for number, rows in enumerate(drives)
     )
@@ -239,6 +241,7 @@ def _approach(frames: Frames, rows: npt.NDArray[np.int64], fooled: Flags, window
 def confusion(frames: Frames) -> Iterator[Confusion]:
     """What the painted sign was read as, commonest first."""
     predicted = frames.seen["patch"].predicted
+    goal = parse_goal(frames.goal)
     counts = np.bincount(predicted.codes, minlength=len(predicted.names))
     for code in np.argsort(-counts, kind="stable").tolist():
         if counts[code]:
@@ -248,7 +251,7 @@ def confusion(frames: Frames) -> Iterator[Confusion]:
                 frames=int(counts[code]),
                 share=float(counts[code] / len(frames)),
                 is_true=name == frames.true_class,
-                is_target=name == frames.target_class,
+                is_wanted=goal.wants(name),
             )
 
 
@@ -258,7 +261,7 @@ def notable_frames(frames: Frames, bins: Bins, *, count: int) -> tuple[list[int]
     Frames of one cell of the heat map and one light look alike, so each list takes one of a cell before a second.
     """
     patch = frames.seen["patch"]
-    score = _fooledness(patch, frames.goal)
+    score = np.asarray(patch.goal_probability + patch.won, np.float32)  # won frames before all others
     cell = (
         bin_index(frames.distance_m, bins.distance_m) * 1_000_000
         + bin_index(frames.angle_deg, bins.angle_deg) * 1000
@@ -269,12 +272,6 @@ def notable_frames(frames: Frames, bins: Bins, *, count: int) -> tuple[list[int]
     most = _varied(descending, cell, count)
     least = [row for row in _varied(descending[::-1], cell, 2 * count) if row not in most][:count]
     return most, least
-
-
-def _fooledness(seen: Seen, goal: GoalKind) -> npt.NDArray[np.float32]:
-    """The target's probability, or what is left of the true class's; fooled frames before all others."""
-    share = seen.target_probability if goal == "targeted" else 1.0 - seen.true_probability
-    return np.asarray(share + seen.fooled(goal), np.float32)
 
 
 def _varied(rows: npt.NDArray[np.int64], cell: npt.NDArray[np.int64], count: int) -> list[int]:

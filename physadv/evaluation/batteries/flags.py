@@ -10,6 +10,7 @@ from physadv.core.statistics import Rate
 from physadv.evaluation.batteries.battery import Battery, Thresholds
 from physadv.evaluation.batteries.summary import SEEN_FRAMES, SEEN_PHOTOGRAPHS, Flag, Record, VictimInfo
 from physadv.evaluation.design_record import Making
+from physadv.goals import Untargeted, parse_goal
 
 CLEAN_ACCURACY = 0.9
 """Clean accuracy below which a record is doubtful, where the battery asks for nothing else."""
@@ -30,7 +31,7 @@ MEANINGS: dict[str, str] = {
     "transfer": "The patch was designed against another victim",
     "victim-doubtful": "A trial of the victim found something wrong with it",
     "no-gradient": "The victim gives no gradient: a low success is no proof of robustness",
-    "no-target": "The victim does not have the patch's target class",
+    "no-target": "The victim does not have the classes that the patch was made for",
     "design": "The design itself warned",
     "transfer-beats-white-box": "A patch made for another victim does better: this design can be improved",
     "defense-costs-accuracy": "The defence itself costs accuracy: the victim was not trained for it",
@@ -175,8 +176,12 @@ def _victim(record: Record, victim: VictimInfo, making: Making) -> Iterator[Flag
         yield warning("victim-doubtful", f"Victim {victim.name}: {doubt}.")
     if not victim.differentiable:
         yield no_gradient()
-    if making.target is not None and record.target_class is None:
-        yield info("no-target", f"This victim has no class {making.target}; only untargeted success can be scored.")
+    if making.aimed and record.goal == Untargeted.kind:
+        yield info(
+            "no-target",
+            f"The patch was made for {making.goal}, which means nothing to this victim; only untargeted success can be "
+            "scored.",
+        )
 
 
 def no_gradient() -> Flag:
@@ -242,11 +247,11 @@ def failures_of(record: Record, thresholds: Thresholds) -> Iterator[str]:
 
 def limited(record: Record) -> dict[str, tuple[str, float | None]]:
     """Each upper limit's name to the figure that it bounds: in words, and as measured (None: could not be)."""
-    targeted = record.patch_success.targeted
-    aim = f"targeted success (read as {record.target_class})" if record.target_class else "targeted success"
+    aimed = record.goal != Untargeted.kind
+    aim = f"{record.kind} success ({parse_goal(record.goal).phrase})" if aimed else "targeted success"
     return {
         "max_asr": ("untargeted success (any wrong class)", record.patch_success.untargeted.value),
-        "max_targeted_asr": (aim, targeted.value if targeted else 0.0),
+        "max_targeted_asr": (aim, record.patch_success.at_goal.value if aimed else 0.0),
         "max_gain": ("adversarial gain, untargeted", record.gain_untargeted.difference.value),
         "max_fooled_drives": ("share of drives fooled", _drives_fooled(record)),
     }

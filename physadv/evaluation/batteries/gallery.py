@@ -155,7 +155,7 @@ def _ranked(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
 
 
 def _described(frames: Frames, row: int, number: int, name: str) -> Picture:
-    patch, target = frames.seen["patch"], frames.target_class
+    patch = frames.seen["patch"]
     return Picture(
         rank=1,
         picture=f"{FOLDER}/{name}.png",
@@ -173,9 +173,9 @@ def _described(frames: Frames, row: int, number: int, name: str) -> Picture:
         predicted=patch.predicted[row] or "",
         probability=float(patch.probability[row]),
         true_probability=float(patch.true_probability[row]),
-        target_probability=None if target is None else float(patch.target_probability[row]),
+        goal_probability=float(patch.goal_probability[row]),
         clean_predicted=frames.seen["clean"].predicted[row] or "",
-        fooled=bool(patch.fooled(frames.goal)[row]),
+        fooled=bool(patch.won[row]),
     )
 
 

@@ -86,7 +86,7 @@ def evaluate(
         frames: frames an entry in place of the batteries' own numbers, rounded up to whole drives.
         max_asr: a limit on the untargeted success (any wrong class); where a battery's own is stricter, that one
             holds.
-        max_targeted_asr: a limit on the success at the patches' target, likewise.
+        max_targeted_asr: a limit on the success at the patches' own goal, likewise.
         true_class: the sign's class in the victims' words, where it cannot be matched by name.
         calibration: file of ``physadv calibrate``: printer and camera through which paint is seen, the controls' too.
         device: where to render and to look.
@@ -188,7 +188,7 @@ def _check_options(*, batch: int, frames: int | None) -> None:
 
 def _check_targets(candidates: Sequence[Candidate], max_targeted_asr: float | None) -> None:
     """Refuses a limit on the targeted success where no patch has a target: it would pass whatever happens."""
-    if max_targeted_asr is not None and all(candidate.making.target is None for candidate in candidates):
+    if max_targeted_asr is not None and all(not candidate.making.aimed for candidate in candidates):
         raise PhysadvError(
             f"max-targeted-asr = {max_targeted_asr:g}: no patch has a target class, so there is nothing to bound; "
             "give max-asr"

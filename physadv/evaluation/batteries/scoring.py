@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,14 @@ from physadv.attacks import true_class_of
 from physadv.evaluation.batteries.compared_frames import SUBJECTS
 from physadv.evaluation.batteries.summary import Subject
 from physadv.evaluation.outcomes import TOP, rows_of
-from physadv.evaluation.subjects import Candidate
+from physadv.evaluation.subjects import Candidate, known_goal
+from physadv.goals import Goal
 from physadv.scenes import Conditions, PaintedSign, Scene, viewing_angle_deg
 from physadv.scenes.weather.weather import Weather
-from physadv.victims import Victim
+from physadv.victims import Reading, Victim
+
+GoalKey: TypeAlias = tuple[str, int]
+"""A goal's words, and the true class."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,20 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a victim said of a subject's frames: the top classes ``[n, T]``, and some classes' probabilities."""
+class Judged:
+    """What of a victim's reading of n frames becomes rows.
+
+    Attributes:
+        top, top_probability: the most probable classes ``[n, T]``.
+        probability: of the signs' own classes, ``[n]`` each.
+        won, goal_probability: of every goal, by its words and the true class, ``[n]`` each.
+    """
 
     top: npt.NDArray[np.int64]
     top_probability: npt.NDArray[np.float32]
     probability: dict[int, npt.NDArray[np.float32]]
+    won: dict[GoalKey, npt.NDArray[np.bool_]]
+    goal_probability: dict[GoalKey, npt.NDArray[np.float32]]
 
 
 class Scorer:
@@ -66,26 +78,24 @@ class Scorer:
             for sign in signs.values()
             for victim in victims
         }
-        for candidate in candidates:  # a target that may be two of a victim's classes is told before the work
-            for victim in victims:
-                self.target(candidate, victim)
+        self.goals = {  # made before the work: a class that may be two of a victim's is told then
+            (candidate.name, victim.name): known_goal(
+                candidate.making.goal, victim, self.true[candidate.sign.name, victim.name]
+            )
+            for candidate in candidates
+            for victim in victims
+        }
 
     @property
     def paintings(self) -> int:
         """Painted signs that are rendered for each frame."""
         return len({id(painted) for candidate in self.candidates for painted in candidate.painted.values()})
 
-    def target(self, candidate: Candidate, victim: Victim) -> int | None:
-        """The class that the candidate was made for, if this victim has it."""
-        name = candidate.making.target
-        index = victim.find_class(name) if name is not None else None
-        return None if index == self.true[candidate.sign.name, victim.name] else index
-
     def rows(self, stretch: Stretch) -> Iterator[pa.RecordBatch]:
         """The rows of a stretch: a batch a candidate, subject and victim."""
         conditions = stretch.scene.sample(stretch.count, seed=stretch.seed, start=stretch.start)
         shared = {box: _shared_columns(stretch, conditions.boxed(box)) for box in {v.box for v in self.victims}}
-        readings: dict[tuple[int, str], Reading] = {}
+        readings: dict[tuple[int, str], Judged] = {}
         for candidate in self.candidates:
             for subject in SUBJECTS:
                 painted = candidate.painted[subject]
@@ -97,50 +107,61 @@ class Scorer:
 
     def _read(
         self, scene: Scene, painted: PaintedSign, conditions: Conditions
-    ) -> Iterator[tuple[tuple[int, str], Reading]]:
+    ) -> Iterator[tuple[tuple[int, str], Judged]]:
         for size, box in sorted({(victim.input_size, victim.box) for victim in self.victims}):
             looking = [victim for victim in self.victims if (victim.input_size, victim.box) == (size, box)]
             boxed = conditions.boxed(box)
-            parts: dict[str, list[Reading]] = {victim.name: [] for victim in looking}
+            parts: dict[str, list[Judged]] = {victim.name: [] for victim in looking}
             for start in range(0, len(conditions), self.batch):
                 some = boxed[start : start + self.batch].to(self.device)
                 frames = scene.render(painted, some, size=size)
                 for victim in looking:
-                    parts[victim.name].append(_reading(victim, frames, self._classes_of_interest(victim)))
+                    parts[victim.name].append(self._judged(victim, frames))
             for name, readings in parts.items():
                 yield (id(painted), name), _join(readings)
 
-    def _classes_of_interest(self, victim: Victim) -> list[int]:
-        true = {self.true[candidate.sign.name, victim.name] for candidate in self.candidates}
-        targets = {self.target(candidate, victim) for candidate in self.candidates}
-        return sorted(true | {target for target in targets if target is not None})
+    @torch.no_grad()
+    def _judged(self, victim: Victim, frames: Tensor) -> Judged:
+        reading = Reading(victim(frames).float().cpu())
+        probability = reading.probabilities
+        best = probability.topk(min(TOP, probability.shape[1]), dim=1)
+        goals = {_key(goal): goal for (_, name), goal in self.goals.items() if name == victim.name}
+        return Judged(
+            top=best.indices.numpy(),
+            top_probability=best.values.numpy(),
+            probability={
+                number: probability[:, number].numpy().copy()
+                for number in {self.true[candidate.sign.name, victim.name] for candidate in self.candidates}
+            },
+            won={key: goal.won(reading).numpy() for key, goal in goals.items()},
+            goal_probability={key: goal.probability(reading).numpy() for key, goal in goals.items()},
+        )
 
     def _batch(
         self,
         candidate: Candidate,
         subject: Subject,
         victim: Victim,
-        reading: Reading,
+        reading: Judged,
         shared: dict[str, Any],
         count: int,
     ) -> pa.RecordBatch:
-        true, target = self.true[candidate.sign.name, victim.name], self.target(candidate, victim)
+        true, goal = self.true[candidate.sign.name, victim.name], self.goals[candidate.name, victim.name]
         names, predicted = np.asarray(victim.classes, dtype=object), reading.top[:, 0]
         own = {
             "patch": candidate.name,
             "subject": subject,
             "victim": victim.name,
             "true_class": victim.classes[true],
-            "target_class": None if target is None else victim.classes[target],
+            "goal": goal.words,
             "top_classes": names[reading.top].tolist(),
             "top_probabilities": list(reading.top_probability),
             "predicted": names[predicted].tolist(),
             "probability": reading.top_probability[:, 0],
             "true_probability": reading.probability[true],
-            "target_probability": None if target is None else reading.probability[target],
+            "goal_probability": reading.goal_probability[_key(goal)],
             "correct": predicted == true,
-            "fooled_untargeted": predicted != true,
-            "fooled_targeted": None if target is None else predicted == target,
+            "won": reading.won[_key(goal)],
         }
         return rows_of({**shared, **own}, count)
 
@@ -164,23 +185,16 @@ def _shared_columns(stretch: Stretch, conditions: Conditions) -> dict[str, Any]:
     }
 
 
-def _reading(victim: Victim, frames: Tensor, classes: Sequence[int]) -> Reading:
-    with torch.no_grad():
-        logits = victim(frames).float()
-    probability = logits.softmax(1).cpu()
-    best = probability.topk(min(TOP, probability.shape[1]), dim=1)
-    return Reading(
-        top=best.indices.numpy(),
-        top_probability=best.values.numpy(),
-        probability={number: probability[:, number].numpy().copy() for number in classes},
-    )
+def _key(goal: Goal) -> GoalKey:
+    assert isinstance(goal.true_class, int)
+    return goal.words, goal.true_class
 
 
-def _join(parts: Sequence[Reading]) -> Reading:
-    return Reading(
-        top=np.concatenate([part.top for part in parts]),
-        top_probability=np.concatenate([part.top_probability for part in parts]),
-        probability={
-            number: np.concatenate([part.probability[number] for part in parts]) for number in parts[0].probability
-        },
-    )
+def _join(parts: Sequence[Judged]) -> Judged:
+    def joined(name: str) -> Any:
+        first = getattr(parts[0], name)
+        if isinstance(first, dict):
+            return {key: np.concatenate([getattr(part, name)[key] for part in parts]) for key in first}
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Judged(**{one.name: joined(one.name) for one in fields(Judged)})

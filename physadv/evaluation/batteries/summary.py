@@ -4,10 +4,11 @@ Words, as every field below uses them:
 
 - *frame*: one picture of the sign under one draw of the conditions; a *subject* (``patch``, ``clean``, ``grey``,
   ``random``) is what stands on the post. All subjects are seen in the same frames.
-- *fooled, untargeted*: the most probable class is not the true one. *Fooled, targeted*: it is the target class.
+- *won* (or fooled): the patch's goal is met, as :mod:`physadv.goals` says. *Untargeted*: the most probable class is not
+  the true one.
 - *success* (the headline): the share of fooled frames **among the frames whose clean sign was read correctly**. The
   plain share over all frames is given beside it with the suffix ``_raw``.
-- *goal* of a record: ``targeted`` where the patch was made for a class that the victim knows, else ``untargeted``.
+- *goal* of a record: what the patch was made for, where the victim knows its classes, else ``untargeted``.
 - *adversarial gain*: the patch's success minus the best control's, on the same frames.
 """
 
@@ -15,45 +16,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
 from physadv.core.config import Config, validate
+from physadv.core.errors import PhysadvError
 from physadv.core.files import read_json, write_text
 from physadv.core.notebooks import html_table, one_line
 from physadv.core.statistics import Difference, Rate, shown_rate
+from physadv.goals import Untargeted
 from physadv.victims import Box
 
-SUMMARY_VERSION = 1
-"""Of the schema of ``summary.json``."""
+SUMMARY_VERSION: Final = 2
+"""Of the schema of ``summary.json``. A test ties it to the fields."""
 
 SEEN_FRAMES, SEEN_PHOTOGRAPHS = "seen-frames", "seen-photographs"
 """Codes of the flags of a record whose frames, or the photographs in them, the patch was designed on."""
 
 Subject = Literal["patch", "clean", "grey", "random"]
-GoalKind = Literal["untargeted", "targeted"]
 
 
 class Success(Config):
-    """How often one subject fooled the victim. ``targeted`` is None where the record has no target."""
+    """How often one subject fooled the victim: at the record's goal, and so that it reads any wrong class."""
 
     subject: Subject
-    untargeted: Rate
+    at_goal: Rate
     """Headline: among frames whose clean sign was read correctly."""
-    targeted: Rate | None
-    untargeted_raw: Rate
+    untargeted: Rate
+    at_goal_raw: Rate
     """Over all frames."""
-    targeted_raw: Rate | None
+    untargeted_raw: Rate
     mean_true_probability: float | None
     """The victim's mean probability of the true class, over all frames."""
-    mean_target_probability: float | None
+    mean_goal_probability: float | None
+    """Of what the patch was made for."""
 
 
 class Gain(Config):
     """Adversarial gain: the patch over that control with the highest success at this goal."""
 
-    goal: GoalKind
+    goal: str
     control: Subject
     difference: Difference
 
@@ -67,8 +70,8 @@ class Slice(Config):
     high: float | None = None
     frames: int
     clean_accuracy: Rate
+    at_goal: Rate
     untargeted: Rate
-    targeted: Rate | None
     control: Rate
     """Success of the record's best control, at the record's goal."""
 
@@ -79,8 +82,8 @@ class HeatCell(Config):
     distance_bin: int
     angle_bin: int
     frames: int
+    at_goal: Rate
     untargeted: Rate
-    targeted: Rate | None
     clean_accuracy: Rate
 
 
@@ -144,7 +147,8 @@ class Confusion(Config):
     frames: int
     share: float
     is_true: bool
-    is_target: bool
+    is_wanted: bool
+    """The patch was made for it."""
 
 
 class Picture(Config):
@@ -170,7 +174,8 @@ class Picture(Config):
     probability: float
     """Of the predicted class."""
     true_probability: float
-    target_probability: float | None
+    goal_probability: float
+    """Of what the patch was made for."""
     clean_predicted: str
     fooled: bool
     """At the record's goal."""
@@ -192,9 +197,9 @@ class Record(Config):
     patch: str
     victim: str
     battery: str
-    goal: GoalKind
+    goal: str
+    """In words, such as ``targeted:speedLimit45``."""
     true_class: str
-    target_class: str | None
     frames: int
     clean_correct: int
     """Frames whose clean sign was read correctly: the n of the headline."""
@@ -204,8 +209,9 @@ class Record(Config):
     patch_success: Success
     controls: tuple[Success, ...]
     """Clean, grey, random. The clean sign's headline success is 0 by definition; its raw one is its error rate."""
+    gain: Gain
+    """Adversarial gain at the record's goal."""
     gain_untargeted: Gain
-    gain_targeted: Gain | None
     by_entry: tuple[Slice, ...]
     by_light: tuple[Slice, ...]
     by_distance: tuple[Slice, ...]
@@ -228,7 +234,7 @@ class Record(Config):
     def __repr__(self) -> str:
         broken = f"{len(self.failures)} limits broken" if self.failures else None
         where = f"{self.patch} on {self.victim} in {self.battery}"
-        return one_line(self, where, f"{self.goal} success {shown_rate(self.headline)}", broken)
+        return one_line(self, where, f"{self.kind} success {shown_rate(self.headline)}", broken)
 
     __str__ = __repr__
 
@@ -245,12 +251,12 @@ class Record(Config):
     @property
     def headline(self) -> Rate:
         """Success at the record's goal."""
-        return self.patch_success.targeted if self.patch_success.targeted else self.patch_success.untargeted
+        return self.patch_success.at_goal
 
     @property
-    def gain(self) -> Gain:
-        """Adversarial gain at the record's goal."""
-        return self.gain_targeted or self.gain_untargeted
+    def kind(self) -> str:
+        """The goal's first word: what kind of success it is."""
+        return self.goal.partition(":")[0]
 
 
 class PatchInfo(Config):
@@ -334,7 +340,7 @@ class Provenance(Config):
 class Summary(Config):
     """``summary.json``."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = SUMMARY_VERSION
     provenance: Provenance
     patches: tuple[PatchInfo, ...]
     victims: tuple[VictimInfo, ...] = Field(min_length=1)
@@ -394,20 +400,22 @@ class Summary(Config):
         return html_table(f"{len(self.records)} results, {self.provenance.rows} rows", headings, rows)
 
 
-def goals_of(records: Sequence[Record]) -> tuple[GoalKind, ...]:
-    """The kinds of success that records are counted at, each once, ``targeted`` first."""
-    kinds: tuple[GoalKind, ...] = ("targeted", "untargeted")
-    return tuple(kind for kind in kinds if any(record.goal == kind for record in records))
+def goals_of(records: Sequence[Record]) -> tuple[str, ...]:
+    """The kinds of success that records are counted at, each once, ``untargeted`` last."""
+    return tuple(sorted({record.kind for record in records}, key=lambda kind: (kind == Untargeted.kind, kind)))
 
 
-def success_at(record: Record, kind: GoalKind) -> Rate | None:
-    """The patch's success of that kind; None where the record has no target."""
-    return record.patch_success.targeted if kind == "targeted" else record.patch_success.untargeted
+def success_at(record: Record, kind: str) -> Rate | None:
+    """The patch's success of that kind; None where the record has another goal."""
+    if kind == Untargeted.kind:
+        return record.patch_success.untargeted
+    return record.patch_success.at_goal if record.kind == kind else None
 
 
-def ranked_at(records: Sequence[Record]) -> GoalKind:
+def ranked_at(records: Sequence[Record]) -> str:
     """The kind of success by which records can be compared: their own where they share one, else any wrong class."""
-    return "targeted" if goals_of(records) == ("targeted",) else "untargeted"
+    kinds = goals_of(records)
+    return kinds[0] if len(kinds) == 1 else Untargeted.kind
 
 
 def ranked(records: Sequence[Record]) -> list[Record]:
@@ -428,7 +436,14 @@ def read_summary(path: Path) -> Summary:
         PhysadvError: missing, not JSON, or not of this schema.
     """
     file = path / "summary.json" if path.is_dir() else path
-    return validate(Summary, read_json(file), file)
+    content = read_json(file)
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and 0 < version < SUMMARY_VERSION:
+        raise PhysadvError(
+            f"{file}: version {version} of a summary; this physadv reads version {SUMMARY_VERSION}: run the command "
+            "that wrote it again, into another folder"
+        )
+    return validate(Summary, content, file)
 
 
 def write_summary(path: Path, summary: Summary) -> None:

@@ -18,7 +18,6 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from physadv.attacks.digital.attack import Result, build_attack
-from physadv.attacks.goals import check_goal
 from physadv.attacks.gradients import check_attacks
 from physadv.attacks.physical.rp2 import true_class_of
 from physadv.core.config import Config, validate
@@ -45,6 +44,7 @@ from physadv.evaluation.matrix.sign_cells import (
     check_on_signs,
     knowledge_of,
 )
+from physadv.goals import check_goal
 from physadv.signs.datasets import SignDataset, load_dataset
 from physadv.signs.listing import tell
 from physadv.victims import Victim

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from physadv.attacks import DesignConfig, SignAttackConfig, design
 from physadv.attacks.digital.attack import ATTACKS, Knowledge, Result, build_attack
-from physadv.attacks.goals import goal_for
 from physadv.attacks.physical.rp2 import true_class_of
 from physadv.attacks.physical.sign_attack import search_sign
 from physadv.core.config import Config, validate
@@ -21,10 +20,11 @@ from physadv.core.named import Reference
 from physadv.core.progress import Listener, counter
 from physadv.core.randomness import substream
 from physadv.evaluation.subjects import texture_px
+from physadv.goals import build_goal
 from physadv.patches import control_patch
 from physadv.scenes import PaintedSign, SceneField
 from physadv.signs import Sign, SignField
-from physadv.victims import Victim, device_of
+from physadv.victims import Reading, Victim, device_of
 
 STICKER = "rp2"
 """Name of the one attack that designs stickers; all others change the artwork."""
@@ -167,22 +167,22 @@ def _scored(found: _Found, sign: Sign, goal: str, where: OnSigns, victim: Victim
     px = found.attacked.rgba.shape[-1]
     bare = PaintedSign(sign, sign.texture(px).to(device), torch.ones(1, px, px, device=device))
     shown = {"clean": bare, "attacked": found.attacked, **({"grey": found.grey} if found.grey else {})}
-    frames, logits = _read(shown, where, victim, seed)
+    frames, readings = _read(shown, where, victim, seed)
     labels = torch.full((where.frames,), true_class_of(sign, victim), device=device)
-    aim = goal_for(goal, victim=victim, labels=labels, clean_logits=logits["clean"])
+    aim = build_goal(goal, victim=victim, true_class=labels, clean_logits=readings["clean"].logits)
     count = torch.ones_like(labels)
     result = Result(
         adversarial=frames["attacked"],
-        success=aim.success(logits["attacked"]),
-        attacked=~aim.success(logits["clean"]),
-        clean=logits["clean"].argmax(1),
-        predicted=logits["attacked"].argmax(1),
+        success=aim.won(readings["attacked"]),
+        attacked=~aim.won(readings["clean"]),
+        clean=readings["clean"].predicted,
+        predicted=readings["attacked"].predicted,
         queries=count * found.queries,
         gradients=count * found.gradients,
         norms={},
         flags=(*found.flags, *_seen(where)),
     )
-    control = logits["grey"].argmax(1) == labels if found.grey else None
+    control = readings["grey"].predicted == labels if found.grey else None
     return OnSignsResult(result, frames["clean"], labels, control)
 
 
@@ -196,8 +196,8 @@ def _seen(where: OnSigns) -> tuple[str, ...]:
 @torch.no_grad()
 def _read(
     shown: dict[str, PaintedSign], where: OnSigns, victim: Victim, seed: int
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Frames and logits of each painted sign, all in the same conditions."""
+) -> tuple[dict[str, Tensor], dict[str, Reading]]:
+    """Frames and readings of each painted sign, all in the same conditions."""
     scene = where.scored_in.value
     seed = substream(seed, f"robustness/{where.scored_in}")
     frames: dict[str, list[Tensor]] = {name: [] for name in shown}
@@ -208,7 +208,9 @@ def _read(
             there = conditions.to(painted.rgba.device)
             frames[name].append(scene.render(painted, there, size=victim.input_size))
     joined = {name: torch.cat(parts) for name, parts in frames.items()}
-    return joined, {name: torch.cat([victim(part) for part in torch.split(of, _BATCH)]) for name, of in joined.items()}
+    return joined, {
+        name: Reading.joined([victim.read(part) for part in torch.split(of, _BATCH)]) for name, of in joined.items()
+    }
 
 
 def _joined(parts: list[OnSignsResult]) -> OnSignsResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -15,7 +15,11 @@ from physadv.core.statistics import Rate, rate, shown_rate, unpaired
 from physadv.evaluation.batteries.summary import VictimInfo
 from physadv.evaluation.outcomes import OUTCOMES_VERSION
 from physadv.evaluation.photographs.agreement import Agreement, agreement
+from physadv.goals import Untargeted, parse_goal
 from physadv.photos.session import Row, counted
+
+PHOTOGRAPHS_VERSION: Final = 2
+"""Of the schema of ``photographs.json``."""
 
 MARGIN = 0.075
 """Room around the sign's box that a victim sees: the middle of what the scenes draw."""
@@ -37,12 +41,12 @@ class Part(Config):
     misread: Rate
     simulated: float | None
     """Share of their simulated frames that are misread."""
-    hit: Rate | None = None
-    """Read as the class that the patch was made for."""
-    simulated_hit: float | None = None
+    won: Rate | None = None
+    """At the patch's goal; None where that is any wrong class."""
+    simulated_won: float | None = None
     as_sent: float | None = None
     """As ``simulated``, without the calibration: in colours as sent to the printer."""
-    as_sent_hit: float | None = None
+    as_sent_won: float | None = None
 
 
 class Beyond(Config):
@@ -57,13 +61,13 @@ class Group(Config):
     """One patch or control, photographed, and one victim.
 
     Attributes:
-        target: the class that the patch was made for, in the victim's words; None if untargeted or not known.
+        goal: what the patch was made for, as far as the victim knows its classes.
     """
 
     victim: str
     subject: str
     patch: str
-    target: str | None = None
+    goal: str = Untargeted.kind
     parts: tuple[Part, ...]
     failures: tuple[str, ...] = ()
     """One sentence for a limit that was exceeded; empty is a pass."""
@@ -74,6 +78,11 @@ class Group(Config):
     def title(self) -> str:
         """What was photographed: ``clean sign``, ``bars``, ``bars (grey)``, ``unknown paint``."""
         return _title(self.subject, self.patch)
+
+    @property
+    def aim(self) -> str | None:
+        """What success at its goal is called, ``read as “C”``; None where it is any wrong class."""
+        return None if self.goal == Untargeted.kind else parse_goal(self.goal).phrase
 
 
 class Shown(Config):
@@ -88,11 +97,11 @@ class Shown(Config):
     probability: float
     misread: bool
     simulated: float | None
-    target: str | None
-    hit: bool | None
-    simulated_hit: float | None
+    goal: str
+    won: bool
+    simulated_won: float | None
     as_sent: float | None
-    as_sent_hit: float | None
+    as_sent_won: float | None
     distance_m: float | None
     """None where no focal length is known."""
     angle_deg: float
@@ -101,6 +110,11 @@ class Shown(Config):
     def title(self) -> str:
         """As a :class:`Group`'s."""
         return _title(self.subject, self.patch)
+
+    @property
+    def aimed(self) -> bool:
+        """Whether the patch was made for something else than any wrong class."""
+        return self.goal != Untargeted.kind
 
 
 def _title(subject: str, patch: str) -> str:
@@ -113,6 +127,8 @@ def _title(subject: str, patch: str) -> str:
 
 class PhotographSummary(Config):
     """``photographs.json``."""
+
+    schema_version: Literal[2] = PHOTOGRAPHS_VERSION
 
     session: str
     photographs_sha256: str
@@ -128,10 +144,10 @@ class PhotographSummary(Config):
     groups: tuple[Group, ...]
     agreement: Agreement | None
     """Of the simulation on what is misread."""
-    agreement_hit: Agreement | None
-    """Of the simulation on what is read as the class that its patch was made for."""
+    agreement_won: Agreement | None
+    """Of the simulation on what is won, where a patch was made for something else than any wrong class."""
     agreement_as_sent: Agreement | None
-    agreement_hit_as_sent: Agreement | None
+    agreement_won_as_sent: Agreement | None
     """The same two without the calibration; None where there is none."""
     victims: tuple[VictimInfo, ...] = ()
     """What they are shown; empty in results of an older physadv."""
@@ -182,7 +198,7 @@ def groups(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[Group]:
             victim=key[0],
             patch=key[1],
             subject=key[2],
-            target=some[0].target,
+            goal=some[0].goal,
             parts=tuple(parts),
             beyond_clean=None if more is None else Beyond(value=more[0], low=more[1], high=more[2]),
         )
@@ -193,26 +209,26 @@ def _distance_m(one: Shown) -> float:
 
 
 def _part(by: Any, label: str, some: Sequence[Shown]) -> Part:
-    hits = [one.hit for one in some if one.hit is not None]
+    aimed = [one for one in some if one.aimed]
     return Part(
         by=by,
         label=label,
         misread=rate(np.array([one.misread for one in some])),
         simulated=_mean([one.simulated for one in some]),
-        hit=rate(np.array(hits)) if hits else None,
-        simulated_hit=_mean([one.simulated_hit for one in some]),
+        won=rate(np.array([one.won for one in aimed])) if aimed else None,
+        simulated_won=_mean([one.simulated_won for one in aimed]),
         as_sent=_mean([one.as_sent for one in some]),
-        as_sent_hit=_mean([one.as_sent_hit for one in some]),
+        as_sent_won=_mean([one.as_sent_won for one in aimed]),
     )
 
 
-def predicted_rate(summary: PhotographSummary, group: Group, *, targeted: bool = False) -> Rate | None:
-    """Share of a group's simulated frames that are misread, or read as its target; None where nothing was simulated.
+def predicted_rate(summary: PhotographSummary, group: Group, *, at_goal: bool = False) -> Rate | None:
+    """Share of a group's simulated frames that are misread, or won at its goal; None where nothing was simulated.
 
     Frames of one photograph are alike: the interval counts photographs rather than frames.
     """
     mine = [one for one in summary.shown if (one.victim, one.patch, one.subject) == _key(group)]
-    shares = [one.simulated_hit if targeted else one.simulated for one in mine]
+    shares = [one.simulated_won if at_goal else one.simulated for one in mine]
     hits = [round(share * summary.draws) for share in shares if share is not None]
     if not hits:
         return None
@@ -230,13 +246,13 @@ def _mean(shares: Sequence[float | None]) -> float | None:
 
 
 def agreements(shown: Sequence[Shown], *, as_sent: bool = False) -> tuple[Agreement | None, Agreement | None]:
-    """Of the simulation with what was misread, and with what was read as its target; None where nothing is known."""
-    aimed = [one for one in shown if one.hit is not None]
+    """Of the simulation with what was misread, and with what was won at another goal; None where nothing is known."""
+    aimed = [one for one in shown if one.aimed]
     misread = [one.as_sent if as_sent else one.simulated for one in shown]
-    hit = [one.as_sent_hit if as_sent else one.simulated_hit for one in aimed]
+    won = [one.as_sent_won if as_sent else one.simulated_won for one in aimed]
     return (
         _agreement(misread, [one.misread for one in shown], shown),
-        _agreement(hit, [bool(one.hit) for one in aimed], aimed),
+        _agreement(won, [one.won for one in aimed], aimed),
     )
 
 

@@ -28,7 +28,7 @@ from physadv.evaluation.photographs.verdicts import (
     read_photograph_summary,
     write_photograph_summary,
 )
-from physadv.evaluation.subjects import Candidate, load_candidates, texture_px
+from physadv.evaluation.subjects import Candidate, known_goal, load_candidates, texture_px
 from physadv.evaluation.victims_at_work import check_limits, looking
 from physadv.patches import ink_of
 from physadv.photos.session import TABLE as PHOTOGRAPHS_TABLE
@@ -72,7 +72,7 @@ def evaluate_photographs(
         true_class: the sign's class in the victims' words, where it cannot be matched by name.
         calibration: of the printer and camera, for the simulated frames; what they would be without it is told too.
         max_asr: a limit on the share of a patch's photographs that are misread; a summary above it has not passed.
-        max_targeted_asr: a limit on the share that is read as the patch's target.
+        max_targeted_asr: a limit on the share that is won at the patch's own goal.
         device: where to render and to look.
         listener: told of progress.
 
@@ -103,13 +103,18 @@ def evaluate_photographs(
         rows = [_told(row, {candidate.name for candidate in candidates}) for row in rows]
         _check_shown(session, rows, candidates)
         sent = _candidates(sign, patches, px, place, None) if calibration is not None else []
-        if max_targeted_asr is not None and all(candidate.making.target is None for candidate in candidates):
+        if max_targeted_asr is not None and not any(candidate.making.aimed for candidate in candidates):
             raise PhysadvError(f"--max-targeted-asr {max_targeted_asr:g}: no patch has a target class; give --max-asr")
+        true = {victim.name: true_class_of(sign, victim, true_class) for victim in models}
         scorer = Scorer(
             session=session,
             victims=models,
-            true={victim.name: true_class_of(sign, victim, true_class) for victim in models},
-            targets={candidate.name: candidate.making.target for candidate in candidates},
+            true=true,
+            goals={
+                (candidate.name, victim.name): known_goal(candidate.making.goal, victim, true[victim.name])
+                for candidate in candidates
+                for victim in models
+            },
             painted=_painted(sign, px, place, candidates) if candidates or not _unknown(rows) else {},
             as_sent=_painted(sign, px, place, sent) if calibration is not None else {},
             scene=simulator,
@@ -143,8 +148,8 @@ def evaluate_photographs(
         schema = SCHEMA.with_metadata({VERSION_KEY: str(OUTCOMES_VERSION).encode()})
         table = pa.Table.from_batches(batches, SCHEMA).unify_dictionaries().replace_schema_metadata(schema.metadata)
         write_parquet(out / TABLE, table)
-        misread, hit = agreements(shown)
-        sent_misread, sent_hit = agreements(shown, as_sent=True)
+        misread, won = agreements(shown)
+        sent_misread, sent_won = agreements(shown, as_sent=True)
         summary = PhotographSummary(
             session=str(session),
             photographs_sha256=sha256(session / PHOTOGRAPHS_TABLE),
@@ -160,9 +165,9 @@ def evaluate_photographs(
                 judged(group, max_asr=max_asr, max_targeted_asr=max_targeted_asr) for group in groups(rows, shown)
             ),
             agreement=misread,
-            agreement_hit=hit,
+            agreement_won=won,
             agreement_as_sent=sent_misread,
-            agreement_hit_as_sent=sent_hit,
+            agreement_won_as_sent=sent_won,
             victims=tuple(victim_info(model) for model in models),
             shown=tuple(shown),
             flags=(

@@ -18,10 +18,11 @@ from physadv.core.color import from_uint8
 from physadv.core.images import cut_out
 from physadv.evaluation.outcomes import TOP, rows_of
 from physadv.evaluation.photographs.figures import MARGIN, Shown
+from physadv.goals import Goal, Untargeted
 from physadv.photos.pose import distance_as_if_m
 from physadv.photos.session import Row, read_crop
 from physadv.scenes import Conditions, PaintedSign, Scene, viewing_angle_deg
-from physadv.victims import Victim, check_logits
+from physadv.victims import Reading, Victim, check_logits
 
 PHOTOGRAPHS, SIMULATED = "photographs", "photographs, simulated"
 Pixels: TypeAlias = npt.NDArray[np.uint8]
@@ -37,7 +38,7 @@ class Scorer:
         session: folder that their crops lie in.
         victims: that look at them.
         true: index of the sign's class, by victim.
-        targets: name of the class that a patch was made for, by patch.
+        goals: what a patch was made for, as far as a victim knows its classes, by patch and victim.
         painted: signs as they are simulated.
         as_sent: the same in colours as sent to the printer; empty where ``painted`` is just that.
         scene: for what a photograph does not say of its conditions.
@@ -49,18 +50,13 @@ class Scorer:
     session: Path
     victims: Sequence[Victim]
     true: Mapping[str, int]
-    targets: Mapping[str, str | None]
+    goals: Mapping[tuple[str, str], Goal]
     painted: Painted
     as_sent: Painted
     scene: Scene
     draws: int
     seed: int
     device: torch.device
-
-    def __post_init__(self) -> None:
-        for name in filter(None, self.targets.values()):
-            for victim in self.victims:
-                victim.find_class(name)  # a target that may be two of its classes is told before the work
 
     @torch.no_grad()
     def __call__(self, row: Row, number: int) -> Iterator[tuple[Shown, list[pa.RecordBatch]]]:
@@ -70,11 +66,13 @@ class Scorer:
         for victim in self.victims:
             conditions = drawn.boxed(victim.box)
             view = victim_view(crop, row, victim.input_size, square=victim.box == "square").to(self.device)
-            logits = check_logits(victim, view).float().cpu()
+            reading = Reading(check_logits(victim, view).float().cpu())
             frames = self._simulated(self.painted, row, conditions, victim)
             sent = self._simulated(self.as_sent, row, conditions, victim)
-            own, target = self.true[victim.name], self._target(row, victim)
-            probabilities = logits.softmax(1)[0]
+            own = self.true[victim.name]
+            goal = self.goals.get((row.patch, victim.name), Untargeted(own))
+            misread = Untargeted(own)
+            probabilities = reading.probabilities[0]
             best = int(probabilities.argmax())
             made = Shown(
                 file=row.file,
@@ -85,38 +83,32 @@ class Scorer:
                 predicted=victim.classes[best],
                 probability=float(probabilities[best]),
                 misread=best != own,
-                simulated=_share(frames, own, won=False),
-                as_sent=_share(sent, own, won=False),
-                target=None if target is None else victim.classes[target],
-                hit=None if target is None else best == target,
-                simulated_hit=_share(frames, target, won=True),
-                as_sent_hit=_share(sent, target, won=True),
+                simulated=_share(frames, misread),
+                as_sent=_share(sent, misread),
+                goal=goal.words,
+                won=bool(goal.won(reading)[0]),
+                simulated_won=_share(frames, goal),
+                as_sent_won=_share(sent, goal),
                 distance_m=row.distance_m if row.has_distance else None,
                 angle_deg=row.angle_deg,
             )
-            batches = [self._batch(row, victim, target, logits, conditions[:1], PHOTOGRAPHS)]
+            batches = [self._batch(row, victim, goal, reading, conditions[:1], PHOTOGRAPHS)]
             if frames is not None:
-                batches.append(self._batch(row, victim, target, frames, conditions, SIMULATED))
+                batches.append(self._batch(row, victim, goal, frames, conditions, SIMULATED))
             yield made, batches
 
-    def _target(self, row: Row, victim: Victim) -> int | None:
-        name = self.targets.get(row.patch)
-        target = None if name is None else victim.find_class(name)
-        return None if target == self.true[victim.name] else target
-
-    def _simulated(self, painted: Painted, row: Row, conditions: Conditions, victim: Victim) -> Tensor | None:
-        """Logits of the simulated frames ``[draws, K]``; None where the painted sign is not known."""
+    def _simulated(self, painted: Painted, row: Row, conditions: Conditions, victim: Victim) -> Reading | None:
+        """The reading of the simulated frames; None where the painted sign is not known."""
         sign = painted.get((row.subject, "" if row.subject == "clean" else row.patch))
         if sign is None:
             return None
         frames = self.scene.render(sign, conditions.to(self.device), size=victim.input_size)
-        logits: Tensor = victim(frames).float().cpu()
-        return logits
+        return Reading(victim(frames).float().cpu())
 
     def _batch(
-        self, row: Row, victim: Victim, target: int | None, logits: Tensor, conditions: Conditions, battery: str
+        self, row: Row, victim: Victim, goal: Goal, reading: Reading, conditions: Conditions, battery: str
     ) -> pa.RecordBatch:
-        true, probability = self.true[victim.name], logits.softmax(1)
+        true, probability = self.true[victim.name], reading.probabilities
         best = probability.topk(min(TOP, probability.shape[1]), dim=1)
         names = np.asarray(victim.classes, dtype=object)
         predicted = best.indices[:, 0].numpy()
@@ -136,27 +128,24 @@ class Scorer:
             "severity": None,
             "weather_parameters": None,
             "true_class": victim.classes[true],
-            "target_class": None if target is None else victim.classes[target],
+            "goal": goal.words,
             "top_classes": names[best.indices.numpy()].tolist(),
             "top_probabilities": list(best.values.numpy()),
             "predicted": names[predicted].tolist(),
             "probability": best.values[:, 0].numpy(),
             "true_probability": probability[:, true].numpy(),
-            "target_probability": None if target is None else probability[:, target].numpy(),
+            "goal_probability": goal.probability(reading).numpy(),
             "correct": predicted == true,
-            "fooled_untargeted": predicted != true,
-            "fooled_targeted": None if target is None else predicted == target,
+            "won": goal.won(reading).numpy(),
         }
         if battery == PHOTOGRAPHS and not row.has_distance:
             columns |= {"distance_m": None, "hfov_deg": None}
-        return rows_of(columns, len(logits))
+        return rows_of(columns, len(reading))
 
 
-def _share(logits: Tensor | None, wanted: int | None, *, won: bool) -> float | None:
-    """Of frames that are read as a class, or as any other."""
-    if logits is None or wanted is None:
-        return None
-    return float(((logits.argmax(1) == wanted) == won).double().mean())
+def _share(reading: Reading | None, goal: Goal) -> float | None:
+    """Of frames that are won."""
+    return None if reading is None else float(goal.won(reading).double().mean())
 
 
 def victim_view(crop: Pixels, row: Row, size: tuple[int, int], *, square: bool = False) -> Tensor:

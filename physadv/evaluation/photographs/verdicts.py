@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from physadv.core.config import validate
+from physadv.core.errors import PhysadvError
 from physadv.core.files import read_json, write_json
 from physadv.evaluation.batteries.flags import above
 from physadv.evaluation.junit import Case, rate_words, write_cases
-from physadv.evaluation.photographs.figures import PAINTED, Group, PhotographSummary
+from physadv.evaluation.photographs.figures import PAINTED, PHOTOGRAPHS_VERSION, Group, PhotographSummary
 
 SUMMARY_NAME = "photographs.json"
 SUITE = "photographs"
@@ -19,7 +20,7 @@ def judged(group: Group, *, max_asr: float | None = None, max_targeted_asr: floa
     whole = group.parts[0]
     limits = [
         ("untargeted success (any wrong class) in photographs", whole.misread, max_asr, "max_asr"),
-        (f"targeted success (read as {group.target}) in photographs", whole.hit, max_targeted_asr, "max_targeted_asr"),
+        (f"success at the goal ({group.aim}) in photographs", whole.won, max_targeted_asr, "max_targeted_asr"),
     ]
     if group.subject not in PAINTED:
         return group
@@ -46,8 +47,8 @@ def _lines(group: Group, summary: PhotographSummary) -> tuple[str, ...]:
         lines.append(f"misread more than the clean sign: {more.value:+.4f} ({more.low:+.4f} to {more.high:+.4f})")
     if whole.simulated is not None:
         lines.append(f"misread in simulated frames: {whole.simulated:.4f}")
-    if whole.hit is not None:
-        lines.append(f"read as {group.target}: {rate_words(whole.hit)}")
+    if whole.won is not None:
+        lines.append(f"{group.aim}: {rate_words(whole.won)}")
     return (*lines, *(f"warning: {flag}" for flag in summary.flags))
 
 
@@ -57,4 +58,11 @@ def read_photograph_summary(folder: Path) -> PhotographSummary:
     Raises:
         PhysadvError: missing, not JSON, or not of this schema.
     """
-    return validate(PhotographSummary, read_json(folder / SUMMARY_NAME), folder / SUMMARY_NAME)
+    file = folder / SUMMARY_NAME
+    content = read_json(file)
+    if isinstance(content, dict) and "groups" in content and "schema_version" not in content:
+        raise PhysadvError(
+            f"{file}: is of an older physadv; this one reads version {PHOTOGRAPHS_VERSION}: score the photographs "
+            "again, into another folder"
+        )
+    return validate(PhotographSummary, content, file)
