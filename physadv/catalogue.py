@@ -56,8 +56,10 @@ class Part:
 def _values(node: ast.ClassDef, name: str) -> Iterator[ast.expr]:
     """What a class and its bases assign to an attribute, the class's own first."""
     for statement in node.body:
-        if isinstance(statement, ast.AnnAssign) and statement.value and ast.unparse(statement.target) == name:
-            yield statement.value
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value:
+            target = statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
+            if ast.unparse(target) == name:
+                yield statement.value
     for base in node.bases:
         if isinstance(base, ast.Name) and base.id in _classes():
             yield from _values(_classes()[base.id], name)
@@ -139,7 +141,9 @@ def _named(registry: str) -> list[Row]:
 
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "victims": _victims,
-    "goals": lambda: [{"name": part.name, "success": part.text} for part in registered("GOALS")],
+    "goals": lambda: [
+        {"name": part.name, "written": part.attribute("form"), "success": part.summary} for part in registered("GOALS")
+    ],
     "attacks": lambda: [
         {
             "name": part.name,

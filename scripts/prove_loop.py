@@ -221,7 +221,7 @@ def pose_errors(session: Path, truths: dict[str, Any]) -> dict[str, Any]:
 def shares(run: Path) -> dict[str, Any]:
     """Of a scored session: misread and read as the target, and what the simulation predicted, calibrated and not."""
     summary = json.loads((run / "photographs.json").read_text())
-    keys = ("misread", "simulated", "as_sent", "hit", "simulated_hit", "as_sent_hit")
+    keys = ("misread", "simulated", "as_sent", "won", "simulated_won", "as_sent_won")
     found = {
         group["subject"]: {key: part[key] for key in keys}
         for group in summary["groups"]

@@ -113,7 +113,7 @@ def test_paint_that_is_not_known_is_compared_with_the_clean_sign_and_no_simulati
     assert (unknown.parts[0].misread.hits, clean.parts[0].misread.hits) == (3, 0)
     assert all(part.simulated is None for group in summary.groups for part in group.parts)
     assert summary.agreement is None
-    assert summary.agreement_hit is None
+    assert summary.agreement_won is None
     assert check_version(tmp_path / "out" / "outcomes.parquet") == 6
     assert unknown.beyond_clean is not None
     assert unknown.beyond_clean.value == 1.0
@@ -155,8 +155,11 @@ def test_of_several_victims_the_verdict_states_each_with_intervals(session: Path
     summary = evaluate_photographs(session, [Stubborn(), Redness()], tmp_path / "out", patches=[slab], draws=4)
     said = verdict(summary)
     assert plain(said.headline) == "2 victims misread 0 % (0–56) to 100 % (44–100) of the photographs of slab"
-    verbs = {"untargeted": "misreads", "targeted:other": "read “other” in"}
-    assert plain(said.sentences[0]).startswith(f"redness {verbs[goal]} 100 % (44–100) of 3 photographs of slab; ")
+    begins = {
+        "untargeted": "redness misreads 100 % (44–100) of 3 photographs of slab; ",
+        "targeted:other": "slab makes redness read “other” in 100 % (44–100) of 3 photographs; ",
+    }
+    assert plain(said.sentences[0]).startswith(begins[goal])
     assert plain(said.sentences[1]) == (
         "stubborn misreads 0 % (0–56) of 3 photographs of slab; the simulation predicted 0 % (0–79)"
     )
@@ -187,14 +190,14 @@ def test_a_patch_made_for_a_class_is_scored_by_how_often_it_is_read(session: Pat
     slab = bundle(tmp_path / "slab", "us/stop", goal="targeted:other")
     summary = evaluate_photographs(session, [Redness()], tmp_path / "out", patches=[slab], draws=4)
     whole = {group.subject: group for group in summary.groups}["patch"].parts[0]
-    assert whole.hit is not None
-    assert (whole.hit.hits, whole.hit.n) == (3, 3)
-    assert summary.agreement_hit is not None
-    assert summary.agreement_hit.n == 3  # the clean sign, in a folder of its own, is of no patch
+    assert whole.won is not None
+    assert (whole.won.hits, whole.won.n) == (3, 3)
+    assert summary.agreement_won is not None
+    assert summary.agreement_won.n == 3  # the clean sign, in a folder of its own, is of no patch
     assert plain(verdict(summary).headline).startswith(
-        "redness reads other in 100 % (44–100) of 3 photographs of slab; the simulation predicted "
+        "slab makes redness read “other” in 100 % (44–100) of 3 photographs; the simulation predicted "
     )
-    assert "read as other" in write_photograph_report(summary, tmp_path / "out").read_text()
+    assert "read as “other”" in write_photograph_report(summary, tmp_path / "out").read_text()
     table = pq.read_table(tmp_path / "out" / "outcomes.parquet").to_pylist()
     of_slab = [row for row in table if row["subject"] == "patch"]
     assert {row["goal"] for row in of_slab} == {"targeted:other"}
@@ -214,7 +217,7 @@ def test_a_patch_made_for_a_class_is_scored_by_how_often_it_is_read(session: Pat
     for goal in ("targeted:stop", "targeted:speedLimit45"):
         aimless = bundle(tmp_path / goal[9:] / "slab", "us/stop", goal=goal)
         found = evaluate_photographs(session, [Redness()], tmp_path / "b" / goal[9:], patches=[aimless], draws=1)
-        assert found.agreement_hit is None
+        assert found.agreement_won is None
         assert found.agreement is not None
 
 

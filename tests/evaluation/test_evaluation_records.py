@@ -28,9 +28,7 @@ def seen(text: str, *, targeted: bool = True) -> Seen:
         predicted=Named(codes, NAMES),
         probability=np.full(n, 0.8, np.float32),
         true_probability=np.where(codes == 0, 0.8, 0.1).astype(np.float32),
-        goal_probability=np.where(codes == (1 if targeted else 0), *((0.8, 0.1) if targeted else (0.1, 0.8))).astype(
-            "f4"
-        ),
+        goal_probability=np.where(codes == 1 if targeted else codes != 0, 0.8, 0.1).astype(np.float32),
         correct=codes == 0,
         won=codes == 1 if targeted else codes != 0,
     )
@@ -76,7 +74,7 @@ def test_success_counts_only_frames_whose_clean_sign_was_read() -> None:
     assert (patch.at_goal.hits, patch.at_goal.n) == (4, 7)
     assert (patch.untargeted_raw.hits, patch.untargeted_raw.n) == (7, 10)
     assert (patch.at_goal_raw.hits, patch.at_goal_raw.n) == (5, 10)
-    assert patch.mean_target_probability == pytest.approx(0.45)
+    assert patch.mean_goal_probability == pytest.approx(0.45)
     clean, grey, random = made.controls
     assert [control.subject for control in made.controls] == ["clean", "grey", "random"]
     assert (clean.untargeted.hits, clean.untargeted_raw.hits) == (0, 3)
@@ -167,11 +165,10 @@ def test_the_goal_of_an_untargeted_record_is_any_wrong_class() -> None:
     assert made.patch_success.at_goal == made.patch_success.untargeted
     assert made.gain == made.gain_untargeted
     assert made.headline == made.patch_success.untargeted
-    assert made.patch_success.mean_target_probability is None
 
 
 VICTIM = VictimInfo(name="v", source="", sha256="abc", classes=3, input_size=(8, 8), differentiable=True)
-MADE = Making(target="goal", victim="v", victim_sha256="abc")
+MADE = Making(goal="targeted:goal", victim="v", victim_sha256="abc")
 
 
 def codes(made: Record, *, victim: VictimInfo = VICTIM, making: Making = MADE, **battery: Any) -> set[str]:

@@ -119,7 +119,9 @@ def test_flags_of_a_row_follow_from_its_classes(done: tuple[Path, Summary]) -> N
         known = row["patch"] == "blue" and row["victim"] == "colour"
         assert row["goal"] == ("targeted:speedLimit45" if known else "untargeted")
         assert row["won"] == (row["predicted"] == "speedLimit45" if known else not row["correct"])
-        assert (row["target_probability"] is None) is not known
+        target = row["top_classes"].index("speedLimit45") if known else row["top_classes"].index("stop")
+        share = row["top_probabilities"][target]
+        assert row["goal_probability"] == pytest.approx(share if known else 1.0 - share, abs=1e-6)
         assert row["light_name"] in ("day", "dusk")
         assert row["weather"] is None
 

@@ -38,14 +38,14 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tensor]:
     folder = tmp_path_factory.mktemp("scored")
     save_patch(coloured_patch(), folder / "blue")
     shown: list[Tensor] = []
-    reading = scoring._reading
+    judged = scoring.Scorer._judged
 
-    def keeping(victim: Any, frames: Tensor, classes: Any) -> Any:
+    def keeping(scorer: Any, victim: Any, frames: Tensor) -> Any:
         shown.append(frames.clone())
-        return reading(victim, frames, classes)
+        return judged(scorer, victim, frames)
 
     with pytest.MonkeyPatch.context() as patching:
-        patching.setattr(scoring, "_reading", keeping)
+        patching.setattr(scoring.Scorer, "_judged", keeping)
         victim = ColourVictim(size=24, box="square")
         evaluate([folder / "blue"], [victim], [load_battery(BATTERY)], folder / "run", batch=48)
     return folder, torch.cat(shown)
