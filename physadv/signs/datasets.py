@@ -445,10 +445,18 @@ def _lisa_frames(table: Path) -> SignDataset:
     files, tally = Files(table.parent, deep=True), Tally(str(table))
     read = read_table(table, LISA_COLUMNS, also=("Origin track",))
 
+    def parts(name: str) -> list[str]:
+        return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+
+    def found_without(start: int) -> int:
+        return sum(files.find("/".join(parts(line.text("Filename"))[start:])) is not None for line in read.lines)
+
+    # paths may begin elsewhere: all of them alike, or a missing picture would be another one of the same name
+    deepest = max((len(parts(line.text("Filename"))) for line in read.lines), default=1)
+    start = max(range(max(1, deepest)), key=lambda start: (found_without(start), -start))
+
     def find(name: str) -> Path | None:
-        parts = [part for part in name.split("/") if part not in ("", ".")]
-        tails = ("/".join(parts[start:]) for start in range(len(parts)))  # of a path that begins elsewhere
-        return next((found for tail in tails if (found := files.find(tail))), None)
+        return files.find("/".join(parts(name)[start:]))
 
     rows = listing.pictures_of(tally.table(read), "Filename", find, tally, several_by=LISA_BOX)
     found = [(line, item) for line, path in rows if (item := _lisa_item(line, path, tally))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ _DEEPEST = 4
 """Mappings in mappings that are looked into."""
 _MOST_SETS = 1000
 """Mappings that are looked into, all together."""
+_TRAINING = re.compile(r"loss|criterion|metric|accuracy")
+"""In the first part of a name: what a training keeps beside its network."""
 NO_WEIGHT = "num_batches_tracked"
 """End of a name that normalisation counts under; networks read without it."""
 
@@ -135,11 +138,13 @@ def fill(
             fit that are not the same.
     """
     wanted = network.state_dict()
-    tried = [
-        (".".join(part for part in (at, prefix.rstrip(".")) if part), named)
-        for at, parameters in sets.items()
-        for prefix, named in _named(parameters, wanted)
-    ]
+    beside: dict[str, list[str]] = {}
+    tried: list[tuple[str, Parameters]] = []
+    for at, parameters in sets.items():
+        found, others = _named(parameters, wanted)
+        names = [".".join(part for part in (at, prefix.rstrip(".")) if part) for prefix in found]
+        tried += zip(names, found.values(), strict=True)
+        beside |= dict.fromkeys(names, others)
     if place is not None:
         there = ", ".join(name or "(the file itself)" for name, _ in tried)
         tried = [(name, named) for name, named in tried if place == name]
@@ -156,14 +161,23 @@ def fill(
                 f"{source}: holds several sets of weights that fit {what} and differ, {name!r} and {other!r}; "
                 "say which is meant with weights_key in the card"
             )
+    if beside[name] and place is None:
+        raise PhysadvError(
+            f"{source}: holds {_listed(beside[name])} beside the weights of {what} under {name!r}: a layer of its own, "
+            f"such as a normalisation, would be left out; to use the weights alone, write weights_key: {name} in the "
+            "card"
+        )
     floating = [tensor for tensor in chosen.values() if tensor.is_floating_point()]
     if floating and all(tensor.dtype == torch.float64 for tensor in floating):
         network.double()
     network.load_state_dict(dict(chosen), strict=False)
 
 
-def _named(parameters: Parameters, wanted: Parameters) -> list[tuple[str, Parameters]]:
-    """The parameters without what stands before their names, for each thing that may: prefix, name to tensor."""
+def _named(parameters: Parameters, wanted: Parameters) -> tuple[dict[str, Parameters], list[str]]:
+    """The parameters without what stands before their names, by each prefix that may; and the names that have none.
+
+    Losses, metrics and whole numbers that are alone, such as ``n_averaged``, are of the training: they do not count.
+    """
     plain: dict[str, Tensor] = {}
     for name, tensor in parameters.items():
         for word in IN_THE_WAY:
@@ -173,10 +187,20 @@ def _named(parameters: Parameters, wanted: Parameters) -> list[tuple[str, Parame
         plain = dict(parameters)
     first = next((name for name in wanted if not name.endswith(NO_WEIGHT)), "")
     prefixes = [name.removesuffix(first) for name in plain if name == first or name.endswith(f".{first}")]
-    return [
-        (one, {name.removeprefix(one): tensor for name, tensor in plain.items() if name.startswith(one)})
+    found: dict[str, Parameters] = {
+        one: {name.removeprefix(one): tensor for name, tensor in plain.items() if name.startswith(one)}
         for one in prefixes or [""]
+    }
+    others = [
+        name for name, tensor in plain.items() if not name.startswith(tuple(found)) and not _of_training(name, tensor)
     ]
+    return found, others
+
+
+def _of_training(name: str, tensor: Tensor) -> bool:
+    if _TRAINING.search(name.split(".")[0].lower()):
+        return True
+    return tensor.ndim == 0 and not tensor.is_floating_point() and not tensor.is_complex()
 
 
 def _complaint(parameters: Parameters, wanted: Parameters, what: str) -> str:

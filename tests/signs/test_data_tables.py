@@ -281,6 +281,15 @@ def test_lisas_labels_are_the_same_however_their_letters_are_composed(frames: Pa
     assert told(frames.parent, "lisa")[0].classes == ("é",)
 
 
+def test_a_missing_frame_is_not_another_one_of_the_same_name(frames: Path) -> None:
+    Image.new("RGB", (40, 24)).save(frames / "stop_1.png")
+    table = frames / "allAnnotations.csv"
+    table.write_text(table.read_text() + lisa_row(("vid9/stop_1.png", "speedLimit25", (2, 2, 30, 20), "t")) + "\n")
+    data, note = told(frames.parent, "lisa")
+    assert data.classes == ("stop", "yield")
+    assert "1 picture missing (allAnnotations.csv, line 5)" in note
+
+
 def test_what_lisas_table_loses_is_told(frames: Path) -> None:
     table = frames / "allAnnotations.csv"
     more = [

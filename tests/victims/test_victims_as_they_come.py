@@ -494,6 +494,21 @@ def test_checkpoints_as_they_come_are_read(tmp_path: Path, kind: str) -> None:
     assert all(torch.equal(loaded[name], value) for name, value in state.items())
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [{"0.mean": torch.zeros(3), "0.std": torch.ones(3)}, {"head.weight": torch.ones(2, 2)}, {"mu": torch.tensor(0.5)}],
+    ids=["normalisation", "head", "scalar"],
+)
+def test_a_layer_beside_the_weights_is_not_left_out_in_silence(tmp_path: Path, beside: dict[str, Tensor]) -> None:
+    """Such as the normalisation in front of a network that was saved with it: without it, the answers are others."""
+    saved = {**prefixed("1.", state_of()), **beside}
+    with pytest.raises(PhysadvError, match=f"holds {next(iter(beside))}.* beside the weights .* weights_key: 1 in"):
+        checkpoint(tmp_path, saved)
+    assert checkpoint(tmp_path, saved, weights_key="1") is not None
+    counted = {**prefixed("module.", state_of()), "n_averaged": torch.tensor(7)}
+    assert checkpoint(tmp_path, counted) is not None
+
+
 def test_two_sets_of_weights_that_differ_need_a_word(tmp_path: Path) -> None:
     saved = {"model": state_of(), "ema": {"module": prefixed("module.", state_of(1))}}
     with pytest.raises(PhysadvError, match=r"'model' and 'ema.module.module'; say which is meant with weights_key"):
