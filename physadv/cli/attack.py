@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, behind, held_out, out_folder
+from physadv.cli.options import (
+    DataOption,
+    DefenseOption,
+    DeviceOption,
+    GoalOption,
+    SeedOption,
+    behind,
+    held_out,
+    out_folder,
+)
 from physadv.cli.streams import say
 from physadv.core.errors import PhysadvError
 from physadv.core.number_format import percent
@@ -23,7 +32,7 @@ def attack(
         ),
     ],
     defense: DefenseOption = None,
-    goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
+    goal: GoalOption = "untargeted",
     option: Annotated[
         list[str] | None,
         typer.Option(

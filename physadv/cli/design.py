@@ -13,6 +13,7 @@ from physadv.cli.options import (
     CalibrationOption,
     DefenseOption,
     DeviceOption,
+    GoalOption,
     SeedOption,
     VictimOption,
     behind,
@@ -53,7 +54,7 @@ def design(
     sign: Annotated[
         str, typer.Option(help="The sign to paint on: a name (see physadv list signs) or a YAML file.")
     ] = "us/stop",
-    goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
+    goal: GoalOption = "untargeted",
     mask: Annotated[
         str,
         typer.Option(help="Where paint may go: a kind (physadv list masks), a YAML file, or a drawing (SVG, PNG)."),

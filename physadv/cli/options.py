@@ -21,6 +21,9 @@ DefenseOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto (a CUDA GPU if there is one), cpu, cuda, cuda:1, gpu or mps.")]
+GoalOption = Annotated[
+    str, typer.Option(metavar="GOAL", help="untargeted, targeted:CLASS, runner_up ...; see physadv list goals.")
+]
 SeedOption = Annotated[
     int, typer.Option(min=0, max=2**31 - 1, help="Seed of all that is drawn at random.", show_choices=False)
 ]

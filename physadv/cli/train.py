@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from physadv.cli.options import DataOption, DefenseOption, DeviceOption, SeedOption, VictimOption, behind, out_folder
+from physadv.cli.options import (
+    DataOption,
+    DefenseOption,
+    DeviceOption,
+    GoalOption,
+    SeedOption,
+    VictimOption,
+    behind,
+    out_folder,
+)
 from physadv.cli.streams import say
 from physadv.core.limits import MAX_FRAMES
 
@@ -79,7 +88,7 @@ def train_generator(
     out: Annotated[Path, out_folder("Folder of the generator.")],
     victim: VictimOption = "gtsrb-cnn",
     defense: DefenseOption = None,
-    goal: Annotated[str, typer.Option(help="untargeted, runner_up, or targeted:CLASS.")] = "untargeted",
+    goal: GoalOption = "untargeted",
     distilled: Annotated[
         bool,
         typer.Option("--distilled", help="Black box: take gradients from a student that learns the victim's scores."),

@@ -75,7 +75,7 @@ class PatchRecord(Config):
     config: dict[str, Any] = Field(default_factory=dict)
     """The attack's whole configuration: it can be run again from it."""
     goal: str | None = None
-    """``untargeted`` or ``targeted:CLASS``, resolved."""
+    """In words, ``untargeted`` or ``targeted:CLASS`` for instance, resolved."""
     seed: int | None = None
     victim: VictimNote | None = None
     versions: dict[str, str] = Field(default_factory=dict)

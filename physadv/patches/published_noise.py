@@ -39,7 +39,7 @@ def patch_from_noise(
         noise: ``[3, S, S]``, added to sRGB-encoded values in [0,1].
         where: ``[S, S]``, true where it is added.
         name: of the patch.
-        goal: what it was made for, ``untargeted`` or ``targeted:CLASS``.
+        goal: what it was made for, in words, ``targeted:CLASS`` for instance.
         made: the other fields of the record, as for :func:`physadv.patches.new_patch`.
 
     Raises:

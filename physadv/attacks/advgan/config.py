@@ -67,7 +67,7 @@ class AdvGanConfig(GameOptions):
     eps: LargestChange = 16 / 255
     """The largest change of a value, in units of pictures in [0,1]."""
     goal: str = "untargeted"
-    """``untargeted``, ``targeted:CLASS`` or ``runner_up``."""
+    """Its words, ``targeted:CLASS`` for instance (:mod:`physadv.goals`)."""
     distilled: bool = False
     """The victim is a black box: gradients are those of a student that learns its scores."""
     student: StudentConfig = StudentConfig()

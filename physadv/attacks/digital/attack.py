@@ -133,7 +133,7 @@ class Attack(Config, ABC):
             victim: the classifier; or any torch module or function of pictures, of which ``model`` tells the rest.
             pictures: ``[N, 3, H, W]`` in [0,1], sRGB-encoded; a tensor or an array.
             labels: true classes ``[N]``, numbers or names; a tensor, an array or a list.
-            goal: ``untargeted``, ``targeted:CLASS`` or ``runner_up``.
+            goal: its words, ``targeted:CLASS`` for instance (:mod:`physadv.goals`).
             seed: of all random numbers; a picture's do depend on ``batch``.
             batch: pictures that are attacked at once.
             listener: told of progress.

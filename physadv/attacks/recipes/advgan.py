@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -20,7 +21,7 @@ from physadv.attacks.digital.substitute import seeded
 from physadv.core.errors import PhysadvError
 from physadv.core.identity import digest_of, digest_of_files
 from physadv.core.limits import MAX_STEPS
-from physadv.goals import Targeted
+from physadv.goals import parse_goal
 
 
 @ATTACKS.register("advgan")
@@ -100,10 +101,8 @@ def _note(problem: Problem, found: TrainedGenerator) -> None:
     record, goal, victim = found.record, problem.goal, problem.victim
     if record.victim_sha256 != victim.sha256:
         problem.note(f"the generator was trained against another victim, {record.victim!r}")
-    kind, _, name = record.config.goal.partition(":")
-    same = isinstance(goal, Targeted) == (kind != "untargeted")
-    if isinstance(goal, Targeted) and kind == "targeted":
-        index = victim.find_class(name)
-        same = index is not None and bool(torch.as_tensor(goal.target).eq(index).all())
-    if not same:
+    theirs = parse_goal(record.config.goal)
+    same = theirs.kind == goal.kind and len(theirs.named) == len(goal.named)
+    same = same and all(map(operator.eq, map(victim.find_class, theirs.named), map(victim.find_class, goal.named)))
+    if not (same or (theirs.kind == "runner_up" and goal.toward)):
         problem.note(f"the generator was trained for another goal, {record.config.goal}")
