@@ -11,7 +11,7 @@ from physadv.attacks.digital.attack import build_attack
 from physadv.attacks.digital.views import Direct
 from physadv.attacks.recipes.stadv import Flow, lead_above, unevenness
 from physadv.goals import Untargeted
-from physadv.victims import under_attack
+from physadv.victims import Reading, under_attack
 
 
 def shift(images: Tensor, right: float, down: float) -> Tensor:
@@ -92,8 +92,8 @@ def test_smoothness_sums_the_distances_to_all_four_neighbours() -> None:
 def test_its_loss_stops_at_the_confidence() -> None:
     logits = torch.tensor([[3.0, 1.0], [1.0, 2.0], [0.0, 9.0]])
     goal = Untargeted(torch.zeros(3, dtype=torch.int64))
-    assert lead_above(0.0)(logits, goal).tolist() == [2.0, 0.0, 0.0]
-    assert lead_above(4.0)(logits, goal).tolist() == [2.0, -1.0, -4.0]
+    assert lead_above(0.0)(Reading(logits), goal).tolist() == [2.0, 0.0, 0.0]
+    assert lead_above(4.0)(Reading(logits), goal).tolist() == [2.0, -1.0, -4.0]
 
 
 def test_no_displacement_is_longer_than_allowed() -> None:

@@ -87,7 +87,7 @@ def test_success_counts_only_frames_whose_clean_sign_was_read() -> None:
     assert (made.goal, made.kind) == ("targeted:goal", "targeted")
     assert made.consecutive is None
     assert made.timeline == ()
-    assert [(share.name, share.frames, share.is_true, share.is_target) for share in made.confusion] == [
+    assert [(share.name, share.frames, share.is_true, share.is_wanted) for share in made.confusion] == [
         ("goal", 5, False, True),
         ("stop", 3, True, False),
         ("other", 2, False, False),
