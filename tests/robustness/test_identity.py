@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     battery = {"name": "short", "entries": [{"scene": "scene.yaml", "frames": 12, "seed": 3}]}
     (folder / "battery.yaml").write_text(yaml.safe_dump(battery))
     sign = load_sign("de/stop")
-    keep_sign(physadv.Sign(**{**sign.__dict__, "name": "my/stop"}), folder)
+    keep_sign(replace(sign, name="my/stop"), folder)
     experiment = {
         "name": "trial",
         "design": {
