@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from physadv.core.errors import PhysadvError
-from physadv.goals import Untargeted
+from physadv.goals import Untargeted, parse_goal
 from physadv.patches import Patch, PatchRecord
 from physadv.scenes import Photographs, load_scene
 
@@ -52,7 +52,7 @@ def making_of(patch: Patch) -> Making:
     """The making of a patch, as its ``patch.json`` tells it."""
     record = patch.record
     return Making(
-        goal=record.goal,
+        goal=_goal(record),
         victim=record.victim.name if record.victim else None,
         victim_sha256=(record.victim.sha256 or None) if record.victim else None,
         scenes=tuple(_scene_names(record.config.get("scenes"))),
@@ -62,6 +62,15 @@ def making_of(patch: Patch) -> Making:
         edited=patch.edited,
         unchecked=patch.unchecked,
     )
+
+
+def _goal(record: PatchRecord) -> str | None:
+    """Its words, where they alone say what is wanted."""
+    try:
+        goal = parse_goal(record.goal or "")
+    except PhysadvError:
+        return None
+    return goal.words if goal.named or not goal.toward else None
 
 
 def _scene_names(scenes: Any) -> Iterator[str]:

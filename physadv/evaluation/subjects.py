@@ -60,19 +60,15 @@ def known_goal(words: str | None, victim: Victim, true_class: int) -> Goal:
     """What a patch was made for, as far as a victim knows its classes; else any wrong class.
 
     Raises:
-        PhysadvError: a class that it names may be several of the victim's.
+        PhysadvError: they are no goal, or a class that they name may be several of the victim's.
     """
-    untargeted = Untargeted(true_class)
-    try:
-        goal = parse_goal(words or untargeted.words)
-    except PhysadvError:  # of a bundle that others made
-        return untargeted
+    untargeted, goal = Untargeted(true_class), parse_goal(words or Untargeted.kind)
     known = [victim.find_class(name) for name in goal.named]
     if None in known or true_class in known:
         return untargeted
     try:
         return goal.bind(victim, true_class)
-    except PhysadvError:
+    except PhysadvError:  # it has too few classes, for instance
         return untargeted
 
 

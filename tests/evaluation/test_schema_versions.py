@@ -72,3 +72,14 @@ def test_a_summary_of_an_older_schema_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text('{"schema_version": 1, "records": []}')
     with pytest.raises(PhysadvError, match="version 1 of a summary; this physadv reads version 2"):
         read_summary(tmp_path)
+
+
+@pytest.mark.parametrize("words", ["runner_up", "sabotage", "targeted:", "hide:3", ""])
+def test_a_patch_whose_goal_says_nothing_to_a_victim_is_scored_at_any_wrong_class(words: str, tmp_path: Path) -> None:
+    """Bundles of others may say anything; three classes have no fourth."""
+    made = coloured_patch(goal=words)
+    (record,) = evaluate([made], [ColourVictim()], [quick_battery(frames=40)], tmp_path / "run").records
+    assert record.goal == "untargeted"
+    if words != "hide:3":
+        with pytest.raises(PhysadvError, match="no patch has a target class"):
+            evaluate([made], [ColourVictim()], [quick_battery(frames=40)], tmp_path / "b", max_targeted_asr=0.1)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import torch
 from torch import Tensor
@@ -15,15 +13,12 @@ from torch import Tensor
 from physadv.attacks import true_class_of
 from physadv.evaluation.batteries.compared_frames import SUBJECTS
 from physadv.evaluation.batteries.summary import Subject
-from physadv.evaluation.outcomes import TOP, rows_of
+from physadv.evaluation.judged import Judged, judge
+from physadv.evaluation.outcomes import rows_of
 from physadv.evaluation.subjects import Candidate, known_goal
-from physadv.goals import Goal
 from physadv.scenes import Conditions, PaintedSign, Scene, viewing_angle_deg
 from physadv.scenes.weather.weather import Weather
 from physadv.victims import Reading, Victim
-
-GoalKey: TypeAlias = tuple[str, int]
-"""A goal's words, and the true class."""
 
 
 @dataclass(frozen=True)
@@ -36,23 +31,6 @@ class Stretch:
     seed: int
     start: int
     count: int
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What of a victim's reading of n frames becomes rows.
-
-    Attributes:
-        top, top_probability: the most probable classes ``[n, T]``.
-        probability: of the signs' own classes, ``[n]`` each.
-        won, goal_probability: of every goal, by its words and the true class, ``[n]`` each.
-    """
-
-    top: npt.NDArray[np.int64]
-    top_probability: npt.NDArray[np.float32]
-    probability: dict[int, npt.NDArray[np.float32]]
-    won: dict[GoalKey, npt.NDArray[np.bool_]]
-    goal_probability: dict[GoalKey, npt.NDArray[np.float32]]
 
 
 class Scorer:
@@ -118,24 +96,12 @@ class Scorer:
                 for victim in looking:
                     parts[victim.name].append(self._judged(victim, frames))
             for name, readings in parts.items():
-                yield (id(painted), name), _join(readings)
+                yield (id(painted), name), Judged.joined(readings)
 
     @torch.no_grad()
     def _judged(self, victim: Victim, frames: Tensor) -> Judged:
         reading = Reading(victim(frames).float().cpu())
-        probability = reading.probabilities
-        best = probability.topk(min(TOP, probability.shape[1]), dim=1)
-        goals = {_key(goal): goal for (_, name), goal in self.goals.items() if name == victim.name}
-        return Judged(
-            top=best.indices.numpy(),
-            top_probability=best.values.numpy(),
-            probability={
-                number: probability[:, number].numpy().copy()
-                for number in {self.true[candidate.sign.name, victim.name] for candidate in self.candidates}
-            },
-            won={key: goal.won(reading).numpy() for key, goal in goals.items()},
-            goal_probability={key: goal.probability(reading).numpy() for key, goal in goals.items()},
-        )
+        return judge(reading, [goal for (_, name), goal in self.goals.items() if name == victim.name])
 
     def _batch(
         self,
@@ -146,24 +112,13 @@ class Scorer:
         shared: dict[str, Any],
         count: int,
     ) -> pa.RecordBatch:
-        true, goal = self.true[candidate.sign.name, victim.name], self.goals[candidate.name, victim.name]
-        names, predicted = np.asarray(victim.classes, dtype=object), reading.top[:, 0]
+        columns = reading.columns(victim, self.goals[candidate.name, victim.name])
         own = {
             "patch": candidate.name,
             "subject": subject,
             "victim": victim.name,
-            "true_class": victim.classes[true],
-            "goal": goal.words,
-            "top_classes": names[reading.top].tolist(),
-            "top_probabilities": list(reading.top_probability),
-            "predicted": names[predicted].tolist(),
-            "probability": reading.top_probability[:, 0],
-            "true_probability": reading.probability[true],
-            "goal_probability": reading.goal_probability[_key(goal)],
-            "correct": predicted == true,
-            "won": reading.won[_key(goal)],
         }
-        return rows_of({**shared, **own}, count)
+        return rows_of({**shared, **own, **columns}, count)
 
 
 def _shared_columns(stretch: Stretch, conditions: Conditions) -> dict[str, Any]:
@@ -183,18 +138,3 @@ def _shared_columns(stretch: Stretch, conditions: Conditions) -> dict[str, Any]:
         "severity": [weather.severity for weather in weathers] if weathers else None,
         "weather_parameters": [weather.to_json() for weather in weathers] if weathers else None,
     }
-
-
-def _key(goal: Goal) -> GoalKey:
-    assert isinstance(goal.true_class, int)
-    return goal.words, goal.true_class
-
-
-def _join(parts: Sequence[Judged]) -> Judged:
-    def joined(name: str) -> Any:
-        first = getattr(parts[0], name)
-        if isinstance(first, dict):
-            return {key: np.concatenate([getattr(part, name)[key] for part in parts]) for key in first}
-        return np.concatenate([getattr(part, name) for part in parts])
-
-    return Judged(**{one.name: joined(one.name) for one in fields(Judged)})

@@ -256,7 +256,7 @@ class Record(Config):
     @property
     def kind(self) -> str:
         """The goal's first word: what kind of success it is."""
-        return self.goal.partition(":")[0]
+        return self.goal.partition(":")[0].replace("_", "-")
 
 
 class PatchInfo(Config):

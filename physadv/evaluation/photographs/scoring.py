@@ -16,7 +16,8 @@ from torch import Tensor
 
 from physadv.core.color import from_uint8
 from physadv.core.images import cut_out
-from physadv.evaluation.outcomes import TOP, rows_of
+from physadv.evaluation.judged import judge
+from physadv.evaluation.outcomes import rows_of
 from physadv.evaluation.photographs.figures import MARGIN, Shown
 from physadv.goals import Goal, Untargeted
 from physadv.photos.pose import distance_as_if_m
@@ -108,10 +109,6 @@ class Scorer:
     def _batch(
         self, row: Row, victim: Victim, goal: Goal, reading: Reading, conditions: Conditions, battery: str
     ) -> pa.RecordBatch:
-        true, probability = self.true[victim.name], reading.probabilities
-        best = probability.topk(min(TOP, probability.shape[1]), dim=1)
-        names = np.asarray(victim.classes, dtype=object)
-        predicted = best.indices[:, 0].numpy()
         columns: dict[str, Any] = {
             "patch": row.patch,
             "subject": row.subject,
@@ -127,16 +124,7 @@ class Scorer:
             "weather": None,
             "severity": None,
             "weather_parameters": None,
-            "true_class": victim.classes[true],
-            "goal": goal.words,
-            "top_classes": names[best.indices.numpy()].tolist(),
-            "top_probabilities": list(best.values.numpy()),
-            "predicted": names[predicted].tolist(),
-            "probability": best.values[:, 0].numpy(),
-            "true_probability": probability[:, true].numpy(),
-            "goal_probability": goal.probability(reading).numpy(),
-            "correct": predicted == true,
-            "won": goal.won(reading).numpy(),
+            **judge(reading, [goal]).columns(victim, goal),
         }
         if battery == PHOTOGRAPHS and not row.has_distance:
             columns |= {"distance_m": None, "hfov_deg": None}

@@ -38,7 +38,8 @@ class RunnerUp(Targeted):
 
     def bind(self, victim: Victim, true_class: Classes, clean: Reading | None = None) -> Goal:
         """The runner-up of each of N pictures; of one sign, by its mean probabilities, a target."""
-        assert clean is not None
+        if clean is None:
+            raise PhysadvError(f"goal {self.words!r}: has a meaning only beside what the victim says of the clean sign")
         if isinstance(true_class, Tensor):
             others = clean.logits.scatter(1, true_class[:, None], -torch.inf)
             return replace(self, true_class=true_class, target=others.argmax(1))
