@@ -48,7 +48,7 @@ def evaluate(
     ] = None,
     max_targeted_asr: Annotated[
         float | None,
-        typer.Option(help="The same for the share that is read as the patch's target (targeted success)."),
+        typer.Option(help="The same for success at the patch's own goal, such as its target class."),
     ] = None,
     true_class: Annotated[
         str | None, typer.Option(help="The victim's name for the sign's class, if no name matches.")
