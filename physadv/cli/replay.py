@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from physadv.cli.options import out_file
-from physadv.cli.streams import say
+from physadv.cli.streams import say, tell
 
 
 def replay(
@@ -43,6 +43,8 @@ def replay(
     shown = replayed(folder, row, patch=patch, px=px or VIEW_PX, device=device)
     shown.save(out, exact=seen)
     say(shown.words)
+    for note in shown.notes:
+        tell(f"note: {note}")
     for name, value in shown.conditions.items():
         if value is not None:
             say(f"  {name:20} {value:.6g}" if isinstance(value, float) else f"  {name:20} {value}")

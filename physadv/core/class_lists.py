@@ -68,8 +68,8 @@ def read_classes(path: Path) -> tuple[str, ...]:
 
     Args:
         path: a text file with a line a class; CSV, with or without a header, with a column of names and perhaps one
-            of whole numbers, which then give the order; JSON or YAML with a list of names, or a mapping of numbers to
-            names or of names to numbers, alone or as ``classes`` or ``names``.
+            of whole numbers, 0 to n - 1 or 1 to n, which then give the order; JSON or YAML with a list of names, or a
+            mapping of such numbers to names or of names to numbers, alone or as ``classes`` or ``names``.
 
     Raises:
         PhysadvError: it cannot be read, or does not say names and order in one of these ways.
@@ -102,39 +102,46 @@ def _of_table(path: Path) -> list[str]:
     for line, row in body:
         if len(row) != len(header):
             raise PhysadvError(f"{path}: line {line}: has {len(row)} values; the first line has {len(header)}")
-    columns = list(zip(*(row for _, row in body), strict=True))
-    counted = [place for place, column in enumerate(columns) if all(_whole(cell) for cell in column)]
-    ids, names = _chosen(path, header if headed else [], counted, len(header))
-    if not columns:
+    if not body:
         return []
-    if ids is None:
-        return [cell.strip() for cell in columns[names]]
-    counts = [*range(len(body))], [*range(1, len(body) + 1)]
-    if not headed and ids > names and sorted(map(int, columns[ids])) not in counts:
-        raise PhysadvError(
-            f"{path}: its numbers are not 0 to {len(body) - 1}, nor 1 to {len(body)}, so they may be something else "
-            "than ids; it should have a header that says what they are, such as name,id"
-        )
-    return _ordered(path, list(zip(map(int, columns[ids]), (cell.strip() for cell in columns[names]), strict=True)))
+    columns = [[cell.strip() for cell in column] for column in zip(*(row for _, row in body), strict=True)]
+    numeric = [all(map(_whole, column)) for column in columns]
+    ids, names = _headed(header, numeric) if headed else _headless(numeric)
+    if len(names) != 1:
+        told = "has several columns of names" if names else "has no column of names that can be told"
+        raise PhysadvError(f"{path}: {told}; it should have a header with the columns id and name, or name alone")
+    spelt = columns[names[0]]
+    orders = {tuple(_ordered(path, list(zip(map(int, columns[place]), spelt, strict=True)))) for place in ids}
+    if len(orders) > 1:
+        several = " and ".join(repr(header[place]) for place in ids)
+        raise PhysadvError(f"{path}: its columns {several} give two orders; keep the one of the network's outputs")
+    return list(orders.pop()) if orders else spelt
 
 
-def _chosen(path: Path, header: Sequence[str], counted: Sequence[int], width: int) -> tuple[int | None, int]:
-    """The columns of ids (or None) and of names."""
-    called = [place for place, cell in enumerate(header) if cell in _NAME_COLUMNS]
-    called += [place for place, cell in enumerate(header) if cell in _EITHER and place not in counted]
-    numbered = [place for place, cell in enumerate(header) if cell in (*_ID_COLUMNS, *_EITHER) and place in counted]
-    if not header:
-        numbered = list(counted[:1]) if width == 2 else []
-    if width == 1:
-        return None, 0
-    rest = [place for place in range(width) if place not in numbered[:1]]
-    names = called[0] if called else rest[0] if len(rest) == 1 else None
-    ids = next((place for place in numbered if place != names), None)
-    if names is None or (ids is None and not called):
-        raise PhysadvError(
-            f"{path}: which column has the names cannot be told; it should have a header with the columns id and name"
-        )
+def _headed(header: Sequence[str], numeric: Sequence[bool]) -> tuple[list[int], list[int]]:
+    """The columns of ids and of names, by the header; by the content only where the header leaves it open."""
+    ids = [place for place, cell in enumerate(header) if cell in _ID_COLUMNS]
+    names = [place for place, cell in enumerate(header) if cell in _NAME_COLUMNS]
+    either = [place for place, cell in enumerate(header) if cell in _EITHER]
+    if not names:
+        names = [place for place in either if ids or not numeric[place]]
+    if not ids:
+        ids = [place for place in either if numeric[place] and place not in names]
+    if not names and len(header) == 1:
+        return [], either
+    rest = [place for place in range(len(header)) if place not in (*ids, *either)]
+    if not names and len(rest) == 1 and not numeric[rest[0]]:
+        names = rest
     return ids, names
+
+
+def _headless(numeric: Sequence[bool]) -> tuple[list[int], list[int]]:
+    """The columns of ids and of names: one alone has names; of two, one has whole numbers and the other has not."""
+    if len(numeric) == 1:
+        return [], [0]
+    if len(numeric) == 2 and any(numeric) and not all(numeric):
+        return [numeric.index(True)], [numeric.index(False)]
+    return [], []
 
 
 def _of_json(path: Path) -> list[str]:
@@ -198,6 +205,11 @@ def _ordered(path: Path, pairs: Sequence[tuple[int, str]], *, both: bool = False
         raise PhysadvError(f"{path}: id {twice[0]} is given to {ids.count(twice[0])} classes")
     if both:
         raise PhysadvError(f"{path}: which numbers are names cannot be told; write names in quotes, after their ids")
+    if set(ids) not in ({*range(len(ids))}, {*range(1, len(ids) + 1)}):
+        raise PhysadvError(
+            f"{path}: its numbers are not 0 to {len(ids) - 1}, nor 1 to {len(ids)}, so they do not say which output of "
+            "a network is which class; list the names alone, one for each output and in their order"
+        )
     return [name for _, name in sorted(pairs)]
 
 

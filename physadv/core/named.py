@@ -160,3 +160,15 @@ class Reference(Generic[T]):
 
     def __hash__(self) -> int:
         return hash((id(self._named), str(self.spec)))
+
+
+def different(references: tuple[Reference[T], ...]) -> tuple[Reference[T], ...]:
+    """A validator: none of them is given twice.
+
+    Raises:
+        ValueError: one is.
+    """
+    twice = next((one for place, one in enumerate(references) if one in references[:place]), None)
+    if twice is not None:
+        raise ValueError(f"{twice} is given twice; give each once")
+    return references

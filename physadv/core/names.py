@@ -8,12 +8,21 @@ does not change the meaning: a symbol does (an arrow tells two classes apart), a
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 from physadv.core.errors import PhysadvError
+
+_SEPARATORS = frozenset(
+    "_-\u2010\u2011\u2012\u2013\u2014.,:;!?\u00a1\u00bf'\"\u2018\u2019\u201c\u201d\u201e/\\()[]{}\u00ab\u00bb\u3001\u3002\u30fb"
+)
+"""Punctuation that names are written with or without; other punctuation means something, as symbols do."""
+_RAISED = re.compile(r"(\d)([\u00b2\u00b3\u00b9\u2070-\u209c\u2460-\u249b])")
+_NUMBER_SIGN = re.compile(r"(?<![^\W_])[-\u2010-\u2013](?=\.?\d)|(?<![^\W_])\.(?=\d)")
+_FEET_OR_INCHES = re.compile(r"(?<=\d)(?:['\u2019\u2032]+|[\"\u201d])")
 
 
 def composed(name: str) -> str:
@@ -35,12 +44,19 @@ def loose(name: str) -> str:
 def meaning(name: str) -> tuple[str, ...]:
     """What of a name's spelling tells it apart from others that are loosely the same.
 
-    Its symbols are kept, and two digits that something stands between stay apart: ``3.5`` is ``3,5``, and is not
-    ``35``; ``lane \u2190`` is not ``lane \u2192``.
+    Its symbols are kept, the sign of a number among them, and two digits that something stands between stay apart:
+    ``3.5`` is ``3,5``, and is not ``35``; ``-5`` is not ``5``, ``10%`` not ``10``, and ``lane \u2190`` not
+    ``lane \u2192``.
     """
-    kept = "".join(letter if _is_any(letter, "LNMS") else " " for letter in _folded(name)).split()
+    folded = _NUMBER_SIGN.sub("\N{MINUS SIGN}", _folded(_RAISED.sub(r"\1^\2", name)))
+    folded = _FEET_OR_INCHES.sub(lambda marks: "\N{PRIME}" * (2 if marks[0] in '"\u201d' else len(marks[0])), folded)
+    kept = "".join(" " if _separates(letter) else letter for letter in folded).split()
     apart = [part for before, part in pairwise(kept) if _is_any(before[-1], "N") and _is_any(part[0], "N")]
     return "".join(kept), *apart
+
+
+def _separates(letter: str) -> bool:
+    return letter in _SEPARATORS or not _is_any(letter, "LNMSP")
 
 
 def _folded(name: str) -> str:

@@ -24,9 +24,10 @@ from physadv.core.files import atomic_path, sha256
 from physadv.core.notebooks import html_picture, html_table, one_line
 from physadv.core.number_format import percent
 from physadv.core.parquet import check_filled
+from physadv.core.versions import package_versions
 from physadv.evaluation.batteries.battery import load_battery
 from physadv.evaluation.batteries.parts import PART_FRAMES
-from physadv.evaluation.batteries.summary import PatchInfo, Summary, read_summary
+from physadv.evaluation.batteries.summary import BatteryInfo, PatchInfo, Summary, read_summary
 from physadv.evaluation.outcomes import MAY_LACK, check_version, open_outcomes
 from physadv.evaluation.photographs.score import TABLE as PHOTOGRAPHS_TABLE
 from physadv.evaluation.photographs.scoring import PHOTOGRAPHS, victim_view
@@ -37,11 +38,13 @@ from physadv.patches import Patch, ink_of
 from physadv.photos.session import TABLE as SESSION_TABLE
 from physadv.photos.session import Row as SessionRow
 from physadv.photos.session import load_session, read_crop
-from physadv.scenes import Conditions
+from physadv.scenes import Conditions, Scene
 
 _SAME = ("patch", "subject", "victim", "battery", "entry")
 """Columns that the frames of one look of a victim have in common."""
 _CONDITIONS = tuple(field.name for field in fields(Conditions))
+_DRAWING = ("physadv", "torch", "numpy", "opencv-python-headless", "resvg_py")
+"""Packages that decide the pixels of a frame."""
 VIEW_PX = 512
 """Shorter side of a view."""
 _GAP = 0.02
@@ -59,6 +62,7 @@ class Replay:
         view: the same, large enough to look at, ``[3, h, w]`` in [0,1].
         what: what is shown, in words.
         conditions: of the frame or photograph, by name; None where one is not known.
+        notes: what may make it another picture than was scored, a sentence each.
     """
 
     number: int
@@ -67,6 +71,7 @@ class Replay:
     view: Tensor
     what: str
     conditions: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return one_line(self, f"of {self.words}")
@@ -139,8 +144,7 @@ def replay(
     values, batch = _looked_at(folder / summary.provenance.outcomes, row, summary)
     options = summary.provenance.options
     victim = next(info for info in summary.victims if info.name == values["victim"])
-    battery = load_battery(next(info for info in summary.batteries if info.name == values["battery"]).config)
-    scene = battery.scenes[values["entry"]]
+    scene = _scene(folder, next(info for info in summary.batteries if info.name == values["battery"]), values["entry"])
     candidate = _candidate(folder, summary, values["patch"], patch, options.get("calibration"), place)
     conditions = Conditions.from_columns({name: batch.column(name).to_numpy() for name in _CONDITIONS})
     painted, conditions = candidate.painted[values["subject"]], conditions.to(place)
@@ -153,7 +157,19 @@ def replay(
         f"{values['seed']}), {values['distance_m']:.1f} m, {values['angle_deg']:.0f} deg, {values['light_name']}"
     )
     told = (*_CONDITIONS, "light_name", "angle_deg", "weather", "severity", "weather_parameters")
-    return Replay(row, values, frames[at].cpu(), view[0].cpu(), what, {name: values[name] for name in told})
+    shown_conditions = {name: values[name] for name in told}
+    notes = _other_versions(summary.provenance.versions)
+    return Replay(row, values, frames[at].cpu(), view[0].cpu(), what, shown_conditions, notes)
+
+
+def _other_versions(scored: Mapping[str, str]) -> tuple[str, ...]:
+    """What draws the frame now and is of another version than when it was scored."""
+    now = package_versions()
+    others = [name for name in _DRAWING if scored.get(name) != now.get(name)]
+    if not others:
+        return ()
+    then = ", ".join(f"{name} {scored.get(name, '(none)')} (now {now.get(name, 'none')})" for name in others)
+    return (f"it was scored with {then}: its pixels may differ from what was scored",)
 
 
 def _enlarged(size: tuple[int, int], px: int) -> tuple[int, int]:
@@ -268,6 +284,21 @@ def _looked_at(path: Path, row: int, summary: Summary) -> tuple[dict[str, Any], 
         together = pc.and_(together, pc.equal(rows.column(name), values[name]))
     found = rows.filter(together).combine_chunks().to_batches()
     return values, found[0]
+
+
+def _scene(folder: Path, battery: BatteryInfo, entry: int) -> Scene:
+    """The scene of an entry as it was scored.
+
+    Raises:
+        PhysadvError: it cannot be loaded again, or files that it reads have changed.
+    """
+    scene = load_battery(battery.config).scenes[entry]
+    if battery.scenes and scene.fingerprint != battery.scenes[entry]:
+        raise PhysadvError(
+            f"{folder}: scene {scene.name!r} is not as it was scored (pictures that it shows have changed, or another "
+            "version of physadv draws it in another way); evaluate again, into another folder"
+        )
+    return scene
 
 
 def _candidate(

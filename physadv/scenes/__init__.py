@@ -2,7 +2,7 @@
 
 from physadv.scenes.camera.geometry import viewing_angle_deg
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
-from physadv.scenes.library import SCENE_KINDS, SCENES, SceneField, load_scene, scene_names
+from physadv.scenes.library import SCENE_KINDS, SCENES, SceneField, ScenesField, load_scene, scene_names
 from physadv.scenes.photographs.photographs import Photographs, PhotographsConfig
 from physadv.scenes.roadside.config import RoadsideConfig
 from physadv.scenes.roadside.roadside import Roadside
@@ -24,6 +24,7 @@ __all__ = [
     "RoadsideConfig",
     "Scene",
     "SceneField",
+    "ScenesField",
     "load_scene",
     "scene_names",
     "viewing_angle_deg",

@@ -7,10 +7,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
+from pydantic import AfterValidator, Field
+
 from physadv.core.config import read_yaml, validate
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import read_named_yaml
-from physadv.core.named import Named, Reference
+from physadv.core.named import Named, Reference, different
 from physadv.core.registry import Registry
 from physadv.scenes.scene import Scene
 
@@ -61,6 +63,8 @@ SCENES = Named(
 )
 SceneField: TypeAlias = Annotated[Reference[Scene], SCENES]
 """A scene inside a configuration: a shipped scene's name, the path of its file, or its declaration."""
+ScenesField: TypeAlias = Annotated[tuple[SceneField, ...], Field(min_length=1), AfterValidator(different)]
+"""Scenes that frames are drawn from in turn, each given once."""
 
 
 def load_scene(spec: str | Path | Mapping[str, Any] | Scene) -> Scene:

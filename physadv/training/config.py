@@ -14,7 +14,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_FRAMES, MAX_HELD_OUT, MAX_STEPS
 from physadv.core.registry import Registry
 from physadv.defenses import VictimField
-from physadv.scenes import SceneField
+from physadv.scenes import ScenesField
 
 
 class StickerPoolConfig(Config):
@@ -73,7 +73,7 @@ class TrainingConfig(Config):
     """Of the photographs of a batch that stay as they are."""
     stickers: StickerPoolConfig | None = None
     """Adversarial stickers through the scenes; None: the frames show unpainted signs only."""
-    scenes: tuple[SceneField, ...] = Field(default=("wide",), min_length=1, validate_default=True)
+    scenes: ScenesField = Field(default=("wide",), validate_default=True)
     frames: int = Field(default=32, ge=0, le=MAX_BATCH)
     """Frames of unpainted signs in every batch, so that what the victim knows of scenes is not lost."""
     dataset: str = "gtsrb"

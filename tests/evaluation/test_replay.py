@@ -114,7 +114,29 @@ def test_the_patch_may_lie_elsewhere_but_has_to_be_the_same(
     save_patch(coloured_patch((0.1, 0.8, 0.1), name="green"), tmp_path / "green")
     refused(physadv(*words, "--patch", tmp_path / "green"), "is not the patch 'blue' as it was scored")
     assert not (tmp_path / "frame.png").exists()
-    assert physadv(*words, "--patch", folder / "blue")[0] == 0
+    code, _, told = physadv(*words, "--patch", folder / "blue")
+    assert (code, "note:" in told) == (0, False)
+    summary["provenance"]["versions"]["physadv"] = "0.0.1"
+    (tmp_path / "results" / "run" / "summary.json").write_text(json.dumps(summary))
+    assert "note: it was scored with physadv 0.0.1 (now " in physadv(*words, "--patch", folder / "blue")[2]
+
+
+def test_a_scene_whose_pictures_have_changed_is_not_replayed(tmp_path: Path) -> None:
+    def put(color: tuple[int, int, int]) -> None:
+        Image.new("RGB", (64, 64), color).save(tmp_path / "backdrops" / "street.png")
+
+    (tmp_path / "backdrops").mkdir()
+    put((90, 120, 90))
+    save_patch(coloured_patch(), tmp_path / "blue")
+    scene = {"kind": "roadside", "name": "ours", "backdrops": str(tmp_path / "backdrops")}
+    battery = load_battery({"name": "ours", "entries": [{"scene": scene, "frames": 4, "seed": 3}]})
+    evaluate([tmp_path / "blue"], [ColourVictim(size=24)], [battery], tmp_path / "run")
+    before = replay(tmp_path / "run", 3).frame
+    put((90, 120, 91))
+    with pytest.raises(PhysadvError, match="scene 'ours' is not as it was scored"):
+        replay(tmp_path / "run", 3)
+    put((90, 120, 90))
+    assert torch.equal(replay(tmp_path / "run", 3).frame, before)
 
 
 def test_what_cannot_be_replayed_is_one_sentence(scored: tuple[Path, Tensor], physadv: Command, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ from physadv.patches import (
     save_patch,
 )
 from physadv.patches.mask_kinds.rectangles import Stickers
-from physadv.scenes import PaintedSign, Part, Scene, SceneField
+from physadv.scenes import PaintedSign, Part, Scene, ScenesField
 from physadv.signs import Sign, SignField, class_names
 from physadv.victims import MODEL_OPTIONS, Victim, as_victim, check_logits, placed, under_attack
 
@@ -78,7 +78,7 @@ class DesignConfig(Config):
     goal: str = "untargeted"
     mask: MaskField = Field(default="bars", validate_default=True)
     paint: PaintConfig = Field(default="free", validate_default=True)
-    scenes: tuple[SceneField, ...] = Field(default=("wide",), min_length=1, validate_default=True)
+    scenes: ScenesField = Field(default=("wide",), validate_default=True)
     search: AnySearch = Field(default_factory=Adam)
     seconds: float | None = Field(default=None, gt=0, le=MAX_SECONDS)
     """Budget of working time. Results differ from machine to machine; give ``steps`` for a repeatable design."""

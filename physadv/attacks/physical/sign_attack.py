@@ -26,7 +26,7 @@ from physadv.defenses import VictimField
 from physadv.goals import Goal, build_goal
 from physadv.patches import Patch, VictimNote, bundle_of, check_replaceable, save_patch
 from physadv.patches.published_noise import patch_from_noise
-from physadv.scenes import Part, SceneField
+from physadv.scenes import Part, ScenesField
 from physadv.signs import SignField
 from physadv.victims import Reading, Victim, check_logits, placed, under_attack
 
@@ -39,7 +39,7 @@ class SignAttackConfig(Config):
     sign: SignField = Field(default="us/stop", validate_default=True)
     victim: VictimField = Field(default="gtsrb-cnn", validate_default=True)
     goal: str = "untargeted"
-    scenes: tuple[SceneField, ...] = Field(default=("wide",), min_length=1, validate_default=True)
+    scenes: ScenesField = Field(default=("wide",), validate_default=True)
     views: int = Field(default=32, ge=1, le=4096)
     """Frames of every look."""
     texture_px: int = Field(default=128, ge=16, le=1024)

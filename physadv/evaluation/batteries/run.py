@@ -307,4 +307,5 @@ def _battery_info(course: Course) -> BatteryInfo:
         sha256=course.battery.sha256,
         frames=sum(course.counts),
         config=course.battery.model_dump(mode="json"),
+        scenes=tuple(scene.fingerprint for scene in course.scenes),
     )

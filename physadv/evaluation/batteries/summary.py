@@ -315,6 +315,8 @@ class BatteryInfo(Config):
     """Over all entries."""
     config: dict[str, Any]
     """The battery's YAML, defaults filled in."""
+    scenes: tuple[str, ...] = ()
+    """Fingerprint of each entry's scene, of the content of every file that it reads; empty where it is not known."""
 
 
 class Provenance(Config):

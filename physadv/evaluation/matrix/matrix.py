@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import torch
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from torch import Tensor
 
 from physadv.attacks.digital.attack import Result, build_attack
@@ -26,6 +26,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path, is_there, read_json, write_json, write_text
 from physadv.core.images import write_png
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
+from physadv.core.named import different
 from physadv.core.notebooks import html_table, one_line
 from physadv.core.parquet import read_parquet, write_parquet
 from physadv.core.progress import Listener, renamed
@@ -83,7 +84,7 @@ class AttackSpec(Config):
 class RobustnessPlan(Config):
     """Which attacks on which victims, on which pictures."""
 
-    victims: tuple[VictimField, ...] = Field(min_length=1)
+    victims: Annotated[tuple[VictimField, ...], Field(min_length=1), AfterValidator(different)]
     attacks: tuple[AttackSpec, ...] = Field(min_length=1)
     dataset: str = "gtsrb"
     split: str | None = None

@@ -22,7 +22,7 @@ from physadv.core.randomness import substream
 from physadv.evaluation.subjects import texture_px
 from physadv.goals import build_goal
 from physadv.patches import control_patch
-from physadv.scenes import PaintedSign, SceneField
+from physadv.scenes import PaintedSign, SceneField, ScenesField
 from physadv.signs import Sign, SignField
 from physadv.victims import Reading, Victim, device_of
 
@@ -35,7 +35,7 @@ class OnSigns(Config):
     """On which signs, designed through what, and scored in what."""
 
     signs: tuple[SignField, ...] = Field(default=("de/stop",), min_length=1, validate_default=True)
-    scenes: tuple[SceneField, ...] = Field(default=("wide",), min_length=1, validate_default=True)
+    scenes: ScenesField = Field(default=("wide",), validate_default=True)
     """That the search sees."""
     scored_in: SceneField = Field(default="stationary-15", validate_default=True)
     """The scene of the frames that count; the search never sees them."""

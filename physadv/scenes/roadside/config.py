@@ -187,13 +187,18 @@ class RoadsideConfig(Config):
         if not isinstance(value, list):
             raise ValueError("should be a list of names, or a mapping of a name to its conditions")
         shared = _shared_lights()
-        for name in value:
+        for place, name in enumerate(value):
+            if name in value[:place]:
+                raise ValueError(f"{name!r} is listed twice")
             if not isinstance(name, str) or name not in shared:
                 raise ValueError(str(unknown_name("light", str(name), shared)))
         return {name: shared[name] for name in value}
 
     @model_validator(mode="after")
     def _check(self) -> RoadsideConfig:
+        for name in ("lights", "stations"):
+            if name in self.model_fields_set and not getattr(self, name):
+                raise ValueError(f"{name}: has nothing in it; leave it out")
         for table in (self.conditions, *self.lights.values(), *self.stations):
             _check_conditions(table)
         if self.stations and self.drive:
