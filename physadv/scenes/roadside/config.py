@@ -196,9 +196,6 @@ class RoadsideConfig(Config):
 
     @model_validator(mode="after")
     def _check(self) -> RoadsideConfig:
-        for name in ("lights", "stations"):
-            if name in self.model_fields_set and not getattr(self, name):
-                raise ValueError(f"{name}: has nothing in it; leave it out")
         for table in (self.conditions, *self.lights.values(), *self.stations):
             _check_conditions(table)
         if self.stations and self.drive:
