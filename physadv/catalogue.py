@@ -10,11 +10,13 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from physadv.core.errors import unknown_name
 from physadv.core.files import bundled, read_json, sha256
+from physadv.core.registry import plugins, warn_broken
 from physadv.core.yaml_text import parse_yaml
 from physadv.signs.catalog import list_rows
 
@@ -67,14 +69,31 @@ def _values(node: ast.ClassDef, name: str) -> Iterator[ast.expr]:
 
 @cache
 def _sources() -> dict[Path, ast.Module]:
-    """Those of the package's sources that register parts, or define what parts derive from."""
+    """Those of the package's sources that register parts, or define what parts derive from; then those of plug-ins."""
     texts = {path: path.read_text(encoding="utf-8") for path in sorted(_PACKAGE.rglob("*.py"))}
-    return {path: ast.parse(text) for path, text in texts.items() if ".register(" in text or "ClassVar[" in text}
+    ours = {path: ast.parse(text) for path, text in texts.items() if ".register(" in text or "ClassVar[" in text}
+    return ours | dict(_plugin_sources())
+
+
+def _plugin_sources() -> Iterator[tuple[Path, ast.Module]]:
+    for point in plugins():
+        try:
+            found = find_spec(point.module)
+            if found is None or found.origin is None:
+                raise ModuleNotFoundError(f"No module named {point.module!r}")
+            yield Path(found.origin), ast.parse(Path(found.origin).read_text(encoding="utf-8"))
+        except (Exception, SystemExit) as error:
+            warn_broken(point, error)
 
 
 @cache
 def _classes() -> dict[str, ast.ClassDef]:
-    return {node.name: node for tree in _sources().values() for node in tree.body if isinstance(node, ast.ClassDef)}
+    found: dict[str, ast.ClassDef] = {}
+    for tree in _sources().values():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, node)
+    return found
 
 
 def registered(registry: str) -> list[Part]:
@@ -91,14 +110,15 @@ def _parts(tree: ast.Module, registry: str) -> Iterator[Part]:
         call = node.value if isinstance(node, ast.Expr) else None
         if isinstance(call, ast.Call) and (name := _registers(call.func, registry)):
             given = call.args[0]
-            yield Part(name, _classes()[given.id] if isinstance(given, ast.Name) else given)
+            known = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)} | _classes()
+            yield Part(name, known[given.id] if isinstance(given, ast.Name) else given)
 
 
 def _registers(node: ast.expr, registry: str) -> str:
     """The name in ``REGISTRY.register("name")``; empty if that is not what ``node`` is."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "register"):
         return ""
-    return str(ast.literal_eval(node.args[0])) if ast.unparse(node.func.value) == registry else ""
+    return str(ast.literal_eval(node.args[0])) if ast.unparse(node.func.value).split(".")[-1] == registry else ""
 
 
 def _declared(folder: str, *, but: tuple[str, ...] = ()) -> list[tuple[Path, dict[str, Any]]]:
@@ -166,6 +186,9 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "searches": lambda: _named("SEARCHES"),
     "masks": lambda: _named("MASKS"),
     "paints": lambda: _named("PAINTS"),
+    "scene-kinds": lambda: _named("SCENE_KINDS"),
+    "weathers": lambda: _named("WEATHERS"),
+    "adapters": lambda: _named("ADAPTERS"),
     "scenes": lambda: [
         {"name": path.stem, "kind": scene.get("kind", "roadside"), "what": scene.get("description", "")}
         for path, scene in _declared("scenes/presets", but=("lights",))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Annotated, Literal, Union
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
 
-import torch
-from pydantic import Field
+from pydantic import BeforeValidator, SerializeAsAny
 from torch import Tensor
 
-from physadv.core.config import Config
+from physadv.core.config import Config, beside, collected, parse_kind
+from physadv.core.named import YAML
 from physadv.core.registry import Registry
 
 State = dict[str, Tensor]
@@ -35,48 +37,18 @@ def cosine_decay(progress: float, *, floor: float = 0.05) -> float:
     return floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
 
 
-class Adam(Search):
-    """Adam (Kingma & Ba 2015, algorithm 1) with a decaying step."""
-
-    kind: Literal["adam"] = "adam"
-    learning_rate: float = Field(default=0.05, gt=0)
-    betas: tuple[float, float] = (0.9, 0.99)
-
-    def begin(self, theta: Tensor) -> State:
-        """Zero moments."""
-        return {"first": torch.zeros_like(theta), "second": torch.zeros_like(theta), "count": torch.zeros(())}
-
-    def step(self, theta: Tensor, gradient: Tensor, state: State, *, progress: float) -> tuple[Tensor, State]:
-        """One bias-corrected step."""
-        beta1, beta2 = self.betas
-        count = state["count"] + 1
-        first = beta1 * state["first"] + (1 - beta1) * gradient
-        second = beta2 * state["second"] + (1 - beta2) * gradient**2
-        rate = self.learning_rate * cosine_decay(progress)
-        n = float(count)
-        update = (first / (1 - beta1**n)) / ((second / (1 - beta2**n)).sqrt() + 1e-8)
-        return theta - rate * update, {"first": first, "second": second, "count": count}
-
-
-class SignGradient(Search):
-    """Sign of the momentum of the normalised gradient (Dong et al. 2018, eq. 6-7), as in FGSM and PGD."""
-
-    kind: Literal["sign"] = "sign"
-    step_size: float = Field(default=0.03, gt=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-
-    def begin(self, theta: Tensor) -> State:
-        """No momentum."""
-        return {"momentum": torch.zeros_like(theta)}
-
-    def step(self, theta: Tensor, gradient: Tensor, state: State, *, progress: float) -> tuple[Tensor, State]:
-        """One step of fixed length in every parameter."""
-        velocity = self.momentum * state["momentum"] + gradient / gradient.abs().mean().clamp(min=1e-20)
-        return theta - self.step_size * cosine_decay(progress) * velocity.sign(), {"momentum": velocity}
-
-
 SEARCHES: Registry[type[Search]] = Registry("search")
-SEARCHES.register("adam")(Adam)
-SEARCHES.register("sign")(SignGradient)
+"""Kinds of search by name."""
 
-AnySearch = Annotated[Union[Adam, SignGradient], Field(discriminator="kind")]  # noqa: UP007
+
+def parse_search(spec: str | Path | Mapping[str, Any] | Search) -> Search:
+    """A search from its kind's name, a YAML file, a mapping, or itself.
+
+    Raises:
+        PhysadvError: unknown kind, unreadable file, unknown key or wrong value.
+    """
+    return spec if isinstance(spec, Search) else parse_kind(spec, SEARCHES)
+
+
+SearchConfig: TypeAlias = Annotated[SerializeAsAny[Search], BeforeValidator(collected(parse_search)), beside(YAML)]
+"""A search inside another configuration: a kind's name, a YAML file's path, or the search's own keys."""

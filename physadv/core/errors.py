@@ -21,10 +21,11 @@ class PhysadvError(Exception):
     """
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(_one_line(str(message)))
+        super().__init__(in_one_line(str(message)))
 
 
-def _one_line(text: str) -> str:
+def in_one_line(text: str) -> str:
+    """A message as one line of bounded length, without control characters."""
     text = _CONTROL.sub(lambda found: _plain(found[0]), text.strip())
     if len(text) <= LONGEST_MESSAGE:
         return text

@@ -1,6 +1,7 @@
 """What is put on a sign: masks, paint, printable colours, and the bundle on disk."""
 
 from physadv.patches import mask_kinds as mask_kinds  # registers the kinds
+from physadv.patches import paint_kinds as _paint_kinds  # noqa: F401 (registers them)
 from physadv.patches.bundle import (
     BUNDLE_PX,
     CHECKPOINT,

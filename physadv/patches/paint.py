@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import torch
 from pydantic import BeforeValidator, Field, SerializeAsAny
@@ -25,7 +25,8 @@ BLACK: Rgb = (0.15, 0.15, 0.15)
 WHITE: Rgb = (0.96, 0.96, 0.96)
 """White film: 91 % reflectance."""
 
-_START_SPREAD = 0.1
+START_SPREAD = 0.1
+"""Of parameters about a neutral colour."""
 
 
 class PaintKind(Config):
@@ -64,11 +65,12 @@ class PaintKind(Config):
             return self.decode(theta)
 
 
-def _noise(generator: torch.Generator, channels: int, px: int) -> Tensor:
+def uniform_noise(generator: torch.Generator, channels: int, px: int) -> Tensor:
+    """``[channels, px, px]`` in [-1,1), on the CPU."""
     return torch.rand(channels, px, px, generator=generator) * 2.0 - 1.0
 
 
-def _clipped(theta: Tensor) -> Tensor:
+def clipped(theta: Tensor) -> Tensor:
     """``theta`` in [0,1] with a whole gradient: PyTorch's clamp has none at its limits, where projected texels stay."""
     return theta + (theta.clamp(0.0, 1.0) - theta).detach()
 
@@ -77,59 +79,7 @@ PAINTS: Registry[type[PaintKind]] = Registry("paint")
 """Kinds of paint by name."""
 
 
-@PAINTS.register("free")
-class Free(PaintKind):
-    """Any colour.
-
-    A parameter is the sRGB value itself, clipped: a step moves dark and light colours about as much as the eye sees,
-    and at black and white the gradient back is whole, where a sigmoid's has faded and a clamp's is cut off.
-    """
-
-    kind: Literal["free"] = "free"
-
-    @property
-    def channels(self) -> int:
-        """Red, green, blue."""
-        return 3
-
-    def decode(self, theta: Tensor) -> Tensor:
-        """The parameters, clipped."""
-        return _clipped(theta)
-
-    def project(self, theta: Tensor) -> Tensor:
-        """Into [0,1]."""
-        return theta.clamp(0.0, 1.0)
-
-    def init(self, generator: torch.Generator, px: int) -> Tensor:
-        """About middle grey."""
-        return 0.5 + _START_SPREAD * _noise(generator, self.channels, px)
-
-
-@PAINTS.register("grey")
-class Grey(PaintKind):
-    """Grey levels: what a black-and-white printer makes."""
-
-    kind: Literal["grey"] = "grey"
-
-    @property
-    def channels(self) -> int:
-        """The grey level."""
-        return 1
-
-    def decode(self, theta: Tensor) -> Tensor:
-        """The same level in all three channels."""
-        return _clipped(theta).expand(3, -1, -1)
-
-    def project(self, theta: Tensor) -> Tensor:
-        """Into [0,1]."""
-        return theta.clamp(0.0, 1.0)
-
-    def init(self, generator: torch.Generator, px: int) -> Tensor:
-        """About middle grey."""
-        return 0.5 + _START_SPREAD * _noise(generator, 1, px)
-
-
-class _Chosen(PaintKind):
+class OneOfAFew(PaintKind):
     """Base of paints whose texels each take one of a few colours, exactly.
 
     The forward pass shows the colour of the greatest score, the backward pass is that of a soft choice (a
@@ -171,43 +121,7 @@ class _Chosen(PaintKind):
 
     def init(self, generator: torch.Generator, px: int) -> Tensor:
         """Scores near 0: every colour is about as likely."""
-        return _START_SPREAD * _noise(generator, self.channels, px)
-
-
-@PAINTS.register("palette")
-class PaletteColours(_Chosen):
-    """A few given colours; each texel takes one of them, exactly."""
-
-    kind: Literal["palette"] = "palette"
-    colours: Annotated[tuple[Rgb, ...], Field(min_length=2, max_length=64)] = (
-        BLACK,
-        WHITE,
-        (0.75, 0.1, 0.15),
-        (0.95, 0.8, 0.15),
-        (0.1, 0.25, 0.6),
-    )
-    """sRGB values in [0,1]; as given: black, white, and a sign's red, yellow and blue."""
-
-    @property
-    def inks(self) -> tuple[Rgb, ...]:
-        """The palette."""
-        return self.colours
-
-
-@PAINTS.register("two-tone")
-class TwoTone(_Chosen):
-    """Black and white only, as RP2's stickers."""
-
-    kind: Literal["two-tone"] = "two-tone"
-    dark: Rgb = BLACK
-    """The black's sRGB value in [0,1]."""
-    light: Rgb = WHITE
-    """The white's sRGB value in [0,1]."""
-
-    @property
-    def inks(self) -> tuple[Rgb, ...]:
-        """Dark and light."""
-        return self.dark, self.light
+        return START_SPREAD * uniform_noise(generator, self.channels, px)
 
 
 def parse_paint(spec: str | Path | Mapping[str, Any] | PaintKind) -> PaintKind:

@@ -1,6 +1,6 @@
 """What looks at the sign: one protocol for every model, adapters for each kind, victims by name or by card."""
 
-from physadv.victims.adapters import ADAPTERS
+from physadv.victims.adapter import ADAPTERS, Adapter
 from physadv.victims.architectures import ARCHITECTURES
 from physadv.victims.card import VictimCard
 from physadv.victims.library import (
@@ -21,6 +21,7 @@ __all__ = [
     "ADAPTERS",
     "ARCHITECTURES",
     "MODEL_OPTIONS",
+    "Adapter",
     "Box",
     "InputConfig",
     "Reading",

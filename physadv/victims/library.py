@@ -14,8 +14,10 @@ from physadv.core.config import load_config, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
 from physadv.core.identity import digest_of_files
-from physadv.victims.adapters import ADAPTERS, LoadableCard, files_of
+from physadv.victims import adapters as _adapters  # noqa: F401 (registers them)
+from physadv.victims.adapter import ADAPTERS
 from physadv.victims.card import VictimCard
+from physadv.victims.loadable_card import LoadableCard
 from physadv.victims.outputs import LOGITS, logits_of, parts_of
 from physadv.victims.parameters import digest
 from physadv.victims.preprocess import InputConfig, Preprocess
@@ -133,8 +135,8 @@ def _victim(card: VictimCard, *, file: str, source: str) -> Victim:
 
     weights = Path(card.weights)
     try:
-        network = ADAPTERS[card.adapter](card, weights)
-        files = files_of(card, weights)
+        adapter = ADAPTERS[card.adapter]
+        network, files = adapter.load(card, weights), adapter.files(weights)
         content = sha256(weights) if len(files) == 1 else digest_of_files(files, root=weights.parent)
         victim = NetworkVictim(network, card=card, digest=content, source=source).eval()
         try_out(victim, torch.device("cpu"))

@@ -19,7 +19,8 @@ from physadv.core.errors import PhysadvError
 from physadv.core.progress import Progress
 from physadv.goals import margin, parse_goal
 from physadv.patches import build_mask, generic_palette, load_patch, parse_mask
-from physadv.patches.paint import PAINTS, Free
+from physadv.patches.paint import PAINTS
+from physadv.patches.paint_kinds.free import Free
 from physadv.scenes import load_scene
 from physadv.signs import load_sign
 from physadv.victims import Reading, Victim, wrap_module

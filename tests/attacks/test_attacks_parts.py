@@ -11,9 +11,10 @@ import torch
 from scene_kit import painted
 from torch import Tensor, nn
 
+from physadv.attacks import Adam, SignGradient
 from physadv.attacks.physical.engine import Budget, Checkpoint, FrameStream, Run, Snapshot
 from physadv.attacks.physical.perturbations import Perturbation
-from physadv.attacks.searches import SEARCHES, Adam, SignGradient, State, cosine_decay
+from physadv.attacks.searches import SEARCHES, State, cosine_decay
 from physadv.core.errors import PhysadvError
 from physadv.core.progress import Progress
 from physadv.goals import Targeted, Untargeted

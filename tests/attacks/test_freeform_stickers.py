@@ -14,7 +14,7 @@ from physadv.attacks.physical.freeform_stickers import FreeformStickers
 from physadv.core.errors import PhysadvError
 from physadv.patches import Mask, freeform_mask, with_rim
 from physadv.patches.mask_kinds.polygons import Polygons
-from physadv.patches.paint import Free
+from physadv.patches.paint_kinds.free import Free
 from physadv.signs import load_sign
 
 SIGN = load_sign("us/stop")

@@ -40,7 +40,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "drawing": {"pieces": [[[[-0.2, -0.1], [0.2, -0.1], [0.2, 0.1], [-0.2, 0.1]]]]},
     "stickers": {"stickers": [{"left_mm": -100, "top_mm": 150, "width_mm": 200, "height_mm": 100}]},
 }
-DRAWABLE = [name for name in MASKS if MASKS[name].__module__.startswith("physadv.patches")]
+DRAWABLE = [name for name in MASKS if not MASKS[name].__module__.startswith("physadv.attacks")]
 
 
 def example(kind: str) -> dict[str, Any]:
@@ -71,7 +71,8 @@ def test_every_kind_says_what_it_is_and_survives_json(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", DRAWABLE)
 def test_every_kind_follows_the_size_of_the_sign_where_it_says_so(kind: str) -> None:
-    scaled = kind in EXAMPLES and "drawn_for_mm" in MASKS[kind].model_fields
+    field = MASKS[kind].model_fields.get("drawn_for_mm")
+    scaled = field is not None and field.default is None
     small = {**example(kind), **({"drawn_for_mm": 762.0} if scaled else {})}
     assert build_mask(small, stop_sign(1524.0), px=64).area_fraction == pytest.approx(
         build_mask(small, SIGN, px=64).area_fraction, rel=1e-9

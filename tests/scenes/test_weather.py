@@ -18,7 +18,8 @@ from physadv.evaluation import evaluate
 from physadv.evaluation.batteries.battery import load_battery
 from physadv.evaluation.outcomes import read_batches
 from physadv.scenes import PaintedSign, load_scene
-from physadv.scenes.weather.weather import WEATHERS, Weather, WeatherGrid, apply_weather
+from physadv.scenes.weather.weather import Weather, WeatherGrid, apply_weather
+from physadv.scenes.weather.weather_kind import WEATHERS
 from physadv.signs import load_sign
 
 SIZE = (32, 32)

@@ -30,7 +30,7 @@ from physadv.attacks.physical.engine import (
 from physadv.attacks.physical.freeform_stickers import FreeformStickers
 from physadv.attacks.physical.moving_stickers import MovingStickers
 from physadv.attacks.physical.perturbations import FullFace, Perturbation, Sticker
-from physadv.attacks.searches import Adam, AnySearch, Search
+from physadv.attacks.searches import Search, SearchConfig
 from physadv.core.config import BesidePath, Config, validate
 from physadv.core.devices import AUTO, DeviceName, device_name, pick_device
 from physadv.core.errors import PhysadvError
@@ -79,7 +79,7 @@ class DesignConfig(Config):
     mask: MaskField = Field(default="bars", validate_default=True)
     paint: PaintConfig = Field(default="free", validate_default=True)
     scenes: ScenesField = Field(default=("wide",), validate_default=True)
-    search: AnySearch = Field(default_factory=Adam)
+    search: SearchConfig = Field(default="adam", validate_default=True)
     seconds: float | None = Field(default=None, gt=0, le=MAX_SECONDS)
     """Budget of working time. Results differ from machine to machine; give ``steps`` for a repeatable design."""
     steps: int | None = Field(default=None, gt=0, le=MAX_STEPS)

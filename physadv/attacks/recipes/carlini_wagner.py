@@ -14,7 +14,8 @@ from physadv.attacks.digital.descent import Best
 from physadv.attacks.digital.norm_balls import lengths, per_row
 from physadv.attacks.digital.problem import Problem
 from physadv.attacks.losses import LOSSES
-from physadv.attacks.searches import Adam, State
+from physadv.attacks.search_kinds.adam import Adam
+from physadv.attacks.searches import State
 from physadv.core.limits import MAX_COUNT, MAX_STEPS
 from physadv.goals import Goal
 from physadv.victims import Reading

@@ -15,7 +15,7 @@ from physadv.attacks.digital.descent import descend
 from physadv.attacks.digital.problem import Problem
 from physadv.attacks.digital.views import View
 from physadv.attacks.losses import Loss, lead
-from physadv.attacks.searches import Adam
+from physadv.attacks.search_kinds.adam import Adam
 from physadv.core.limits import MAX_STEPS
 from physadv.goals import Goal
 from physadv.victims import Reading, Victim

@@ -1,7 +1,5 @@
 """The defences of the literature; importing this registers every file's."""
 
-from importlib import import_module
-from pkgutil import iter_modules
+from physadv.core.registry import import_all
 
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+import_all(__path__, __name__)

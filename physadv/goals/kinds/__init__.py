@@ -1,7 +1,5 @@
 """The kinds of goals, one file each; a new file in this folder registers itself."""
 
-import importlib
-import pkgutil
+from physadv.core.registry import import_all
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+import_all(__path__, __name__)
