@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from prove_loop import PLACES_FT_DEG, stance
 from virtual_shop import phone, place
 
-from physadv.attacks.physical.rp2 import true_class_of
+from physadv.attacks.physical.sign_search import true_class_of
 from physadv.core.images import read_image
 from physadv.core.statistics import rate
 from physadv.defenses import load_victim

@@ -6,8 +6,9 @@ from physadv.attacks.digital.attack import ATTACKS, Attack, Result, build_attack
 from physadv.attacks.physical.brush_strokes import Graffiti, Strokes
 from physadv.attacks.physical.discover import Discover, DiscoverRectangles
 from physadv.attacks.physical.perturbations import Perturbation, Sticker
-from physadv.attacks.physical.rp2 import DesignConfig, design, true_class_of
+from physadv.attacks.physical.rp2 import DesignConfig, design
 from physadv.attacks.physical.sign_attack import SignAttackConfig, attack_sign
+from physadv.attacks.physical.sign_search import SignSearch, true_class_of
 from physadv.attacks.recipes.gradient_sign import fast_gradient_method
 from physadv.attacks.search_kinds.adam import Adam
 from physadv.attacks.search_kinds.sign_gradient import SignGradient
@@ -30,6 +31,7 @@ __all__ = [
     "Search",
     "SignAttackConfig",
     "SignGradient",
+    "SignSearch",
     "Sticker",
     "Strokes",
     "Targeted",

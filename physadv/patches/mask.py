@@ -61,6 +61,11 @@ class MaskConfig(Config):
 
     kind: str
 
+    @property
+    def share_to_find(self) -> float:
+        """Of a design's budget, what goes to finding where the shapes are; 0 where they are there before it."""
+        return 0.0
+
     @abstractmethod
     def shapes(self, sign: Sign) -> Shapes:
         """The shapes in millimetres from the sign's centre, x right, y down."""

@@ -14,7 +14,7 @@ from physadv.attacks.physical.brush_strokes import Graffiti, Strokes
 from physadv.attacks.physical.discover import attribution
 from physadv.attacks.physical.engine import Budget, FrameStream, Run, design_seed
 from physadv.attacks.physical.perturbations import FullFace, Sticker
-from physadv.attacks.physical.rp2 import true_class_of
+from physadv.attacks.physical.sign_search import true_class_of
 from physadv.core.errors import PhysadvError
 from physadv.core.progress import Progress
 from physadv.goals import margin, parse_goal
@@ -188,7 +188,7 @@ def test_a_killed_design_resumes_to_the_same_patch(victim: Victim, tmp_path: Pat
         with pytest.raises(KeyboardInterrupt):
             design(wanted, victim=victim, out=out, listener=interrupt)
         assert sorted(p.name for p in out.iterdir()) == ["design.checkpoint", "run.json"]
-    with pytest.raises(PhysadvError, match=r"holds other results \(config\.steps was 60, now 30\)"):
+    with pytest.raises(PhysadvError, match=r"holds other results \(config\.seed was 0, now 9\)"):
         design(config(mask=mask, seed=9), victim=victim, out=out)
     resumed = design(wanted, victim=victim, out=out)
     assert torch.equal(resumed.paint, whole.paint)

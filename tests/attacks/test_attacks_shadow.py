@@ -9,7 +9,8 @@ import torch
 from attack_kit import labelled, pictures, small_victim
 
 from physadv.attacks import SignAttackConfig, build_attack
-from physadv.attacks.physical.sign_attack import search_sign
+from physadv.attacks.physical.sign_attack import ChangedArtwork
+from physadv.attacks.physical.sign_search import find_change
 from physadv.attacks.recipes.shadow import PolygonShadow
 
 
@@ -70,7 +71,7 @@ def test_darker_shadows_win_more() -> None:
 
 
 def test_on_a_sign_it_dims_the_sheeting_with_the_paint() -> None:
-    found = search_sign(
+    _, found = find_change(
         SignAttackConfig(
             attack="shadow",
             options={"max_queries": 320, "population": 8},
@@ -80,6 +81,7 @@ def test_on_a_sign_it_dims_the_sheeting_with_the_paint() -> None:
             held_out_frames=16,
         )
     )
+    assert isinstance(found, ChangedArtwork)
     assert not torch.equal(found.changed, found.seen.pictures[0])
     painted = found.seen.painted(found.changed)
     assert bool((painted.sheeting == 1.0).all())

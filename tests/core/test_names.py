@@ -274,8 +274,8 @@ def test_the_faults_of_a_file_within_are_told_as_its_own() -> None:
     words = {"steps": 1, "views": "x", "mask": {"kind": "bars", "wrong": 1, "width": "x"}}
     with pytest.raises(PhysadvError) as caught:
         validate(DesignConfig, words, "f")
-    assert "f: 2 faults: (a) mask: mask: 2 faults: (1) unknown key 'wrong'" in str(caught.value)
-    assert "(b) views = 'x': should be a whole number" in str(caught.value)
+    assert "(b) mask: mask: 2 faults: (1) unknown key 'wrong'" in str(caught.value)
+    assert "f: 2 faults: (a) views = 'x': should be a whole number" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["\u200b", "speedLimit20\u200b", "\ufeffstop", "a\u202eb"])

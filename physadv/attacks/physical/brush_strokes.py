@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from physadv.attacks.physical.design_loop import DesignLoop, perturbation_of
 from physadv.attacks.physical.perturbations import Perturbation, edges
 from physadv.core.errors import PhysadvError
 from physadv.patches import MASKS, Ink, Mask, MaskConfig, Shapes, as_sent, build_mask
@@ -105,3 +106,10 @@ class Graffiti(Perturbation):
         order = torch.arange(1, len(cover) + 1, device=cover.device)[:, None, None]
         top = torch.where(cover >= 0.5, 1.0 + order, cover).argmax(0)
         return mask, theta.detach()[:, 8:][top].movedim(-1, 0).cpu()
+
+
+@perturbation_of.register
+def _(mask: Strokes, loop: DesignLoop) -> Perturbation:
+    """Strokes that are searched as a whole."""
+    task = loop.task
+    return Graffiti(task.sign, mask, px=task.px, device=task.device, ink=loop.ink)

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from abc import ABC
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional as F
 
-from physadv.attacks.physical.engine import FrameStream
+from physadv.attacks.physical.design_loop import DesignLoop, find_place
+from physadv.attacks.physical.engine import Budget, FrameStream, Snapshot
+from physadv.attacks.physical.freeform_stickers import FreeformStickers
+from physadv.attacks.physical.moving_stickers import MovingStickers
 from physadv.attacks.physical.perturbations import FullFace
 from physadv.core.errors import PhysadvError
 from physadv.goals import Goal
-from physadv.patches import MASKS, MaskConfig, Shapes
+from physadv.patches import MASKS, MaskConfig, Shapes, build_mask, check_fits, discover_mask
 from physadv.patches.mask import MIN_AREA, WidthMm
+from physadv.patches.mask_kinds.rectangles import Stickers
 from physadv.signs import Sign
 from physadv.victims import Victim
 
 _AREAS = (0.5, 0.33, 0.22)
+_MOVING = 0.7
+"""Share of the time to discover that goes to moving the stickers."""
 
 
-class Found(MaskConfig, ABC):
+class SearchedMask(MaskConfig, ABC):
     """Base of the masks that a design finds; limits that always hold."""
 
     max_stickers: int = Field(default=12, ge=1, le=20)
@@ -30,13 +38,18 @@ class Found(MaskConfig, ABC):
     share: float = Field(default=0.8, gt=0, lt=1)
     """Of the budget that goes to finding them."""
 
+    @property
+    def share_to_find(self) -> float:
+        """Of the budget."""
+        return self.share
+
     def shapes(self, sign: Sign) -> Shapes:
         """There is none before the design has run."""
         raise PhysadvError(f"mask {self.kind!r}: has no shape until it is designed, so it cannot be drawn")
 
 
 @MASKS.register("discover")
-class Discover(Found):
+class Discover(SearchedMask):
     """Stickers of free shape that the design finds where paint matters most; none is narrower than ``min_side_mm``.
 
     RP2's first stage (Eykholt et al. 2018, section 3.2.1) with a limit on the area in place of a penalty, and place and
@@ -48,7 +61,7 @@ class Discover(Found):
 
 
 @MASKS.register("discover-rectangles")
-class DiscoverRectangles(Found):
+class DiscoverRectangles(SearchedMask):
     """Upright rectangles that the design finds where paint matters most; easier to cut, and weaker.
 
     RP2's first stage (Eykholt et al. 2018, section 3.2.1): an L1-penalised paint over the whole face. Its places are
@@ -71,6 +84,97 @@ class DiscoverRectangles(Found):
             *((area, min(20, self.max_stickers + 2 * more)) for area, more in zip(areas, spare, strict=True)),
             (self.max_area_fraction, self.max_stickers),
         ]
+
+
+@find_place.register
+def _(
+    mask: Discover, loop: DesignLoop, budget: Budget, name: str, saved: Snapshot | None, extra: Mapping[str, Any]
+) -> tuple[dict[str, Any], Tensor]:
+    """Shapes and paint searched together."""
+    task = loop.task
+    shapes = FreeformStickers(
+        task.sign,
+        loop.paint,
+        px=task.px,
+        device=task.device,
+        max_stickers=mask.max_stickers,
+        min_side_mm=mask.min_side_mm,
+        max_area_fraction=mask.max_area_fraction,
+        ink=loop.ink,
+    )
+    run = loop.run("where", shapes, budget, stop_at=2.0)
+    theta = loop.follow(run, "where", saved or run.begin(loop.generator(-1)), {}).theta
+    return shapes.mask(theta).config.model_dump(mode="json"), shapes.paint_of(theta)
+
+
+@find_place.register
+def _(
+    mask: DiscoverRectangles,
+    loop: DesignLoop,
+    budget: Budget,
+    name: str,
+    saved: Snapshot | None,
+    extra: Mapping[str, Any],
+) -> tuple[dict[str, Any], Tensor]:
+    """RP2's first stage, in rounds: paint what is kept of the face, keep what contributes most; stickers, paint."""
+    task, kept = loop.task, extra.get("kept", {"kind": "poster"})
+    check_fits(task.sign, px=task.px, min_side_mm=mask.min_side_mm, max_area_fraction=mask.max_area_fraction)
+    rounds = mask.rounds()
+    first = int(name.removeprefix("discover ")) if name.startswith("discover ") else 0
+    theta: Tensor | None = None
+    for number in range(first, len(rounds)):
+        face = FullFace(
+            task.sign,
+            build_mask(kept, task.sign, px=task.px),
+            loop.paint,
+            px=task.px,
+            device=task.device,
+            palette=loop.palette,
+            sparsity=mask.sparsity,
+            ink=loop.ink,
+        )
+        stage = f"where {number + 1}/{len(rounds)}"
+        run = loop.run(stage, face, budget.share((1.0 - _MOVING) / len(rounds)), stop_at=2.0)
+        start = saved if number == first and saved else run.begin(loop.generator(-1), theta)
+        theta = loop.follow(run, f"discover {number}", start, {"kept": kept}).theta
+        area, stickers = rounds[number]
+        saliency = attribution(face, theta, victim=task.victim, goal=task.goal, frames=task.train)
+        found = discover_mask(
+            _smoothed(saliency),
+            task.sign,
+            max_stickers=stickers,
+            min_side_mm=mask.min_side_mm,
+            max_area_fraction=area,
+        )
+        kept = found.config.model_dump(mode="json")
+    assert theta is not None
+    return _moved(mask, loop, kept, theta, budget)
+
+
+def _moved(
+    mask: DiscoverRectangles, loop: DesignLoop, kept: dict[str, Any], theta: Tensor, budget: Budget
+) -> tuple[dict[str, Any], Tensor]:
+    """The stickers after a run in which they move together with their paint."""
+    moving = MovingStickers(
+        loop.task.sign,
+        Stickers.model_validate(kept),
+        loop.paint,
+        px=loop.task.px,
+        device=loop.task.device,
+        max_area_fraction=mask.max_area_fraction * 0.999,
+        min_side_mm=mask.min_side_mm,
+        ink=loop.ink,
+    )
+    run = loop.run("moving", moving, budget.share(_MOVING), stop_at=2.0)
+    *_, done = run.snapshots(run.begin(loop.generator(-2), moving.joined(theta)))
+    best = done.best_theta if done.best_theta is not None else done.theta
+    return moving.stickers(best).model_dump(mode="json"), moving.paint_of(best)
+
+
+def _smoothed(saliency: Tensor) -> Tensor:
+    """Averages ``[P, P]`` over a neighbourhood of 1/32 of the sign: neighbours' shares are noisy and of either sign."""
+    width = max(1, saliency.shape[-1] // 64) * 2 + 1
+    return F.avg_pool2d(saliency[None, None], width, stride=1, padding=width // 2)[0, 0].cpu()
 
 
 def attribution(

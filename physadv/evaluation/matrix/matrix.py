@@ -19,7 +19,7 @@ from torch import Tensor
 
 from physadv.attacks.digital.attack import Result, build_attack
 from physadv.attacks.gradients import check_attacks
-from physadv.attacks.physical.rp2 import true_class_of
+from physadv.attacks.physical.sign_search import true_class_of
 from physadv.core.config import Config, validate
 from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError

@@ -9,10 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from physadv.attacks import DesignConfig, SignAttackConfig, design
+from physadv.attacks import DesignConfig, SignAttackConfig
 from physadv.attacks.digital.attack import ATTACKS, Knowledge, Result, build_attack
-from physadv.attacks.physical.rp2 import true_class_of
-from physadv.attacks.physical.sign_attack import search_sign
+from physadv.attacks.physical.sign_search import SignChange, SignSearch, find_change, true_class_of
 from physadv.core.config import Config, validate
 from physadv.core.devices import AUTO
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
@@ -21,7 +20,6 @@ from physadv.core.progress import Listener, counter
 from physadv.core.randomness import substream
 from physadv.evaluation.subjects import texture_px
 from physadv.goals import build_goal
-from physadv.patches import control_patch
 from physadv.scenes import PaintedSign, SceneField, ScenesField
 from physadv.signs import Sign, SignField
 from physadv.victims import Reading, Victim, device_of
@@ -113,19 +111,10 @@ def attack_signs(
     for number, named in enumerate(where.signs):
         sign = named.value
         config = _config(attack, options, goal, where, named, seed=seed, device=str(device_of(victim)))
-        found = _stickered(config, sign, victim) if isinstance(config, DesignConfig) else _changed(config, victim)
-        parts.append(_scored(found, sign, goal, where, victim, seed))
+        task, change = find_change(config, victim=victim)
+        parts.append(_scored(change, task.flags(change), sign, goal, where, victim, seed))
         counter(listener, "signs")(number + 1, len(where.signs))
     return _joined(parts)
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    attacked: PaintedSign
-    grey: PaintedSign | None
-    queries: int
-    gradients: int
-    flags: tuple[str, ...]
 
 
 def _config(
@@ -137,37 +126,21 @@ def _config(
     *,
     seed: int,
     device: str = AUTO,
-) -> DesignConfig | SignAttackConfig:
+) -> SignSearch:
     common = {"sign": sign, "goal": goal, "scenes": where.scenes, "views": where.views, "seed": seed, "device": device}
     if attack == STICKER:
         return validate(DesignConfig, {"steps": 300, **common, **options}, f"attack {STICKER!r}")
     return validate(SignAttackConfig, {"attack": attack, "options": options, **common}, f"attack {attack!r} on signs")
 
 
-def _stickered(config: DesignConfig, sign: Sign, victim: Victim) -> _Found:
-    patch = design(config, victim=victim)
-    px = texture_px(max(victim.input_size))
-    device = next(victim.parameters()).device
-
-    def painted(kind: str) -> PaintedSign:
-        shown = patch if kind == "patch" else control_patch(patch, kind)
-        return PaintedSign(sign, shown.painted(px).to(device), shown.sheeting(px).to(device))
-
-    frames = int(patch.record.measured["steps"]) * config.views
-    return _Found(painted("patch"), painted("grey"), frames, frames, ())
-
-
-def _changed(config: SignAttackConfig, victim: Victim) -> _Found:
-    found = search_sign(config, victim=victim)
-    return _Found(found.seen.painted(found.changed), None, found.queries, found.gradients, found.flags)
-
-
-def _scored(found: _Found, sign: Sign, goal: str, where: OnSigns, victim: Victim, seed: int) -> OnSignsResult:
-    device = found.attacked.rgba.device
-    px = found.attacked.rgba.shape[-1]
+def _scored(
+    change: SignChange, flags: tuple[str, ...], sign: Sign, goal: str, where: OnSigns, victim: Victim, seed: int
+) -> OnSignsResult:
+    device = device_of(victim)
+    painted = change.shown(texture_px(max(victim.input_size)), device)
+    px = painted["attacked"].rgba.shape[-1]
     bare = PaintedSign(sign, sign.texture(px).to(device), torch.ones(1, px, px, device=device))
-    shown = {"clean": bare, "attacked": found.attacked, **({"grey": found.grey} if found.grey else {})}
-    frames, readings = _read(shown, where, victim, seed)
+    frames, readings = _read({"clean": bare, **painted}, where, victim, seed)
     labels = torch.full((where.frames,), true_class_of(sign, victim), device=device)
     aim = build_goal(goal, victim=victim, true_class=labels, clean_logits=readings["clean"].logits)
     count = torch.ones_like(labels)
@@ -177,12 +150,12 @@ def _scored(found: _Found, sign: Sign, goal: str, where: OnSigns, victim: Victim
         attacked=~aim.won(readings["clean"]),
         clean=readings["clean"].predicted,
         predicted=readings["attacked"].predicted,
-        queries=count * found.queries,
-        gradients=count * found.gradients,
+        queries=count * change.queries,
+        gradients=count * change.gradients,
         norms={},
-        flags=(*found.flags, *_seen(where)),
+        flags=(*flags, *_seen(where)),
     )
-    control = readings["grey"].predicted == labels if found.grey else None
+    control = readings["grey"].predicted == labels if "grey" in painted else None
     return OnSignsResult(result, frames["clean"], labels, control)
 
 
