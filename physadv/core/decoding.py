@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-import io
-import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
+from physadv.core import netpbm
 from physadv.core.errors import PhysadvError
 from physadv.core.files import begins, check_regular
 from physadv.core.folders import OTHER_PICTURES
-
-Pixels: TypeAlias = npt.NDArray[np.uint8]
-Samples: TypeAlias = npt.NDArray[np.uint16]
+from physadv.core.picture_headers import BITS, ENTRIES, Unreadable, told_by_head
+from physadv.core.scaling import Samples, scaled
 
 FORMATS = ("PNG", "JPEG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
 MAX_SIDE = 30_000
 """Pixels a side: more than any camera has, and less than what drawing and warping can address (32,767)."""
 MAX_FILE_BYTES = 1_000_000_000
-_MAX_PLAIN_BYTES = 64_000_000
-"""Of a PNM file whose numbers are written out."""
-CODING = "cicp"
-"""Of ``Image.info``: a PNG's code points of ITU-T H.273."""
-STRIP_PX = 512
-"""Rows that are converted at once."""
 _HEIF = "HEIF"
 _PLUGINS = (TiffImagePlugin, WebPImagePlugin)  # importing them is what makes Pillow know the formats
 _ALPHA = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _MODES = frozenset({"1", "L", "P", "RGB", "RGBX", "CMYK", "LAB"}) | _ALPHA
-_NOT_A_PAGE = 0b101
-"""Bits of TIFF's NewSubfileType: a page that is a smaller copy, or the mask, of another."""
+_SMALLER, _NOT_A_PAGE = 0b001, 0b101
+"""Bits of TIFF's NewSubfileType: a page that is a smaller copy of another; or that, or what of it is seen."""
 _MOST_PAGES = 64
-_SUBFILE, _BITS, _PHOTOMETRIC, _INKS, _SAMPLE_FORMAT = 254, 258, 262, 332, 339
-
-
-class Unreadable(ValueError):
-    """Why a picture is refused; the message follows its file's name."""
+_BMP_GREYS = frozenset({("1", 1), ("L", 8)})
+"""Modes and bits at which Pillow reads greys without their palette rightly."""
+_SUBFILE, _BITS, _PHOTOMETRIC, _PALETTE, _INKS, _SAMPLE_FORMAT = 254, 258, 262, 320, 332, 339
+_OLD_PALETTE = 256
+"""Below it are all values of a TIFF's palette by an old writer, of 8 bits in place of 16 (libtiff's rule)."""
 
 
 @contextmanager
@@ -80,8 +71,8 @@ def opened(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
 
 
 def _recognised(file: BinaryIO) -> ImageFile.ImageFile:
+    told = told_by_head(file)
     head = file.read(16)
-    coding = _coding(file) if head[:8] == b"\x89PNG\r\n\x1a\n" else b""
     file.seek(0)
     formats: tuple[str, ...] = FORMATS
     if head[4:8] == b"ftyp":
@@ -90,8 +81,7 @@ def _recognised(file: BinaryIO) -> ImageFile.ImageFile:
         _register_heif()
         formats = (_HEIF,)
     image = Image.open(file, formats=formats)
-    if coding:
-        image.info[CODING] = coding
+    image.info |= told
     return image
 
 
@@ -116,21 +106,23 @@ def _check_single(image: ImageFile.ImageFile) -> None:
     """MPO and HEIC say which picture is the first; what else they hold (depth, a brighter copy) belongs to it."""
     if isinstance(image, TiffImagePlugin.TiffImageFile) and int(image.tag_v2.get(_SUBFILE, 0)) & _NOT_A_PAGE:
         raise Unreadable("begins with a preview, as cameras' raw files do; save the picture itself as TIFF or JPEG")
+    if image.format == "PPM":
+        netpbm.check_single(image)
     if image.format in {"MPO", _HEIF} or not getattr(image, "is_animated", False):
         return
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         if not any(_pages(image)):
             return
-        raise Unreadable("has several pages; save the one that is meant as a file of its own")
+        raise Unreadable("has several pages, or a mask; save the picture that is meant as a file of its own")
     raise Unreadable("is an animation; save the frame that is meant as a file of its own")
 
 
 def _pages(image: TiffImagePlugin.TiffImageFile) -> Iterator[bool]:
-    """Of each page after the first, whether it is a picture of its own; leaves the first in place."""
+    """Of each page after the first, whether it matters; leaves the first in place."""
     try:
         for page in range(1, _MOST_PAGES):
             image.seek(page)
-            yield not int(image.tag_v2.get(_SUBFILE, 0)) & _NOT_A_PAGE
+            yield not int(image.tag_v2.get(_SUBFILE, 0)) & _SMALLER
     except EOFError:
         pass
     finally:
@@ -144,6 +136,7 @@ def upright(image: ImageFile.ImageFile) -> Image.Image:
         Unreadable: its values have no known meaning.
     """
     made = _in_eight_bits(image)
+    _check_palette(made, image)
     ImageOps.exif_transpose(made, in_place=True)
     if made.mode not in _MODES:
         raise Unreadable(f"its values are of mode {made.mode}, which is not read; save it as RGB")
@@ -163,8 +156,12 @@ def has_alpha(image: Image.Image) -> bool:
 def _in_eight_bits(image: ImageFile.ImageFile) -> Image.Image:
     if image.mode == "F":
         raise Unreadable("its values are floating-point numbers of unknown range; save it with 8 or 16 bits")
-    if image.format == "PPM" and image.tile and image.tile[0][0].startswith("ppm") and image.mode != "1":
-        return _netpbm(image)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        _check_tags(image)
+    if image.format == "PPM" and (numbers := netpbm.read_numbers(image)) is not None:
+        return numbers
+    if image.format == "BMP" and (image.mode, image.info.get(BITS)) not in _BMP_GREYS and image.mode in {"1", "L"}:
+        return _bmp_greys(image)
     if image.mode.startswith("I"):
         return _deep_grey(image)
     if _bits(image) > 8:
@@ -179,32 +176,49 @@ def _bits(image: ImageFile.ImageFile) -> int:
     return 16 if image.format == "PNG" and image.tile and ";16" in str(image.tile[0][3]) else 8
 
 
-def _netpbm(image: ImageFile.ImageFile) -> Image.Image:
-    """PGM and PPM whose largest value is another than 255, or whose numbers are written out; Pillow is slow there."""
+def _check_tags(image: TiffImagePlugin.TiffImageFile) -> None:
+    """What Pillow guesses."""
+    if _PHOTOMETRIC not in image.tag_v2:
+        raise Unreadable("does not say what its values stand for (PhotometricInterpretation); save it as PNG")
+    if _bits(image) == 8 and set(image.tag_v2.get(_SAMPLE_FORMAT, (1,))) != {1}:
+        raise Unreadable("its values are no positive whole numbers, of unknown range; save it with 8 or 16 bits")
+
+
+def _bmp_greys(image: ImageFile.ImageFile) -> Image.Image:
+    """A palette that is black and white or a ramp of greys, which Pillow drops, whatever the bits of a pixel."""
     codec, _, start, arguments = image.tile[0]
-    assert isinstance(arguments, tuple)
-    top = int(arguments[1])
-    file, bands = image.fp, len(image.getbands())
+    if codec != "raw":
+        return image
+    file = image.fp
     assert file is not None
+    assert isinstance(arguments, tuple)
     file.seek(start)
-    count = image.width * image.height * bands
-    if codec == "ppm":
-        kind = np.dtype(">u2") if top > 255 else np.dtype("u1")
-        values = np.frombuffer(file.read(count * kind.itemsize), kind)
-    else:
-        text = file.read(_MAX_PLAIN_BYTES + 1)
-        if len(text) > _MAX_PLAIN_BYTES:
-            raise Unreadable("is too long for a PNM with its numbers written out; save it in the binary form")
-        words = re.sub(rb"#[^\r\n]*", b" ", text).decode("ascii")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # NumPy warns where a text is no number
-            values = np.fromstring(words, np.int64, count=-1, sep=" ")[:count]
-    if values.size < count:
-        raise Unreadable(f"not a readable picture (truncated: {values.size} of {count} values)")
-    if values.max() > top or values.min() < 0:
-        raise Unreadable(f"not a readable picture (a value outside of 0 to {top})")
-    shape = (image.height, image.width, *([bands] if bands > 1 else []))
-    return Image.fromarray(_scaled(values.reshape(shape), top))
+    _, across, direction = arguments
+    raw = {1: "P;1", 4: "P;4"}.get(image.info[BITS], "P")
+    places = Image.frombytes("P", image.size, file.read(across * image.height), "raw", raw, across, direction)
+    made = _like(image, places)
+    made.putpalette(np.repeat(np.arange(256).clip(0, 1) * 255 if image.mode == "1" else np.arange(256), 3).tolist())
+    return made
+
+
+def _check_palette(made: Image.Image, image: ImageFile.ImageFile) -> None:
+    """Refuses a pixel of a colour that the palette lacks, and sets right the palettes of old TIFFs."""
+    entries = image.info.get(ENTRIES)
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and made.mode in {"P", "PA"}:
+        values = tuple(image.tag_v2[_PALETTE])
+        entries = len(values) // 3
+        if max(values) < _OLD_PALETTE:
+            image.load()
+            made.putpalette(bytes(values), "RGB;L")
+    if entries is None:
+        return
+    counts = (made.getchannel(0) if made.mode == "PA" else made).histogram()
+    if made.mode == "1":
+        counts = [counts[0], counts[255]]
+    clear = made.info.get("transparency")
+    lacking = [place for place, count in enumerate(counts) if count and place >= entries and place != clear]
+    if lacking:
+        raise Unreadable(f"its pixels name colour {lacking[0]}, its palette has {entries}; save it again as PNG")
 
 
 def _deep_grey(image: ImageFile.ImageFile) -> Image.Image:
@@ -214,11 +228,12 @@ def _deep_grey(image: ImageFile.ImageFile) -> Image.Image:
         if bits > 16 or tags.get(_SAMPLE_FORMAT, (1,))[0] != 1:
             raise Unreadable(f"its values are integers of {bits} bits, of unknown range; save it with 8 or 16 bits")
         top, inverted = 2**bits - 1, tags.get(_PHOTOMETRIC) == 0
-    if "transparency" in image.info:
-        raise Unreadable("names a transparent grey of 16 bits; save it with an alpha channel, or with 8 bits")
     values = np.asarray(image)
-    grey = _scaled(values, top)
-    return _like(image, Image.fromarray(255 - grey if inverted else grey))
+    grey = scaled(values, top)
+    made = _like(image, Image.fromarray(255 - grey if inverted else grey))
+    if "transparency" in image.info:
+        made.putalpha(Image.fromarray(np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)))
+    return made
 
 
 def _deep_colour(image: ImageFile.ImageFile) -> Image.Image:
@@ -238,7 +253,7 @@ def _deep_colour(image: ImageFile.ImageFile) -> Image.Image:
         for turned in _turns(image):
             seen = turned(values)
             if seen.shape == upper.shape and np.array_equal(seen >> 8, upper):
-                return _like(image, Image.fromarray(_scaled(seen, 65535)))
+                return _like(image, Image.fromarray(scaled(seen, 65535)))
     raise Unreadable(f"its {image.mode} values of 16 bits cannot be told for sure; save it as PNG or with 8 bits")
 
 
@@ -263,15 +278,6 @@ def _like(image: Image.Image, made: Image.Image) -> Image.Image:
     return made
 
 
-def _scaled(values: npt.NDArray[Any], top: int) -> Pixels:
-    """Values of 0 to ``top`` as 0 to 255, rounded to the nearest, strip by strip."""
-    table = ((np.arange(top + 1, dtype=np.int64) * 510 + top) // (2 * top)).astype(np.uint8)
-    made = np.empty(values.shape, np.uint8)
-    for start in range(0, len(values), STRIP_PX):
-        made[start : start + STRIP_PX] = table[values[start : start + STRIP_PX]]
-    return made
-
-
 def exif_of(image: Image.Image) -> dict[int, Any]:
     """EXIF's words, those of the camera among them; none where they cannot be read."""
     try:
@@ -279,17 +285,3 @@ def exif_of(image: Image.Image) -> dict[int, Any]:
         return {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
     except Exception:  # damaged metadata does not make a picture unreadable
         return {}
-
-
-def _coding(file: BinaryIO) -> bytes:
-    """The chunk ``cICP`` of a PNG (3rd edition, section 11.3.2.6), which Pillow does not read; or nothing."""
-    file.seek(8)
-    while len(start := file.read(8)) == 8 and start[4:] != b"IDAT":
-        length = int.from_bytes(start[:4], "big")
-        if start[4:] == b"cICP":
-            coding = file.read(length)
-            if len(coding) != 4:
-                raise Unreadable(f"not a readable picture (its chunk cICP has {len(coding)} bytes in place of 4)")
-            return coding
-        file.seek(length + 4, io.SEEK_CUR)
-    return b""

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageFile
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
-from physadv.core.decoding import CODING, STRIP_PX, Unreadable, exif_of, has_alpha, opened, upright
+from physadv.core.decoding import exif_of, has_alpha, opened, upright
 from physadv.core.errors import PhysadvError
 from physadv.core.files import check_file
 from physadv.core.icc import (
@@ -25,6 +25,8 @@ from physadv.core.icc import (
     matrix_profile,
     to_srgb,
 )
+from physadv.core.picture_headers import CODING, Unreadable
+from physadv.core.scaling import STRIP_PX
 
 MAX_PIXELS = 120_000_000
 _ADOBE_RGB = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
@@ -32,6 +34,8 @@ _ADOBE_GAMMA = 563 / 256
 _ASIDE = frozenset({5, 6, 7, 8})
 """EXIF's orientations of pictures that lie on their side."""
 _INTEROPERABILITY = 0xA005
+_TRANSFER, _WHITE, _PRIMARIES = 301, 318, 319
+"""TIFF's tags."""
 _MOST_GAMMA = 10.0
 """Of a PNG; beyond it, or its inverse, every value is black or white."""
 _SLACK = 0.01
@@ -122,9 +126,22 @@ def _profile(image: ImageFile.ImageFile) -> bytes | None:
         return coded_profile(int(nclx["color_primaries"]), int(nclx["transfer_characteristics"]))
     if image.format == "PNG" and "srgb" not in info and ("gamma" in info or "chromaticity" in info):
         return _calibrated(info)
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and (told := _tiff_colours(image)) is not None:
+        return told
     if info.get("exif") and image.getexif().get_ifd(_INTEROPERABILITY).get(1) == "R03":
         return matrix_profile(_ADOBE_RGB, D65, _ADOBE_GAMMA)  # DCF 2.0, section 4.2: the camera's "Adobe RGB"
     return None
+
+
+def _tiff_colours(image: TiffImagePlugin.TiffImageFile) -> bytes | None:
+    """TIFF 6.0, section 20."""
+    tags = image.tag_v2
+    if _TRANSFER in tags:
+        raise UnknownColours("has a TransferFunction in place of a colour profile; save it as sRGB")
+    if _WHITE not in tags and _PRIMARIES not in tags:
+        return None
+    numbers = (*tags.get(_WHITE, D65), *tags.get(_PRIMARIES, SRGB_PRIMARIES))
+    return _calibrated({"chromaticity": tuple(float(number) for number in numbers)})
 
 
 def _calibrated(info: dict[Any, Any]) -> bytes | None:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from icc_kit import cmyk_profile, grey_profile, linear_table_profile, matrix_profile
+from picture_kit import png, saved, tiff
 from PIL import Image, TiffImagePlugin
 
 from physadv.core.errors import PhysadvError
@@ -24,54 +25,6 @@ RNG = np.random.default_rng(20)
 PLAIN = RNG.integers(0, 256, (9, 13, 3), dtype=np.uint8)
 COLOUR = (200, 100, 50)
 """Of the pictures with a profile; the right values in sRGB stand beside each."""
-
-
-def png(values: np.ndarray, bits: int, colour_type: int, *chunks: tuple[bytes, bytes], later: bytes = b"") -> bytes:
-    """A PNG by hand: ``values [H, W]`` or ``[H, W, C]``, and chunks before the pixels."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    height, width = values.shape[:2]
-    rows = values.astype(">u2" if bits == 16 else "u1").reshape(height, -1)
-    body = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-    head = struct.pack(">2I5B", width, height, bits, colour_type, 0, 0, 0)
-    listed = b"".join(chunk(name, data) for name, data in chunks)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + listed + chunk(b"IDAT", body) + later + chunk(b"IEND", b"")
-
-
-def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format=kind, **options)
-    return buffer.getvalue()
-
-
-def tiff(values: np.ndarray, *tags: tuple[int, int, int], order: str = "<") -> bytes:
-    """An uncompressed TIFF by hand; ``tags`` are (number, type, value) beside the layout's own, or in their place."""
-    data = values.astype(values.dtype.newbyteorder(order)).tobytes()
-    bands = values.shape[2] if values.ndim == 3 else 1
-    bits = values.dtype.itemsize * 8
-    many = 8 + len(data)
-    extra = struct.pack(f"{order}{bands}H", *[bits] * bands) if bands > 2 else b""
-    own: dict[int, tuple[int, int, int]] = {
-        256: (4, 1, values.shape[1]),
-        257: (4, 1, values.shape[0]),
-        258: (3, bands, many if bands > 2 else bits),
-        259: (3, 1, 1),
-        262: (3, 1, 2 if bands > 1 else 1),
-        273: (4, 1, 8),
-        277: (3, 1, bands),
-        278: (4, 1, values.shape[0]),
-        279: (4, 1, len(data)),
-    }
-    own |= {number: (kind, 1, value) for number, kind, value in tags}
-    listed = b"".join(
-        struct.pack(f"{order}HHI", number, kind, count)
-        + (struct.pack(f"{order}Hxx", value) if kind == 3 and count == 1 else struct.pack(f"{order}I", value))
-        for number, (kind, count, value) in sorted(own.items())
-    )
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", many + len(extra))
-    return head + data + extra + struct.pack(f"{order}H", len(own)) + listed + bytes(4)
 
 
 def rounded(values: np.ndarray, top: int) -> np.ndarray:
