@@ -23,6 +23,8 @@ MAX_SIDE = 30_000
 """Pixels a side: more than any camera has, and less than what drawing and warping can address (32,767)."""
 MAX_FILE_BYTES = 1_000_000_000
 _HEIF = "HEIF"
+_BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")
+"""Of pictures, even if Pillow does not know them for damage in their heads."""
 _PLUGINS = (TiffImagePlugin, WebPImagePlugin)  # importing them is what makes Pillow know the formats
 _ALPHA = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _MODES = frozenset({"1", "L", "P", "RGB", "RGBX", "CMYK", "LAB"}) | _ALPHA
@@ -34,6 +36,10 @@ _BMP_GREYS = frozenset({("1", 1), ("L", 8)})
 _SUBFILE, _BITS, _PHOTOMETRIC, _PALETTE, _INKS, _SAMPLE_FORMAT = 254, 258, 262, 320, 332, 339
 _OLD_PALETTE = 256
 """Below it are all values of a TIFF's palette by an old writer, of 8 bits in place of 16 (libtiff's rule)."""
+
+
+class NotAPicture(PhysadvError):
+    """A file does not begin as a picture of any known format."""
 
 
 @contextmanager
@@ -62,7 +68,8 @@ def opened(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
         kinds = f"no {', '.join(FORMATS)} or {_HEIF}, or damaged"
         if begins(path, b"II") or begins(path, b"MM"):
             kinds = "damaged, or a TIFF of a rare kind, such as floating-point colours; save it with 8 or 16 bits"
-        raise PhysadvError(f"{path}: not a readable picture ({kinds})") from error
+        damaged = any(begins(path, start) for start in _BEGINNINGS)
+        raise (PhysadvError if damaged else NotAPicture)(f"{path}: not a readable picture ({kinds})") from error
     except Image.DecompressionBombError as error:
         raise PhysadvError(f"{path}: more than the limit of {max_pixels / 1e6:.0f} megapixels") from error
     except Exception as error:  # decoders of damaged files raise whatever there is

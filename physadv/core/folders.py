@@ -35,7 +35,7 @@ def is_dropping(name: str) -> bool:
 
 
 def picture_files(folder: Path, *, deep: bool = False, kinds: Collection[str] = PICTURES) -> list[Path]:
-    """The files of these kinds in a folder, sorted by path; droppings, and what lies in them, are left out.
+    """The files of these kinds in a folder, as :func:`files_in` lists them.
 
     Args:
         folder: to list.
@@ -43,27 +43,66 @@ def picture_files(folder: Path, *, deep: bool = False, kinds: Collection[str] = 
         kinds: endings in lower case; files may have them in any letter case.
 
     Raises:
-        PhysadvError: the folder cannot be listed.
+        PhysadvError: as :func:`files_in`.
+    """
+    return [path for path in files_in(folder, deep=deep) if path.suffix.lower() in kinds]
+
+
+def files_in(folder: Path, *, deep: bool = True) -> list[Path]:
+    """The files in a folder, sorted by path; droppings, and what lies in them, are left out.
+
+    Args:
+        folder: to list.
+        deep: with all its subfolders; links to folders are followed.
+
+    Raises:
+        PhysadvError: the folder cannot be listed, or a link in it leads to a folder that the link lies in.
     """
     found: list[Path] = []
-    for place, folders, files in os.walk(folder, onerror=_refuse):
-        folders[:] = [name for name in folders if deep and not is_dropping(name)]
+    above: dict[str, frozenset[tuple[int, int]]] = {}
+    for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
         base = Path(place)
-        found += [base / name for name in files if not is_dropping(name) and Path(name).suffix.lower() in kinds]
+        found += [base / name for name in files if not is_dropping(name)]
+        folders[:] = [name for name in folders if deep and not is_dropping(name)]
+        if not folders:
+            continue
+        around = above.pop(place, frozenset()) | {_identity(place)}
+        for path in (os.path.join(place, name) for name in folders):
+            if os.path.islink(path) and _identity(path) in around:
+                raise PhysadvError(f"{path}: is a link to a folder that it lies in; remove it")
+            above[path] = around
     return sorted(found)
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        _refuse(error)
+        raise
+    return found.st_dev, found.st_ino
 
 
 def subfolders(folder: Path) -> list[Path]:
     """The folders in a folder, sorted by name, without droppings.
 
     Raises:
-        PhysadvError: the folder cannot be listed.
+        PhysadvError: the folder cannot be listed, or has a link to nothing, which may have been one of them.
     """
     try:
-        return sorted(path for path in folder.iterdir() if not is_dropping(path.name) and path.is_dir())
+        entries = sorted(path for path in folder.iterdir() if not is_dropping(path.name))
     except OSError as error:
         _refuse(error)
         return []
+    for path in entries:
+        if is_broken_link(path):
+            raise PhysadvError(f"{path}: is a link to nothing ({os.readlink(path)}); mend or remove it")
+    return [path for path in entries if path.is_dir()]
+
+
+def is_broken_link(path: Path) -> bool:
+    """Whether a path is a link to what is not there."""
+    return path.is_symlink() and not os.path.exists(path)
 
 
 def _refuse(error: OSError) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
-from physadv.core.decoding import exif_of, has_alpha, opened, upright
+from physadv.core.decoding import NotAPicture, exif_of, has_alpha, opened, upright
 from physadv.core.errors import PhysadvError
 from physadv.core.files import check_file
 from physadv.core.icc import (
@@ -77,6 +77,17 @@ def read_size(path: Path) -> tuple[int, int]:
         # Pillow tells the size of a TIFF, and pillow-heif that of a HEIC, as it is seen.
         turned = image.format not in {"TIFF", "HEIF"} and image.getexif().get(ExifTags.Base.Orientation, 1) in _ASIDE
         return (height, width) if turned else (width, height)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file begins as a picture does, one that :func:`read_image` reads or one that it refuses."""
+    try:
+        read_size(path)
+    except NotAPicture:
+        return False
+    except PhysadvError:
+        return True
+    return True
 
 
 def read_photograph(path: Path) -> tuple[npt.NDArray[np.uint8], dict[int, Any]]:

@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 from physadv.core.color import from_uint8
 from physadv.core.errors import PhysadvError, unknown_name
 from physadv.core.files import at_home, sha256
-from physadv.core.folders import OTHER_PICTURES, PICTURES, is_dropping, picture_files, subfolders
+from physadv.core.folders import PICTURES, files_in, is_broken_link, is_dropping, subfolders
 from physadv.core.images import read_image
 from physadv.core.names import composed, match_names
 from physadv.core.registry import Registry
@@ -323,10 +323,12 @@ def load_gtsrb(root: Path, split: str) -> SignDataset:
         found = list(_gtsrb_items(tally.table(read), files, tally, place.name if split == "train" else ""))
         items += sorted(found, key=lambda item: item.path.name) if split == "train" else found
         notes += listing.unended(read)
-        notes += listing.unlisted(path, files.unnamed({".ppm"}))
+        notes += listing.unlisted(path, files.unnamed())
     left_out = tally.notes()
     if not items:
         raise PhysadvError(f"{table}: has no rows")
+    if split == "train":
+        notes += _lacking(training, items)
     return SignDataset(
         kind="gtsrb",
         split=split,
@@ -350,9 +352,18 @@ def _training_parts(training: Path) -> list[tuple[Path, Path]]:
             raise PhysadvError(f"{folder}: has {len(tables)} tables, {', '.join(tables)}; it should have one")
         if tables:
             parts.append((folder, folder / tables[0]))
-        elif any(Path(name).suffix.lower() == ".ppm" for name in names):
+        elif any(map(listing.may_be_picture, files_in(folder))):
             raise PhysadvError(f"{folder}: has pictures and no table GT-{folder.name}.csv; is the download complete?")
     return parts
+
+
+def _lacking(training: Path, items: Sequence[Item]) -> Iterator[str]:
+    """Sentences on classes without a picture, and on pictures in no class folder."""
+    names, found = class_names("gtsrb"), {item.label for item in items}
+    lacking = [f"{label:05d} ({name})" for label, name in enumerate(names) if label not in found]
+    if lacking:
+        yield f"{training}: no picture of {len(lacking)} of its {len(names)} classes: {listing.some(lacking)}"
+    yield from _loose(training)
 
 
 def _gtsrb_items(lines: Sequence[Line], files: Files, tally: Tally, folder: str) -> Iterator[Item]:
@@ -442,7 +453,7 @@ def _annotations(base: Path) -> list[Path]:
 
 def _lisa_frames(table: Path) -> SignDataset:
     """The signs that LISA's published table marks in its frames."""
-    files, tally = Files(table.parent, deep=True), Tally(str(table))
+    files, tally = Files(table.parent), Tally(str(table))
     read = read_table(table, LISA_COLUMNS, also=("Origin track",))
 
     def parts(name: str) -> list[str]:
@@ -468,7 +479,7 @@ def _lisa_frames(table: Path) -> SignDataset:
     if not items:
         raise PhysadvError(f"{table}: has no rows")
     items.sort(key=lambda item: (item.label, item.path, item.window or ()))
-    notes = (*tally.notes(), *listing.unended(read), *listing.unlisted(table, files.unnamed(PICTURES)))
+    notes = (*tally.notes(), *listing.unended(read), *listing.unlisted(table, files.unnamed()))
     return SignDataset(kind="lisa", split="all", classes=classes, items=items, notes=notes)
 
 
@@ -498,7 +509,7 @@ def _lisa_item(line: Line, path: Path | None, tally: Tally) -> Item | None:
 
 def _lisa_tracks(index: Path, crops: Path) -> tuple[dict[Path, str], tuple[str, ...]]:
     """Tracks by picture, and what of the index cannot be used."""
-    files, tally = Files(crops, deep=True), Tally(str(index))
+    files, tally = Files(crops), Tally(str(index))
     tracks: dict[Path, str] = {}
     table = read_table(index, ("file",), also=("track", "label"))
 
@@ -514,7 +525,8 @@ def _lisa_tracks(index: Path, crops: Path) -> tuple[dict[Path, str], tuple[str, 
             tally.leave(listing.ELSEWHERE, line)
         else:
             tracks[path] = line.text("track")
-    unknown = listing.unlisted(index, files.unnamed(PICTURES), so="used, without a track")
+    used = [name for name in files.unnamed() if Path(name).suffix.lower() in PICTURES]
+    unknown = listing.unlisted(index, used, so="used, without a track")
     return tracks, (*tally.notes(), *listing.unended(table), *unknown)
 
 
@@ -539,27 +551,39 @@ def _class_folders(
     kind: str, folder: Path, *, split: str, tracks: dict[Path, str], notes: Sequence[str] = ()
 ) -> SignDataset:
     classes = [path.name for path in subfolders(folder)]
+    files = [files_in(folder / name) for name in classes]
     items = [
         Item(path=path, label=label, track=tracks.get(path, ""))
-        for label, name in enumerate(classes)
-        for path in picture_files(folder / name, deep=True)
+        for label, paths in enumerate(files)
+        for path in paths
+        if path.suffix.lower() in PICTURES
     ]
     if not items:
         raise PhysadvError(f"{folder}: no pictures; expected one subfolder a class, with PNG, JPEG or PPM files in it")
-    told = [*notes, *_not_read(folder, classes)]
+    found = {item.label for item in items}
+    empty = [name for label, name in enumerate(classes) if label not in found]
+    others = [path for paths in files for path in paths if path.suffix.lower() not in PICTURES]
+    told = [*notes, *_not_read(folder, others, empty), *_loose(folder)]
     return SignDataset(kind=kind, split=split, classes=classes, items=items, notes=told)
 
 
-def _not_read(folder: Path, classes: Sequence[str]) -> Iterator[str]:
-    """Sentences on pictures of other kinds or without an ending, and on pictures that lie in no class folder."""
-    kinds = OTHER_PICTURES | {""}
-    inside = [path for name in classes for path in picture_files(folder / name, deep=True, kinds=kinds)]
-    pictures = [path for path in inside if path.suffix or listing.picture_size(path) is not None]
+def _not_read(folder: Path, others: Sequence[Path], empty: Sequence[str]) -> Iterator[str]:
+    """Sentences on files of other endings that may be pictures, on links to nothing, and on classes without any."""
+    broken = [path.relative_to(folder).as_posix() for path in others if is_broken_link(path)]
+    pictures = [path for path in others if not is_broken_link(path) and listing.may_be_picture(path)]
     other = [path.relative_to(folder).as_posix() for path in pictures]
     if other:
         count, read = listing.counted(len(other), "picture"), ", ".join(sorted(PICTURES))
         yield f"{folder}: {count} left out, for only files that end in {read} are read: {listing.some(other)}"
-    loose = [path.name for path in picture_files(folder)]
+    if broken:
+        yield f"{folder}: {listing.counted(len(broken), 'link')} to nothing left out: {listing.some(broken)}"
+    if empty:
+        yield f"{folder}: no picture in {listing.counted(len(empty), 'class folder')}: {listing.some(empty)}"
+
+
+def _loose(folder: Path) -> Iterator[str]:
+    """A sentence on pictures that lie in no class folder."""
+    loose = [path.name for path in files_in(folder, deep=False) if listing.may_be_picture(path)]
     if loose:
         yield f"{folder}: {listing.counted(len(loose), 'picture')} left out, in no class folder: {listing.some(loose)}"
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
 from physadv.core.errors import PhysadvError, PhysadvWarning
-from physadv.core.folders import is_dropping
-from physadv.core.images import read_size
+from physadv.core.folders import OTHER_PICTURES, PICTURES, files_in, is_broken_link
+from physadv.core.images import is_picture, read_size
 from physadv.core.tables import Line, Table
 
 Box: TypeAlias = tuple[int, int, int, int]
@@ -35,6 +35,11 @@ MOST_LOST = 0.5
 """Share of the rows that may be left out; beyond it something else is wrong than a few files."""
 
 
+_ENDING = re.compile(
+    rf"\.({'|'.join(sorted(kind[1:] for kind in PICTURES | OTHER_PICTURES | {'.svg'}))})(?![a-z0-9])", re.IGNORECASE
+)
+"""In the name of a picture, perhaps with something behind it: ``a.jpg_large``, ``b.png.bak``."""
+_TEXTS = frozenset({".csv", ".htm", ".html", ".ini", ".json", ".jsonl", ".log", ".md", ".txt", ".xml", ".yaml", ".yml"})
 _HEADER_BYTES = 64
 _PPM = re.compile(rb"P6\s+(\d{1,5})\s+(\d{1,5})\s+255\s")
 """The header of nearly every PPM; Pillow takes six times as long, and a data set has tens of thousands of them."""
@@ -84,21 +89,17 @@ class Tally:
 
 
 class Files:
-    """The files of a folder by name, in any letter case: one look at the folder, not one at each file."""
+    """The files of a folder and its subfolders by name, in any letter case: one look, not one at each file."""
 
-    def __init__(self, folder: Path, *, deep: bool = False) -> None:
-        self.folder, self.deep = folder, deep
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._named: set[str] = set()
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
-        paths: Iterable[Path] = self.folder.rglob("*") if self.deep else self.folder.iterdir()
         found: dict[str, list[str]] = {}
-        for path in paths:
-            parts = path.relative_to(self.folder).parts
-            if any(is_dropping(part) for part in parts):
-                continue
-            name = "/".join(parts)
+        for path in files_in(self.folder):
+            name = path.relative_to(self.folder).as_posix()
             found.setdefault(name.casefold(), []).append(name)
         return found
 
@@ -111,10 +112,17 @@ class Files:
         self._named.add(found)
         return self.folder / found
 
-    def unnamed(self, kinds: Collection[str]) -> list[str]:
-        """Names of files of these kinds (``.png``) that :meth:`find` was not asked for, sorted."""
+    def unnamed(self) -> list[str]:
+        """Names of files that are or may be pictures and that :meth:`find` was not asked for, sorted."""
         names = (name for alike in self._by_name.values() for name in alike)
-        return sorted(name for name in names if Path(name).suffix.lower() in kinds and name not in self._named)
+        return sorted(name for name in names if name not in self._named and may_be_picture(self.folder / name))
+
+
+def may_be_picture(path: Path) -> bool:
+    """Whether a file is a picture by its ending, by an ending within its name, or else by its first bytes."""
+    if path.suffix.lower() in _TEXTS:
+        return False
+    return _ENDING.search(path.name) is not None or is_broken_link(path) or is_picture(path)
 
 
 def unlisted(table: Path, names: Sequence[str], *, so: str = "not used") -> tuple[str, ...]:
