@@ -21,6 +21,8 @@ BITS = "bits"
 """Of ``Image.info``: a BMP's bits a pixel."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GIF_PROFILE = b"ICCRGBG1012"
+_ANIMATED = 2
+"""Of a WebP's flags: its frames, even if it has one, lie on a canvas that they may leave open."""
 _V4, _V5 = 108, 124
 """Sizes of the BMP headers that name a colour space."""
 _SRGB, _WINDOWS, _EMBEDDED, _CALIBRATED = b"BGRs", b" niW", b"DEBM", bytes(4)
@@ -47,6 +49,8 @@ def told_by_head(file: BinaryIO) -> Info:
         told = _of_gif(file)
     elif head.startswith(b"BM") and len(head) == 26:
         told = _of_bmp(file)
+    elif head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and head[20] & _ANIMATED:
+        raise Unreadable("is an animation; save the frame that is meant as a file of its own")
     file.seek(0)
     return told
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from icc_kit import grey_profile, matrix_profile
-from picture_kit import bmp, gif, png, tiff
+from picture_kit import bmp, gif, png, saved, tiff
 from PIL import Image
 
 from physadv.core.errors import PhysadvError
@@ -161,6 +161,15 @@ def test_a_gif_beside_its_clear_screen(tmp_path: Path) -> None:
     assert seen[0, 1].tolist() == [*COLOUR, 255]
 
 
+def one_frame() -> bytes:
+    """A WebP's canvas of 4 x 2 pixels with one frame of 2 x 2 (WebP Container, "Animation")."""
+    image = saved(Image.new("RGB", (2, 2), COLOUR), "WEBP", lossless=True)[12:]
+    frame = bytes(6) + b"\1\0\0\1\0\0" + bytes(4) + image
+    parts = ((b"VP8X", b"\2\0\0\0\3\0\0\1\0\0"), (b"ANIM", bytes(6)), (b"ANMF", frame))
+    body = b"WEBP" + b"".join(name + struct.pack("<I", len(data)) + data for name, data in parts)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
 P6 = b"P6 1 1 255\nabc"
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "bmp, linked profile": (lambda: embedded(b"KNIL", b"p3.icm\0"), "not embedded in it"),
@@ -218,6 +227,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: tiff(PLACES, lists={301: (3, [257 * level for level in range(256)])}),
         "TransferFunction",
     ),
+    "webp whose only frame fills a part of its canvas": (lambda: one_frame(), "animation"),
     "two pictures in a ppm": (lambda: P6 + P6, r"more after its picture, perhaps another one \(bytes: 14\)"),
     "two pictures in a pgm": (lambda: 2 * b"P5 1 1 255\na", "perhaps another one"),
     "two pictures in a pgm of 16 bits": (lambda: 2 * b"P5 1 1 65535\nab", r"\(bytes: 15\)"),
