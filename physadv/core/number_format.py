@@ -23,6 +23,11 @@ def with_interval(value: float, low: float, high: float) -> str:
     return f"{percent(value, 1)} ({low * 100:.1f} to {high * 100:.1f})"
 
 
+def metres(value: float) -> str:
+    """``7.5 m`` below ten metres, whole metres above."""
+    return f"{value:.1f} m" if value < 10 else f"{value:.0f} m"
+
+
 def plain_number(value: float, decimals: int) -> str:
     """A number with that many decimals; 0 and 100 without, and never a minus before a zero."""
     text = f"{value:.{decimals}f}"

@@ -13,7 +13,7 @@ from physadv.core.statistics import Rate
 from physadv.evaluation.batteries.battery import Thresholds
 from physadv.evaluation.batteries.flags import failures_of
 from physadv.evaluation.batteries.summary import Record, Summary
-from physadv.goals import Untargeted
+from physadv.evaluation.metrics.measured import Measured
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -67,14 +67,19 @@ def _suite(root: ElementTree.Element, name: str, cases: Sequence[Case]) -> None:
 
 
 def _lines(record: Record) -> list[str]:
-    figures = [
-        ("clean accuracy", record.clean_accuracy),
-        ("attack success, untargeted", record.patch_success.untargeted),
-        *([(f"attack success, {record.goal}", record.headline)] if record.goal != Untargeted.kind else []),
-    ]
-    return [f"{what}: {rate_words(rate)}" for what, rate in figures] + [
+    return [f"{one.title}: {figure_words(one)}" for one in record.metrics] + [
         f"{flag.level} {flag.code}: {flag.message}" for flag in record.flags
     ]
+
+
+def figure_words(figure: Measured) -> str:
+    """A figure with its interval and its n, where it has them."""
+    if figure.rate is not None:
+        return rate_words(figure.rate)
+    found = figure.difference
+    if found is not None and found.value is not None and found.low is not None and found.high is not None:
+        return f"{found.value:+.4f} (95 % interval {found.low:+.4f} to {found.high:+.4f}, n = {found.n})"
+    return "no frames" if figure.value is None else f"{figure.value:g} {figure.unit}"
 
 
 def rate_words(rate: Rate) -> str:

@@ -12,10 +12,11 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
+from physadv.core.number_format import metres
 from physadv.core.statistics import Rate
 from physadv.evaluation.batteries.summary import Approach, Confusion, HeatCell, HeatMap
 from physadv.reports.svg import drawing, elide, tag
-from physadv.reports.words import confusion_note, count, full, metres, percent, plural, share, share_interval
+from physadv.reports.words import confusion_note, count, full, percent, plural, share, share_interval
 
 WIDTH = 360.0
 LEVELS = 10

@@ -15,9 +15,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from physadv.core.files import write_text
+from physadv.core.number_format import metres
 from physadv.core.statistics import Rate
 from physadv.core.yaml_text import dump_yaml
 from physadv.evaluation.batteries.summary import PatchInfo, Record, Slice, Summary, goals_of, ranked
+from physadv.evaluation.metrics.measured import Measured
 from physadv.goals import Untargeted, parse_goal
 from physadv.reports import charts, words
 from physadv.reports.charts import Bar, Curve
@@ -213,7 +215,7 @@ def environment() -> Environment:
         "percent": words.percent,
         "count": words.count,
         "plural": words.plural,
-        "metres": words.metres,
+        "metres": metres,
         "level": charts.level,
         "yaml": as_yaml,
         "slice_label": words.slice_label,
@@ -286,30 +288,25 @@ def slice_groups(record: Record) -> list[tuple[str, tuple[Slice, ...]]]:
 
 
 def tiles(record: Record) -> list[Tile]:
-    """The figures at the head of a record, each with its interval and n."""
-    made = [rate_tile(parse_goal(record.goal).title, record.headline, "patch")]
-    if words.aimed(record):
-        made.append(rate_tile(Untargeted().title, record.patch_success.untargeted))
-    gain = record.gain
-    value, _, limits = words.points(gain.difference).partition(" ")
-    over = words.SUBJECTS[gain.control].split(",")[0].lower()
-    detail = f"{limits} points · {words.plural(gain.difference.n, 'frame')}, {words.p_value(gain.difference.p_value)}"
-    made.append(Tile(f"Gain over {over}", value, detail.strip()))
-    made.append(rate_tile("Clean accuracy", record.clean_accuracy))
-    if record.consecutive is not None:
-        k_of_n = record.consecutive
-        tile = rate_tile(f"Drives fooled at {k_of_n.k} of {k_of_n.n} frames", k_of_n.rate, unit="drive")
-        control = f"{words.share_interval(k_of_n.control_rate)} of {words.plural(k_of_n.control_rate.n, 'drive')}"
-        made.append(replace(tile, detail=f"{tile.detail}; {over} {control}"))
-        made.append(
-            Tile(
-                "Longest run",
-                words.plural(k_of_n.longest_run, "frame"),
-                f"{k_of_n.longest_run_s:.1f} s, {words.metres(k_of_n.longest_run_m)}; "
-                f"median over drives {k_of_n.median_longest_run:g}",
-            )
-        )
-    return made
+    """The figures at the head of a record, each with its interval and n, in their order."""
+    shown = [one for one in record.metrics if one.tile]
+    return [tile_of(one, "" if number else "patch") for number, one in enumerate(shown)]
+
+
+def tile_of(figure: Measured, kind: str = "") -> Tile:
+    """A tile of any figure."""
+    if figure.rate is not None:
+        tile = rate_tile(figure.title, figure.rate, kind, unit="" if figure.of == "frame" else figure.of)
+        if figure.control is None:
+            return tile
+        control = f"{words.share_interval(figure.control)} of {words.plural(figure.control.n, figure.of)}"
+        return replace(tile, detail=f"{tile.detail}; {figure.over} {control}")
+    if figure.difference is not None:
+        found = figure.difference
+        value, _, limits = words.points(found).partition(" ")
+        detail = f"{limits} points · {words.plural(found.n, 'frame')}, {words.p_value(found.p_value)}"
+        return Tile(figure.title, value, detail.strip(), kind)
+    return Tile(figure.title, words.number_of(figure), figure.note, kind)
 
 
 def rate_tile(title: str, rate: Rate, kind: str = "", *, unit: str = "") -> Tile:

@@ -70,12 +70,12 @@ def table(summary: Summary) -> Table:
     The goal that success is counted at stands over its column, or with each row where records differ in it.
     """
     made = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
-    drives = any(record.consecutive is not None for record in summary.records)
+    columns = headings(summary)
     several = len(summary.patches) * len(summary.victims) > 1
     made.add_column("", overflow="fold")
     kinds = {record.kind for record in summary.records}
-    success = "success" if len(kinds) > 1 else f"{summary.records[0].kind}\nsuccess"
-    for name in ("n", success, "best control", "gain", "clean", *(["run"] if drives else []), ""):
+    of_kind = "" if len(kinds) > 1 else f"{summary.records[0].kind}\n"
+    for name in ("n", *(f"{of_kind}{name}" if name == words.HEADLINE else name for name in columns), ""):
         made.add_column(Text(name), justify="right" if name else "left", no_wrap=True)
     patch, victim = "", ""
     for record in summary.records:
@@ -86,7 +86,7 @@ def table(summary: Summary) -> Table:
         patch, victim = record.patch, record.victim
         kind = f", {record.kind}" if len(kinds) > 1 else ""
         battery = Text(f"{'    ' if several else ''}{record.battery}{kind}")
-        made.add_row(battery, *(Text(cell) for cell in cells(record, drives=drives)), outcome(summary, record))
+        made.add_row(battery, *(Text(cell) for cell in cells(record, columns)), outcome(summary, record))
     return made
 
 
@@ -132,19 +132,15 @@ def certified_table(summary: CertificationSummary) -> Table:
     return made
 
 
-def cells(record: Record, *, drives: bool) -> list[str]:
+def headings(summary: Summary) -> list[str]:
+    """Of the columns of figures: those of any record, in their order."""
+    return list(dict.fromkeys(one.heading for record in summary.records for one in record.metrics if one.heading))
+
+
+def cells(record: Record, columns: Sequence[str]) -> list[str]:
     """The row of a record between its name and its outcome."""
-    control = words.control_of(record, record.gain.control)
-    row = [
-        words.count(record.headline.n),
-        words.share_interval(record.headline),
-        f"{record.gain.control} {words.share(control.at_goal)}" if control else words.NONE,
-        words.points(record.gain.difference).split(" ")[0],
-        words.share(record.clean_accuracy),
-    ]
-    if drives:
-        row.append(str(record.consecutive.longest_run) if record.consecutive else words.NONE)
-    return row
+    found = {one.heading: words.cell_of(one) for one in record.metrics}
+    return [words.count(record.headline.n), *(found.get(name, words.NONE) for name in columns)]
 
 
 def outcome(summary: Summary, record: Record) -> Text:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from physadv.core import number_format as wording
 from physadv.core.config import validate
-from physadv.core.number_format import plain_number
+from physadv.core.number_format import metres, plain_number
 from physadv.core.statistics import Difference, Rate
 from physadv.evaluation.batteries.battery import Thresholds
 from physadv.evaluation.batteries.flags import MEANINGS, limited
@@ -24,6 +24,7 @@ from physadv.evaluation.batteries.summary import (
     goals_of,
     success_at,
 )
+from physadv.evaluation.metrics.measured import Measured
 from physadv.goals import Untargeted, parse_goal
 from physadv.victims import Box
 
@@ -32,6 +33,8 @@ T = TypeVar("T", bound=Hashable)
 UNIT = "\u202f%"
 """Narrow no-break space and per cent sign."""
 NONE = "–"
+HEADLINE = "success"
+"""The metric that a result is known by."""
 POSTER_AREA = 0.9
 """A patch that covers more of the sign is called a poster."""
 
@@ -139,9 +142,26 @@ def p_value(value: float | None) -> str:
     return f"p {shown}".replace(" ", "\u00a0")
 
 
-def metres(value: float) -> str:
-    """``7.5 m`` below ten metres, whole metres above."""
-    return f"{value:.1f} m" if value < 10 else f"{value:.0f} m"
+def number_of(figure: Measured) -> str:
+    """A figure that is a plain number, with its unit."""
+    if figure.value is None:
+        return NONE
+    if figure.unit in ("frames", "drives"):
+        return plural(round(figure.value), figure.unit.removesuffix("s"))
+    if figure.unit in ("probability", "share"):
+        return f"{figure.value:.2f}"
+    return metres(figure.value) if figure.unit == "m" else f"{figure.value:.1f} {figure.unit}"
+
+
+def cell_of(figure: Measured) -> str:
+    """A figure in a cell of a table; the headline has its interval."""
+    if figure.rate is not None:
+        shown = share_interval(figure.rate) if figure.metric == HEADLINE else share(figure.rate)
+    elif figure.difference is not None:
+        shown = points(figure.difference).split(" ")[0]
+    else:
+        shown = NONE if figure.value is None else f"{figure.value:g}"
+    return f"{figure.over} {shown}" if figure.over and figure.rate is not None and shown != NONE else shown
 
 
 def control_of(record: Record, subject: Subject) -> Success | None:

@@ -11,6 +11,7 @@ import shapely
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mask_kit import SIGN, stop_sign
 from shapely.geometry import Polygon
 
 from physadv.core.errors import PhysadvError
@@ -18,22 +19,7 @@ from physadv.patches import MASKS, MaskConfig, build_mask, parse_mask
 from physadv.patches.geometry import rasterise, to_rings
 from physadv.patches.letters import LETTERS
 from physadv.patches.splines import bezier, catmull_rom, evenly
-from physadv.signs import Sign
 
-
-def octagon(width_mm: float) -> tuple[tuple[float, float], ...]:
-    flat, corner = width_mm / 2.0, width_mm / 2.0 * math.tan(math.pi / 8.0)
-    return (
-        *((-corner, -flat), (corner, -flat), (flat, -corner), (flat, corner)),
-        *((corner, flat), (-corner, flat), (-flat, corner), (-flat, -corner)),
-    )
-
-
-def stop_sign(width_mm: float = 762.0) -> Sign:
-    return Sign("test/stop", "Stop", width_mm, width_mm, octagon(width_mm), "III", "test")
-
-
-SIGN = stop_sign()
 EXAMPLES: dict[str, dict[str, Any]] = {
     "rectangles": {"rectangles": [{"x_mm": 0, "y_mm": -200, "width_mm": 300, "height_mm": 60, "angle_deg": 10}]},
     "polygons": {"polygons": [[[-100, -300], [100, -300], [0, -150]]]},

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_patches_masks import SIGN
+from mask_kit import SIGN
 from torch import Tensor
 
 from physadv.core.color import linear_to_srgb, srgb_to_linear

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_patches_masks import SIGN
+from mask_kit import SIGN
 
 from physadv.core.errors import PhysadvError
 from physadv.patches import Mask, build_mask, discover_mask

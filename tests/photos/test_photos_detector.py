@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from detector_kit import ANCHORS, SIDE, graph
 from hypothesis import given
 from hypothesis import strategies as st
-from test_photos_outline import CAMERA, STOP, shown, standing, street
+from outline_kit import CAMERA, STOP, shown, standing, street
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import write_text
@@ -18,8 +19,6 @@ from physadv.photos.finding.outline import TRUSTED
 from physadv.photos.pose import plane_homography
 from physadv.scenes.photographs.sign_outline import apply
 
-SIDE = 64
-ANCHORS = [(stride, x, y) for stride in (8, 16, 32) for y in range(SIDE // stride) for x in range(SIDE // stride)]
 CLASSES = ("car", "stop sign")
 
 
@@ -30,29 +29,6 @@ def anchor(box: tuple[float, float, float, float], stride: int) -> tuple[int, np
     number = ANCHORS.index((stride, int(cell[0]), int(cell[1])))
     size = np.array([box[2] - box[0], box[3] - box[1]])
     return number, np.concatenate([centre / stride - cell, np.log(size / stride)])
-
-
-def graph(path: Path, rows: np.ndarray, *, side: int = SIDE) -> Path:
-    """An ONNX file that gives these rows for every picture."""
-    onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    value = onnx.numpy_helper.from_array(rows[None].astype(np.float32), "rows")
-    nodes = [
-        helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
-        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
-        helper.make_node("Add", ["rows", "nothing"], ["output"]),
-    ]
-    zero = onnx.numpy_helper.from_array(np.array(0, np.float32), "zero")
-    taken = helper.make_tensor_value_info("images", kind, [1, 3, side, side])
-    given_out = helper.make_tensor_value_info("output", kind, [1, *rows.shape])
-    made = helper.make_model(
-        helper.make_graph(nodes, "fixed", [taken], [given_out], [value, zero]),
-        opset_imports=[helper.make_opsetid("", 13)],
-        ir_version=8,
-    )
-    onnx.save(made, str(path))
-    return path
 
 
 def detector(folder: Path, *boxes: tuple[tuple[float, float, float, float], int, float, int]) -> Detector:

@@ -15,7 +15,7 @@ from html.parser import HTMLParser
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,7 @@ from physadv.evaluation.batteries.summary import (
     read_summary,
     write_summary,
 )
+from physadv.evaluation.metrics.metric import measured
 from physadv.reports import charts, print_summary, report_from, terminal, words, write_report
 from physadv.reports.page import render_page
 from physadv.reports.terminal import table
@@ -212,7 +213,7 @@ def make_record(
     counts = sorted(
         [*zip(classes, [*shares, left // 2, left // 4, left // 8], strict=False)], key=lambda pair: -pair[1]
     )
-    return Record(
+    made = Record(
         patch=patch,
         victim=victim,
         battery=battery,
@@ -276,6 +277,7 @@ def make_record(
         ),
         failures=tuple(failures),
     )
+    return made.model_copy(update={"metrics": measured(made, cast(Any, None))})
 
 
 def make_pictures(files: Sequence[tuple[str, str]], *, fooled: bool) -> tuple[Picture, ...]:

@@ -20,12 +20,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from detector_kit import ANCHORS, graph
 from evaluation_kit import ColourVictim, coloured_patch, quick_battery
 from icc_kit import cmyk_profile, matrix_profile
 from PIL import Image
 from safetensors.torch import save_file
-from test_photos_detector import ANCHORS, graph
-from test_photos_session import GOOD
+from session_kit import GOOD
 
 from physadv.attacks.advgan.config import AdvGanConfig
 from physadv.attacks.advgan.files import GeneratorRecord, HeldOut, load_generator, save_generator, save_record

@@ -16,6 +16,8 @@ from physadv.evaluation.batteries.gallery import Album, frames_a_side
 from physadv.evaluation.batteries.parts import Course
 from physadv.evaluation.batteries.scoring import Scorer
 from physadv.evaluation.batteries.summary import DatasetAccuracy, Record, VictimInfo
+from physadv.evaluation.metrics import kinds as _kinds  # noqa: F401 (registers the metrics)
+from physadv.evaluation.metrics.metric import measured
 from physadv.evaluation.outcomes import Places
 from physadv.evaluation.picture_accuracy import accuracy
 from physadv.evaluation.subjects import Candidate
@@ -81,6 +83,7 @@ class Results:
         """With its verdict and flags, without pictures."""
         frames = self._frames(course, candidate, victim)
         record = build_record(frames, patch=candidate.name, victim=victim.name, battery=course.battery)
+        record = record.model_copy(update={"metrics": measured(record, frames)})
         flags = flags_of(
             record,
             battery=course.battery,

@@ -25,6 +25,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import read_json, write_text
 from physadv.core.notebooks import html_table, one_line
 from physadv.core.statistics import Difference, Rate, shown_rate
+from physadv.evaluation.metrics.measured import Measured
 from physadv.goals import Untargeted
 from physadv.victims import Box
 
@@ -35,6 +36,14 @@ SEEN_FRAMES, SEEN_PHOTOGRAPHS = "seen-frames", "seen-photographs"
 """Codes of the flags of a record whose frames, or the photographs in them, the patch was designed on."""
 
 Subject = Literal["patch", "clean", "grey", "random"]
+
+CONTROL_NAMES: dict[Subject, str] = {
+    "patch": "the patch",
+    "grey": "plain grey",
+    "random": "random texture",
+    "clean": "clean sign",
+}
+"""Subjects inside a title."""
 
 
 class Success(Config):
@@ -212,6 +221,8 @@ class Record(Config):
     gain: Gain
     """Adversarial gain at the record's goal."""
     gain_untargeted: Gain
+    metrics: tuple[Measured, ...] = ()
+    """Every figure that is registered, in the order in which reports show them."""
     by_entry: tuple[Slice, ...]
     by_light: tuple[Slice, ...]
     by_distance: tuple[Slice, ...]

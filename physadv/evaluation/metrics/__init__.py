@@ -1,0 +1,1 @@
+"""Figures of a result: one registered class each, which report, terminal, JSON and JUnit go through."""
