@@ -18,6 +18,7 @@ _PACKAGES = (
     "albumentations",
     "shapely",
     "resvg_py",
+    "tinycss2",
     "pyarrow",
     "safetensors",
     "onnxruntime",

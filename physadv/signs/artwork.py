@@ -14,7 +14,8 @@ from torch import Tensor
 from physadv.core.color import srgb_to_linear
 from physadv.core.errors import PhysadvError
 from physadv.core.number_format import percent
-from physadv.signs.svg import BadSvg, checked, draw, shipped
+from physadv.signs.svg import checked, draw, shipped
+from physadv.signs.svg_values import BadSvg
 
 MAX_TEXTURE_PX = 8192
 RENDER_PX = 1024

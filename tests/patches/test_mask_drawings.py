@@ -110,12 +110,21 @@ NO_MASK: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda folder: svg(folder, BAR, head=SQUARE.replace("<svg", '<svg width="100mm" height="100mm"')),
         "says that it is 100 mm wide; sign us/stop is 762 x 762 mm",
     ),
+    "stretched": (
+        lambda folder: svg(
+            folder, BAR, head=SQUARE.replace("<svg", '<svg width="762mm" height="381mm" preserveAspectRatio="none"')
+        ),
+        "762mm x 381mm with the view box .* the same proportions",
+    ),
     "a page": (
         lambda folder: svg(folder, "<rect width='90' height='90'/>", head=HEAD.format("0 0 210 297")),
         "0.707 times",
     ),
     "no view box": (lambda folder: svg(folder, BAR, head=SQUARE.split(" viewBox")[0] + ">"), "view box is missing"),
-    "a view box of words": (lambda folder: svg(folder, BAR, head=HEAD.format("a b c d")), "view box is a b c d"),
+    "a view box of words": (
+        lambda folder: svg(folder, BAR, head=HEAD.format("a b c d")),
+        "viewBox='a b c d' .* four numbers",
+    ),
     "an empty svg": (lambda folder: svg(folder), "nothing to paint"),
     "a clear png": (lambda folder: picture(folder, "RGBA", (0, 0, 0, 0), (0, 0, 0, 0)), "nothing to paint"),
     "white on black": (
@@ -224,3 +233,13 @@ def test_strokes_of_equal_points_are_painted(points: list[tuple[float, float]]) 
     mask = build_mask({"kind": "graffiti", "strokes": [stroke], "words": []}, STOP)
     assert torch.isfinite(mask.alpha).all()
     assert mask.area_fraction > 0.0
+
+
+def test_shares_are_of_the_drawings_own_view_box(tmp_path: Path) -> None:
+    """Not of the square that it is drawn in, or of the wider one that is looked at around it."""
+    sign = load_sign("us/speed-limit-25")
+    wide, high = sign.width_mm, sign.height_mm
+    head = HEAD.format(f"0 0 {wide} {high}")
+    share = svg(tmp_path, '<rect x="25%" y="25%" width="50%" height="25%"/>', head=head)
+    (one,) = shape_of(share, sign)
+    np.testing.assert_allclose(one.bounds, (-wide / 4, -high / 4, wide / 4, 0), atol=1.0)
