@@ -83,7 +83,10 @@ def _read_svg(path: Path) -> Drawing:
         raise PhysadvError(f"{path}: not an SVG file (not text in UTF-8)") from error
     except ValueError as error:  # BadSvg among them
         raise PhysadvError(f"{path}: {error}") from error
-    return _drawing(path, pixels, width_mm=_length_mm(drawing.size[0]), aspect=width / height)
+    wide_mm, high_mm = (_length_mm(length) for length in drawing.size)
+    if wide_mm is None and high_mm is not None:
+        wide_mm = high_mm * width / height
+    return _drawing(path, pixels, width_mm=wide_mm, aspect=width / height)
 
 
 def _view_box(view_box: str, size: tuple[str, str]) -> tuple[float, float, float, float]:

@@ -110,6 +110,10 @@ NO_MASK: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda folder: svg(folder, BAR, head=SQUARE.replace("<svg", '<svg width="100mm" height="100mm"')),
         "says that it is 100 mm wide; sign us/stop is 762 x 762 mm",
     ),
+    "another height": (
+        lambda folder: svg(folder, BAR, head=SQUARE.replace("<svg", '<svg height="100mm"')),
+        "says that it is 100 mm wide; sign us/stop is 762 x 762 mm",
+    ),
     "stretched": (
         lambda folder: svg(
             folder, BAR, head=SQUARE.replace("<svg", '<svg width="762mm" height="381mm" preserveAspectRatio="none"')
