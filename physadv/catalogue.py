@@ -189,6 +189,7 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "scene-kinds": lambda: _named("SCENE_KINDS"),
     "weathers": lambda: _named("WEATHERS"),
     "adapters": lambda: _named("ADAPTERS"),
+    "metrics": lambda: _named("METRICS"),
     "scenes": lambda: [
         {"name": path.stem, "kind": scene.get("kind", "roadside"), "what": scene.get("description", "")}
         for path, scene in _declared("scenes/presets", but=("lights",))

@@ -106,6 +106,13 @@ def _of_table(path: Path) -> list[str]:
         return []
     columns = [[cell.strip() for cell in column] for column in zip(*(row for _, row in body), strict=True)]
     numeric = [all(map(_whole, column)) for column in columns]
+    for place, cell in enumerate(header):
+        wrong = [number for number, value in enumerate(columns[place]) if not _whole(value)]
+        if headed and cell in _ID_COLUMNS and 0 < len(wrong) < len(body):
+            line, row = body[wrong[0]]
+            raise PhysadvError(
+                f"{path}: line {line}: {cell} = {row[place]!r}: should be a whole number, as in the rest"
+            )
     ids, names = _headed(header, numeric) if headed else _headless(numeric)
     if len(names) != 1:
         told = "has several columns of names" if names else "has no column of names that can be told"
@@ -120,7 +127,7 @@ def _of_table(path: Path) -> list[str]:
 
 def _headed(header: Sequence[str], numeric: Sequence[bool]) -> tuple[list[int], list[int]]:
     """The columns of ids and of names, by the header; by the content only where the header leaves it open."""
-    ids = [place for place, cell in enumerate(header) if cell in _ID_COLUMNS]
+    ids = [place for place, cell in enumerate(header) if cell in _ID_COLUMNS and numeric[place]]
     names = [place for place, cell in enumerate(header) if cell in _NAME_COLUMNS]
     either = [place for place, cell in enumerate(header) if cell in _EITHER]
     if not names:

@@ -332,6 +332,7 @@ def test_classes_may_lie_in_a_file_beside_the_card(tmp_path: Path, file: str, co
         ("c.csv", "a,b\nc,d\n", "no column of names that can be told"),
         ("c.csv", "70,0\n50,1\n", "no column of names that can be told"),
         ("c.csv", "class,label\n70,0\n50,1\n", "no column of names that can be told"),
+        ("c.csv", "id,name\n0,a\nid,name\n1,b\n", "line 3: id = 'id': should be a whole number"),
         ("c.csv", "id\n0\n1\n", "no column of names that can be told"),
         ("c.csv", "id,weight\n0,1\n1,2\n", "no column of names that can be told"),
         ("c.csv", "id,name,class name\n0,a,b\n1,c,d\n", "several columns of names"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
-KINDS = ("attack", "goal", "mask", "paint", "search", "defense", "weather", "adapter", "scene")
+KINDS = ("attack", "goal", "mask", "paint", "search", "defense", "weather", "adapter", "scene", "metric")
 CONTRACTS = {
     "attacks/test_attacks_recipes.py": "acme-step",
     "goals/test_goals.py": "acme_doubt",
@@ -20,6 +20,7 @@ CONTRACTS = {
     "victims/test_victims_as_they_come.py": "acme-dim or acme-step",
     "scenes/test_weather.py": "acme-hail",
     "scenes/test_scene_kinds.py": "acme-wall",
+    "evaluation/test_metrics.py": "acme-unsure",
 }
 """Tests that are parametrised over a registry, and what they are to be given."""
 
@@ -71,7 +72,7 @@ listed = {{section: [row["name"] for row in rows] for section, rows in catalogue
 for section, name in (
     ("attacks", "acme-step"), ("goals", "acme_doubt"), ("masks", "acme-dot"), ("paints", "acme-sepia"),
     ("searches", "acme-descent"), ("defenses", "acme-dim"), ("weathers", "acme-hail"), ("adapters", "acme-colors"),
-    ("scene-kinds", "acme-wall"),
+    ("scene-kinds", "acme-wall"), ("metrics", "acme-unsure"),
 ):
     assert name in listed[section], section
 assert "acme-hail" not in WeatherGrid().kinds, "what a shipped file means does not depend on what is installed"
