@@ -42,7 +42,8 @@ def certify(
 
     from physadv.cli.progress import progress_bar
     from physadv.core.config import validate
-    from physadv.evaluation.matrix.certification import SUMMARY_NAME, CertificationPlan, run_certification
+    from physadv.evaluation.matrix.certification import CertificationPlan, run_certification
+    from physadv.reports.any_result import write_result
     from physadv.reports.terminal import certified_table
 
     words = {
@@ -62,4 +63,4 @@ def certify(
     Console().print(certified_table(summary))
     for flag in summary.flags:
         say(f"{'warning' if flag.level == 'warning' else 'note'}: {flag.message} [{flag.code}]")
-    say(f"summary: {out / SUMMARY_NAME}")
+    say(f"report: {write_result(summary, out)}")

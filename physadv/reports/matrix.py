@@ -13,6 +13,7 @@ from physadv.evaluation.batteries.flags import MEANINGS
 from physadv.evaluation.batteries.summary import Flag
 from physadv.evaluation.matrix.matrix import Cell, Example, RobustnessSummary
 from physadv.reports import words
+from physadv.reports.any_result import REPORTS
 from physadv.reports.page import FILE_NAME, environment, template_text
 from physadv.reports.pictures import inside, png_url
 
@@ -23,6 +24,7 @@ MOST_STRIPS = 96
 """Pictures in the page: six of each attack on each victim, fewer where there are many."""
 
 
+@REPORTS.register("robustness")
 def write_matrix(summary: RobustnessSummary, folder: Path) -> Path:
     """Writes ``report.html`` into the folder of the summary.
 

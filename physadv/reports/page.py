@@ -26,7 +26,6 @@ from physadv.reports.charts import Bar, Curve
 from physadv.reports.pictures import Gallery, data_url, embed
 
 FILE_NAME = "report.html"
-SUMMARY_NAME = "summary.json"
 HERO_PX, CARD_PX, THUMB_PX = 320, 160, 72
 CONFUSION_ROWS = 8
 MOST_INLINE = 24

@@ -11,6 +11,7 @@ from physadv.evaluation.photographs.agreement import Estimate
 from physadv.evaluation.photographs.figures import PAINTED, Beyond, Group, PhotographSummary, Shown, predicted_rate
 from physadv.goals import parse_goal
 from physadv.reports import words
+from physadv.reports.any_result import REPORTS
 from physadv.reports.page import FILE_NAME, environment, template_text
 from physadv.reports.pictures import data_url
 
@@ -20,6 +21,7 @@ MOST_SENTENCES, MOST_NAMES = 12, 3
 """Pairs of paint and victim that have a sentence each in the verdict, and kinds of paint that its headline names."""
 
 
+@REPORTS.register("photographs")
 def write_photograph_report(summary: PhotographSummary, folder: Path) -> Path:
     """Writes ``report.html`` into ``folder``; pictures come from the session.
 

@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from physadv.core.errors import PhysadvError
 from physadv.core.identity import digest_of
 from physadv.evaluation import evaluate
-from physadv.evaluation.batteries.summary import SUMMARY_VERSION, Summary, read_summary
+from physadv.evaluation.batteries.summary import read_summary
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, SCHEMA
-from physadv.evaluation.photographs.figures import PHOTOGRAPHS_VERSION, PhotographSummary
+from physadv.evaluation.result import RESULTS
 from physadv.goals import GOALS, parse_goal
 from physadv.victims import Reading
 
@@ -34,12 +34,16 @@ def fields_of(model: type[BaseModel]) -> dict[str, list[str]]:
     return found
 
 
-VERSIONS = {
-    "outcomes": (OUTCOMES_VERSION, [(field.name, str(field.type)) for field in SCHEMA]),
-    "summary": (SUMMARY_VERSION, fields_of(Summary)),
-    "photographs": (PHOTOGRAPHS_VERSION, fields_of(PhotographSummary)),
+VERSIONS = {"outcomes": (OUTCOMES_VERSION, [(field.name, str(field.type)) for field in SCHEMA])} | {
+    name: (kind.model_fields["schema_version"].default, fields_of(kind)) for name, kind in RESULTS.items()
 }
-DIGESTS = {"outcomes": (2, "15319942c53f"), "summary": (2, "512aad3edb61"), "photographs": (2, "3f69dc35d3fc")}
+DIGESTS = {
+    "outcomes": (2, "15319942c53f"),
+    "batteries": (2, "ef4387dd6f94"),
+    "photographs": (2, "c52b8dd95e83"),
+    "robustness": (1, "e34ea7955e2b"),
+    "certification": (1, "d579c7cd2d5f"),
+}
 
 
 @pytest.mark.parametrize("what", sorted(VERSIONS))

@@ -34,7 +34,6 @@ from physadv.evaluation.batteries.summary import (
     Provenance,
     Summary,
     read_summary,
-    write_summary,
 )
 from physadv.evaluation.junit import write_junit
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, Parts, check_version
@@ -156,10 +155,10 @@ def evaluate(
             batteries=tuple(_battery_info(course) for course in courses),
             records=tuple(records),
         )
-        write_summary(out / "summary.json", summary)
+        summary.write(out)
         write_junit(out / "junit.xml", summary)
         shown = sorted(path.relative_to(out).as_posix() for path in (out / PICTURES_FOLDER).rglob("*.*"))
-        run.finish(TABLE, "summary.json", "junit.xml", *shown, asked=asked)
+        run.finish(TABLE, Summary.file_name, "junit.xml", *shown, asked=asked)
     return summary
 
 

@@ -20,12 +20,11 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
-from physadv.core.config import Config, validate
-from physadv.core.errors import PhysadvError
-from physadv.core.files import read_json, write_text
-from physadv.core.notebooks import html_table, one_line
+from physadv.core.config import Config
+from physadv.core.notebooks import one_line
 from physadv.core.statistics import Difference, Rate, shown_rate
 from physadv.evaluation.metrics.measured import Measured
+from physadv.evaluation.result import RESULTS, Result, ResultRow
 from physadv.goals import Untargeted
 from physadv.victims import Box
 
@@ -350,9 +349,14 @@ class Provenance(Config):
     rows: int
 
 
-class Summary(Config):
+@RESULTS.register("batteries")
+class Summary(Result):
     """``summary.json``."""
 
+    file_name = "summary.json"
+    called = "a summary"
+
+    kind: Literal["batteries"] = "batteries"
     schema_version: Literal[2] = SUMMARY_VERSION
     provenance: Provenance
     patches: tuple[PatchInfo, ...]
@@ -373,11 +377,6 @@ class Summary(Config):
                     raise ValueError(f"a record is of {part} {getattr(record, part)!r}, which is not described")
         return self
 
-    @property
-    def passed(self) -> bool:
-        """Whether every record met every threshold."""
-        return all(record.passed for record in self.records)
-
     def __repr__(self) -> str:
         """In one line: what was evaluated, and the result where there is but one, or the highest of each kind."""
         names = ("patches", "victims", "batteries")
@@ -394,23 +393,22 @@ class Summary(Config):
 
     __str__ = __repr__
 
-    def _repr_html_(self) -> str:
-        """A row a record, as notebooks show it."""
-        rows = [
-            (
-                record.patch,
-                record.victim,
-                record.battery,
-                record.goal,
-                shown_rate(record.headline),
-                shown_rate(record.clean_accuracy),
-                ", ".join(flag.code for flag in record.flags if flag.level == "warning"),
-                "; ".join(record.failures),
+    @property
+    def caption(self) -> str:
+        return f"{len(self.records)} results, {self.provenance.rows} rows"
+
+    @property
+    def rows(self) -> tuple[ResultRow, ...]:
+        """A row a record."""
+        return tuple(
+            ResultRow(
+                labels={"patch": record.patch, "victim": record.victim, "battery": record.battery, "goal": record.goal},
+                figures=record.metrics,
+                warnings=tuple(flag.code for flag in record.flags if flag.level == "warning"),
+                failures=record.failures,
             )
             for record in self.records
-        ]
-        headings = ("patch", "victim", "battery", "goal", "success", "clean accuracy", "warnings", "broken limits")
-        return html_table(f"{len(self.records)} results, {self.provenance.rows} rows", headings, rows)
+        )
 
 
 def goals_of(records: Sequence[Record]) -> tuple[str, ...]:
@@ -448,17 +446,4 @@ def read_summary(path: Path) -> Summary:
     Raises:
         PhysadvError: missing, not JSON, or not of this schema.
     """
-    file = path / "summary.json" if path.is_dir() else path
-    content = read_json(file)
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if isinstance(version, int) and 0 < version < SUMMARY_VERSION:
-        raise PhysadvError(
-            f"{file}: version {version} of a summary; this physadv reads version {SUMMARY_VERSION}: run the command "
-            "that wrote it again, into another folder"
-        )
-    return validate(Summary, content, file)
-
-
-def write_summary(path: Path, summary: Summary) -> None:
-    """Writes ``summary.json`` atomically."""
-    write_text(path, summary.model_dump_json(indent=1) + "\n")
+    return Summary.read(path)

@@ -15,12 +15,11 @@ import pyarrow as pa
 from pydantic import Field
 from torch import Tensor
 
-from physadv.core.config import Config, validate
+from physadv.core.config import Config
 from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError
-from physadv.core.files import read_json, write_text
 from physadv.core.limits import MAX_FRAMES, MAX_QUERIES
-from physadv.core.notebooks import html_table, one_line
+from physadv.core.notebooks import one_line
 from physadv.core.number_format import percent
 from physadv.core.parquet import read_parquet, write_parquet
 from physadv.core.progress import Listener, counter
@@ -33,11 +32,12 @@ from physadv.defenses.recipes.randomized_smoothing import RandomizedSmoothing, c
 from physadv.evaluation.batteries.flags import CLEAN_ACCURACY, half_width, info, warning
 from physadv.evaluation.batteries.summary import Flag
 from physadv.evaluation.matrix.matrix import drawn, pictures_for
+from physadv.evaluation.metrics.measured import Measured
 from physadv.evaluation.picture_accuracy import predictions
+from physadv.evaluation.result import RESULTS, Result, ResultRow
 from physadv.signs.datasets import SignDataset, load_known
 from physadv.victims import Victim
 
-SUMMARY_NAME = "certification.json"
 TABLE_NAME = "certificates.parquet"
 _LEVELS = 8
 """Radii in the table, evenly from 0 to the largest one that so many samples can certify."""
@@ -86,9 +86,14 @@ class Level(Config):
     """Share of all pictures that are certainly read correctly, whatever an attack within the bound does."""
 
 
-class CertificationSummary(Config):
+@RESULTS.register("certification")
+class CertificationSummary(Result):
     """``certification.json``."""
 
+    file_name = "certification.json"
+    called = "a certification"
+
+    kind: Literal["certification"] = "certification"
     schema_version: Literal[1] = 1
     plan: CertificationPlan
     victim: str
@@ -119,10 +124,29 @@ class CertificationSummary(Config):
 
     __str__ = __repr__
 
-    def _repr_html_(self) -> str:
-        """A row a bound, as notebooks show it."""
-        rows = [(f"{level.bound:g}", shown_rate(level.accuracy)) for level in self.levels]
-        return html_table(f"{self.victim} behind {self.defense}", (self.unit, "certified accuracy"), rows)
+    @property
+    def caption(self) -> str:
+        return f"{self.victim} behind {self.defense}: {self.pictures} pictures of {self.dataset}"
+
+    @property
+    def rows(self) -> tuple[ResultRow, ...]:
+        """Without and with the defence, then a row a bound."""
+
+        def row(case: str, metric: str, title: str, found: Rate) -> ResultRow:
+            better: Literal["higher", "lower"] = "lower" if metric == "abstained" else "higher"
+            figure = Measured(metric=metric, title=title, better=better, of="picture", rate=found)
+            return ResultRow({"case": case}, (figure,), tuple(flag.code for flag in self.flags))
+
+        found = [
+            row("no defence, no attack", "accuracy", "Read correctly", self.clean_accuracy),
+            row("defended, no attack", "accuracy", "Read correctly", self.defended_accuracy),
+        ]
+        if self.abstained is not None:
+            found.append(row("defended, no attack", "abstained", "Without an answer", self.abstained))
+        for level in self.levels:
+            case = f"any attack of {self.unit} up to {level.bound:g}"
+            found.append(row(case, "certified", "Certainly read correctly", level.accuracy))
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -247,8 +271,8 @@ def run_certification(
         table = pa.concat_tables([read_parquet(part) for part in parts])
         write_parquet(out / TABLE_NAME, table)
         made = _summary(plan, defense, certifier, victim, chosen, table, seconds=time.monotonic() - began)
-        write_text(out / SUMMARY_NAME, made.model_dump_json(indent=2) + "\n")
-        run.finish(SUMMARY_NAME, TABLE_NAME)
+        made.write(out)
+        run.finish(CertificationSummary.file_name, TABLE_NAME)
         shutil.rmtree(out / "parts", ignore_errors=True)
     return made
 
@@ -296,7 +320,7 @@ def read_certification(folder: Path) -> CertificationSummary:
     Raises:
         PhysadvError: there is none, or it is damaged.
     """
-    return validate(CertificationSummary, read_json(folder / SUMMARY_NAME), folder / SUMMARY_NAME)
+    return CertificationSummary.read(folder)
 
 
 def _parts(

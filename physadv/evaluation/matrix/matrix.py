@@ -17,17 +17,18 @@ import torch
 from pydantic import AfterValidator, Field, model_validator
 from torch import Tensor
 
-from physadv.attacks.digital.attack import Result, build_attack
+from physadv.attacks.digital.attack import Result as AttackResult
+from physadv.attacks.digital.attack import build_attack
 from physadv.attacks.gradients import check_attacks
 from physadv.attacks.physical.sign_search import true_class_of
 from physadv.core.config import Config, validate
 from physadv.core.devices import AUTO, pick_device
 from physadv.core.errors import PhysadvError
-from physadv.core.files import atomic_path, is_there, read_json, write_json, write_text
+from physadv.core.files import atomic_path, is_there, read_json, write_json
 from physadv.core.images import write_png
 from physadv.core.limits import MAX_BATCH, MAX_FRAMES
 from physadv.core.named import different
-from physadv.core.notebooks import html_table, one_line
+from physadv.core.notebooks import one_line
 from physadv.core.parquet import read_parquet, write_parquet
 from physadv.core.progress import Listener, renamed
 from physadv.core.run_folder import claim
@@ -45,12 +46,13 @@ from physadv.evaluation.matrix.sign_cells import (
     check_on_signs,
     knowledge_of,
 )
+from physadv.evaluation.metrics.measured import Measured
+from physadv.evaluation.result import RESULTS, Result, ResultRow
 from physadv.goals import check_goal
 from physadv.signs.datasets import SignDataset, load_dataset
 from physadv.signs.listing import tell
 from physadv.victims import Victim
 
-SUMMARY_NAME = "robustness.json"
 TABLE_NAME = "outcomes.parquet"
 NORMS = ("l0", "l1", "l2", "linf")
 EXAMPLES = 6
@@ -152,10 +154,39 @@ class Cell(Config):
     shown: tuple[Example, ...] = ()
     """What the columns of ``examples`` show."""
 
+    @property
+    def figures(self) -> tuple[Measured, ...]:
+        """Its figures, as every result has them."""
+        of = "frame" if self.on_signs else "picture"
+        norms = [(f"median-{name}", f"Median {name} of the changes that succeeded") for name in self.median_norms]
+        return (
+            Measured(metric="clean-accuracy", title="Read clean", better="higher", of=of, rate=self.clean_accuracy),
+            Measured(
+                metric="robust-accuracy", title="Read under attack", better="higher", of=of, rate=self.robust_accuracy
+            ),
+            Measured(metric="success", title="Attack success", better="lower", of=of, rate=self.success),
+            Measured(
+                metric="median-queries",
+                title="Median queries",
+                unit="frames",
+                better="higher",
+                value=self.median_queries,
+            ),
+            *(
+                Measured(metric=metric, title=title, unit="norm", better="higher", value=self.median_norms[name])
+                for (metric, title), name in zip(norms, self.median_norms, strict=True)
+            ),
+        )
 
-class RobustnessSummary(Config):
+
+@RESULTS.register("robustness")
+class RobustnessSummary(Result):
     """Everything that the matrix report says."""
 
+    file_name = "robustness.json"
+    called = "a robustness matrix"
+
+    kind: Literal["robustness"] = "robustness"
     schema_version: Literal[1] = 1
     plan: RobustnessPlan
     pictures: int
@@ -179,20 +210,21 @@ class RobustnessSummary(Config):
 
     __str__ = __repr__
 
-    def _repr_html_(self) -> str:
-        """A row a cell, as notebooks show it."""
-        rows = [
-            (
-                cell.victim,
-                cell.attack,
-                shown_rate(cell.clean_accuracy),
-                shown_rate(cell.robust_accuracy),
-                ", ".join(flag.code for flag in cell.flags if flag.level == "warning"),
+    @property
+    def caption(self) -> str:
+        return f"{self.pictures} pictures of {self.dataset}"
+
+    @property
+    def rows(self) -> tuple[ResultRow, ...]:
+        """A row a cell."""
+        return tuple(
+            ResultRow(
+                {"victim": cell.victim, "attack": cell.attack, "goal": cell.goal},
+                cell.figures,
+                tuple(flag.code for flag in cell.flags if flag.level == "warning"),
             )
             for cell in self.cells
-        ]
-        headings = ("victim", "attack", "read clean", "read under attack", "warnings")
-        return html_table(f"{self.pictures} pictures of {self.dataset}", headings, rows)
+        )
 
 
 def run_robustness(
@@ -219,7 +251,7 @@ def run_robustness(
         if run.finished() and all(_kept(*_files(out, name)) for name in names):
             return read_robustness(out)
         summary = _run(plan, victims, chosen, out, listener)
-        run.finish(SUMMARY_NAME, TABLE_NAME)
+        run.finish(RobustnessSummary.file_name, TABLE_NAME)
     return summary
 
 
@@ -274,7 +306,7 @@ def _run(
         versions=package_versions(),
     )
     _join(out, [out / "cells" / f"{v}-{a}.parquet" for v in range(len(victims)) for a in range(len(plan.attacks))])
-    write_text(out / SUMMARY_NAME, summary.model_dump_json(indent=2) + "\n")
+    summary.write(out)
     return summary
 
 
@@ -284,7 +316,7 @@ def read_robustness(folder: Path) -> RobustnessSummary:
     Raises:
         PhysadvError: there is none, or it is damaged.
     """
-    return validate(RobustnessSummary, read_json(folder / SUMMARY_NAME), folder / SUMMARY_NAME)
+    return RobustnessSummary.read(folder)
 
 
 def _check_victim(spec: AttackSpec, victim: Victim) -> None:
@@ -380,7 +412,7 @@ def _measured(
     victim: Victim,
     spec: AttackSpec,
     labels: Tensor,
-    result: Result,
+    result: AttackResult,
     control: Tensor | None,
     seconds: float,
 ) -> Cell:
@@ -428,7 +460,7 @@ def _constant(read: Tensor, labels: Tensor) -> bool:
     return bool((labels != labels[0]).any()) and not bool((read != read[0]).any())
 
 
-def _shown(labels: Tensor, result: Result) -> Tensor:
+def _shown(labels: Tensor, result: AttackResult) -> Tensor:
     """Numbers of some of the pictures that were won."""
     rows = (result.success & result.attacked & (result.clean == labels)).nonzero()[:, 0]
     if not len(rows):
@@ -436,7 +468,7 @@ def _shown(labels: Tensor, result: Result) -> Tensor:
     return rows[torch.linspace(0, len(rows) - 1, min(EXAMPLES, len(rows))).round().long()]
 
 
-def _described(victim: Victim, rows: Tensor, labels: Tensor, result: Result) -> tuple[Example, ...]:
+def _described(victim: Victim, rows: Tensor, labels: Tensor, result: AttackResult) -> tuple[Example, ...]:
     """What these pictures were read as, in the victim's words."""
     names = victim.classes
     return tuple(
@@ -450,7 +482,7 @@ def _described(victim: Victim, rows: Tensor, labels: Tensor, result: Result) -> 
     )
 
 
-def _examples(path: Path, pictures: Tensor, rows: Tensor, result: Result) -> str:
+def _examples(path: Path, pictures: Tensor, rows: Tensor, result: AttackResult) -> str:
     """Writes these pictures: clean, adversarial, and the difference around grey."""
     if not len(rows):
         return ""
@@ -464,7 +496,7 @@ def _examples(path: Path, pictures: Tensor, rows: Tensor, result: Result) -> str
     return f"{path.parent.name}/{path.name}"
 
 
-def _write_table(path: Path, victim: str, attack: str, labels: Tensor, result: Result) -> None:
+def _write_table(path: Path, victim: str, attack: str, labels: Tensor, result: AttackResult) -> None:
     columns: dict[str, Any] = {
         "victim": pa.array([victim] * len(labels)),
         "attack": pa.array([attack] * len(labels)),

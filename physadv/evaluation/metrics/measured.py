@@ -7,7 +7,7 @@ from typing import Literal
 from physadv.core.config import Config
 from physadv.core.statistics import Difference, Rate
 
-Unit = Literal["share", "points", "frames", "drives", "m", "s", "probability"]
+Unit = Literal["share", "points", "frames", "drives", "m", "s", "probability", "norm"]
 
 
 class Measured(Config):

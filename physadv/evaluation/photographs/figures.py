@@ -13,8 +13,10 @@ from physadv.core.config import Config
 from physadv.core.notebooks import one_line
 from physadv.core.statistics import Rate, rate, shown_rate, unpaired
 from physadv.evaluation.batteries.summary import VictimInfo
+from physadv.evaluation.metrics.measured import Measured
 from physadv.evaluation.outcomes import OUTCOMES_VERSION
 from physadv.evaluation.photographs.agreement import Agreement, agreement
+from physadv.evaluation.result import RESULTS, Result, ResultRow
 from physadv.goals import Untargeted, parse_goal
 from physadv.photos.session import Row, counted
 
@@ -80,6 +82,22 @@ class Group(Config):
         return _title(self.subject, self.patch)
 
     @property
+    def figures(self) -> tuple[Measured, ...]:
+        """Of all its photographs together."""
+        whole, of = self.parts[0], "photograph"
+        found = [Measured(metric="misread", title="Read as a wrong class", better="lower", of=of, rate=whole.misread)]
+        if whole.won is not None:
+            title = parse_goal(self.goal).title
+            found.append(Measured(metric="success", title=title, better="lower", of=of, rate=whole.won))
+        if self.beyond_clean is not None:
+            title, value = "Misread more than the clean sign", self.beyond_clean.value * 100.0
+            found.append(Measured(metric="beyond-clean", title=title, unit="points", better="lower", value=value))
+        if whole.simulated is not None:
+            title = "Misread in simulated frames"
+            found.append(Measured(metric="simulated", title=title, better="lower", value=whole.simulated))
+        return tuple(found)
+
+    @property
     def aim(self) -> str | None:
         """What success at its goal is called, ``read as “C”``; None where it is any wrong class."""
         return None if self.goal == Untargeted.kind else parse_goal(self.goal).phrase
@@ -125,9 +143,14 @@ def _title(subject: str, patch: str) -> str:
     return patch or "patch" if subject == "patch" else f"{patch or 'patch'} ({subject})"
 
 
-class PhotographSummary(Config):
+@RESULTS.register("photographs")
+class PhotographSummary(Result):
     """``photographs.json``."""
 
+    file_name = "photographs.json"
+    called = "scores of photographs"
+
+    kind: Literal["photographs"] = "photographs"
     schema_version: Literal[2] = PHOTOGRAPHS_VERSION
 
     session: str
@@ -167,9 +190,16 @@ class PhotographSummary(Config):
     __str__ = __repr__
 
     @property
-    def passed(self) -> bool:
-        """Whether no limit was exceeded."""
-        return not any(group.failures for group in self.groups)
+    def caption(self) -> str:
+        return f"photographs of {self.session}, sign {self.sign}"
+
+    @property
+    def rows(self) -> tuple[ResultRow, ...]:
+        """A row a patch or control and victim."""
+        return tuple(
+            ResultRow({"photographed": one.title, "victim": one.victim}, one.figures, self.flags, one.failures)
+            for one in self.groups
+        )
 
 
 def groups(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[Group]:

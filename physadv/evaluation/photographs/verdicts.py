@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from physadv.core.config import validate
-from physadv.core.errors import PhysadvError
-from physadv.core.files import read_json, write_json
 from physadv.evaluation.batteries.flags import above
 from physadv.evaluation.junit import Case, rate_words, write_cases
-from physadv.evaluation.photographs.figures import PAINTED, PHOTOGRAPHS_VERSION, Group, PhotographSummary
+from physadv.evaluation.photographs.figures import PAINTED, Group, PhotographSummary
 
-SUMMARY_NAME = "photographs.json"
+SUMMARY_NAME = PhotographSummary.file_name
 SUITE = "photographs"
 
 
@@ -34,7 +31,7 @@ def judged(group: Group, *, max_asr: float | None = None, max_targeted_asr: floa
 
 def write_photograph_summary(folder: Path, summary: PhotographSummary, *, seconds: float) -> None:
     """``photographs.json``, and ``junit.xml`` with a case for each patch, control and victim."""
-    write_json(folder / SUMMARY_NAME, summary.model_dump(mode="json"))
+    summary.write(folder)
     cases = [Case(group.title, group.victim, group.failures, _lines(group, summary)) for group in summary.groups]
     write_cases(folder / "junit.xml", {SUITE: cases}, seconds=seconds)
 
@@ -58,11 +55,4 @@ def read_photograph_summary(folder: Path) -> PhotographSummary:
     Raises:
         PhysadvError: missing, not JSON, or not of this schema.
     """
-    file = folder / SUMMARY_NAME
-    content = read_json(file)
-    if isinstance(content, dict) and "groups" in content and "schema_version" not in content:
-        raise PhysadvError(
-            f"{file}: is of an older physadv; this one reads version {PHOTOGRAPHS_VERSION}: score the photographs "
-            "again, into another folder"
-        )
-    return validate(PhotographSummary, content, file)
+    return PhotographSummary.read(folder)
