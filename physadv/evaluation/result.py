@@ -61,6 +61,11 @@ class Result(Config, ABC):
         """What it is of, in one line."""
 
     @property
+    def about(self) -> str:
+        """How its figures are to be read, in a sentence; empty where that is plain."""
+        return ""
+
+    @property
     def passed(self) -> bool:
         """Whether no limit was broken."""
         return not any(row.failures for row in self.rows)

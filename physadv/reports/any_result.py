@@ -40,7 +40,7 @@ def write_table(result: Result, folder: Path) -> Path:
             result=result,
             labels=list(dict.fromkeys(name for row in rows for name in row.labels)),
             figures=list(reversed(figures.values())),
-            rows=[(row, {one.metric: words.cell_of(one) for one in row.figures}) for row in rows],
+            rows=[(row, {one.metric: words.figure_of(one) for one in row.figures}) for row in rows],
             warnings=list(dict.fromkeys(warning for row in rows for warning in row.warnings)),
             failures=[(row, failure) for row in rows for failure in row.failures],
             details=result.model_dump(mode="json"),

@@ -153,6 +153,13 @@ def number_of(figure: Measured) -> str:
     return metres(figure.value) if figure.unit == "m" else f"{figure.value:.1f} {figure.unit}"
 
 
+def figure_of(figure: Measured) -> str:
+    """A figure with its interval, where it has one."""
+    if figure.rate is not None:
+        return share_interval(figure.rate)
+    return number_of(figure) if figure.difference is None else points(figure.difference)
+
+
 def cell_of(figure: Measured) -> str:
     """A figure in a cell of a table; the headline has its interval."""
     if figure.rate is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from pathlib import Path
 
 import pytest
 
+import physadv.reports  # noqa: F401 (every registry is there)
 from physadv.attacks import ATTACKS
+from physadv.core.registry import Registry
 from physadv.defenses import DEFENSES
 from physadv.evaluation.experiment import load_experiment
 from physadv.patches import PAINTS, build_mask, parse_mask, parse_paint
@@ -65,3 +68,29 @@ def test_every_source_file_that_a_page_names_is_there(page: Path) -> None:
     for name in set(re.findall(r"`([\w/]+\.py)\b", page.read_text(encoding="utf-8"))):
         places = [ROOT / name, ROOT / "physadv" / name]
         assert any(place.is_file() for place in places) or ("/" not in name and list(ROOT.rglob(name))), name
+
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PARTS = sorted((ROOT / "tests" / "plugins" / "acme_signs").glob("*.py"))
+
+
+def test_the_parts_that_contributors_are_shown_are_those_that_are_tested() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    sources = [path.read_text(encoding="utf-8") for path in PARTS]
+    for block in blocks:
+        assert any(block.strip() in source for source in sources), block[:80]
+    shown = [path for path, source in zip(PARTS, sources, strict=True) if any(b.strip() in source for b in blocks)]
+    assert {path.stem for path in PARTS} - {path.stem for path in shown} == {"__init__", "broken"}
+
+
+def test_every_registry_can_be_extended_as_the_page_says() -> None:
+    groups = set(re.findall(r"`(physadv\.[a-z_]+)`", CONTRIBUTING.split("## In a package of your own")[1]))
+    known = {one.group for one in gc.get_objects() if type(one) is Registry and not one.kind.startswith("test")}
+    assert groups == known
+
+
+def test_the_glossary_is_in_order_and_has_no_word_twice() -> None:
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| (?!word|-)([^|]+) \|", page, re.MULTILINE)
+    assert words == sorted(words, key=str.casefold)
+    assert len(words) == len(set(words)) > 30

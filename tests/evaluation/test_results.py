@@ -140,7 +140,12 @@ def test_a_kind_without_a_page_of_its_own_has_a_table(tmp_path: Path, physadv: C
     code, said, _ = physadv("report", tmp_path)
     assert (code, said.strip()) == (0, f"report: {tmp_path / 'report.html'}")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    for words in ("any attack of L2 radius up to 0.25", "Certainly read correctly", "one behind randomized smoothing"):
+    for words in (
+        "any attack up to 0.25",
+        "bounded by the L2 radius",
+        "Certainly read correctly",
+        "one behind randomized smoothing",
+    ):
         assert words in page
 
 

@@ -129,13 +129,19 @@ class CertificationSummary(Result):
         return f"{self.victim} behind {self.defense}: {self.pictures} pictures of {self.dataset}"
 
     @property
+    def about(self) -> str:
+        return f"Attacks are bounded by the {self.unit}."
+
+    @property
     def rows(self) -> tuple[ResultRow, ...]:
         """Without and with the defence, then a row a bound."""
+
+        warnings = tuple(f"{flag.message} [{flag.code}]" for flag in self.flags)
 
         def row(case: str, metric: str, title: str, found: Rate) -> ResultRow:
             better: Literal["higher", "lower"] = "lower" if metric == "abstained" else "higher"
             figure = Measured(metric=metric, title=title, better=better, of="picture", rate=found)
-            return ResultRow({"case": case}, (figure,), tuple(flag.code for flag in self.flags))
+            return ResultRow({"case": case}, (figure,), warnings)
 
         found = [
             row("no defence, no attack", "accuracy", "Read correctly", self.clean_accuracy),
@@ -144,7 +150,7 @@ class CertificationSummary(Result):
         if self.abstained is not None:
             found.append(row("defended, no attack", "abstained", "Without an answer", self.abstained))
         for level in self.levels:
-            case = f"any attack of {self.unit} up to {level.bound:g}"
+            case = f"any attack up to {level.bound:g}"
             found.append(row(case, "certified", "Certainly read correctly", level.accuracy))
         return tuple(found)
 

@@ -16,7 +16,16 @@ class LostConfidence(Metric):
     better = "lower"
     place = 7
 
+    def note(self, record: Record) -> str:
+        clean, painted = _means(record)
+        return "" if clean is None or painted is None else f"mean probability from {clean:.2f} to {painted:.2f}"
+
     def measure(self, record: Record, frames: Frames) -> float | None:
-        painted = record.patch_success.mean_true_probability
-        clean = next((one.mean_true_probability for one in record.controls if one.subject == "clean"), None)
-        return None if painted is None or clean is None else clean - painted
+        clean, painted = _means(record)
+        return None if clean is None or painted is None else clean - painted
+
+
+def _means(record: Record) -> tuple[float | None, float | None]:
+    """Of the true class's probability, on the clean sign and on the painted one."""
+    clean = next((one.mean_true_probability for one in record.controls if one.subject == "clean"), None)
+    return clean, record.patch_success.mean_true_probability
