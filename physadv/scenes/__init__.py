@@ -2,6 +2,7 @@
 
 from physadv.scenes.camera.geometry import viewing_angle_deg
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
+from physadv.scenes.frames import Frames
 from physadv.scenes.library import SCENE_KINDS, SCENES, SceneField, ScenesField, load_scene, scene_names
 from physadv.scenes.photographs.photographs import Photographs, PhotographsConfig
 from physadv.scenes.roadside.config import RoadsideConfig
@@ -15,6 +16,7 @@ __all__ = [
     "SCENES",
     "SCENE_KINDS",
     "Conditions",
+    "Frames",
     "PaintedSign",
     "Part",
     "Photographs",

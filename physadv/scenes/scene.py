@@ -17,6 +17,7 @@ from physadv.core.notebooks import one_line
 from physadv.core.number_format import percent
 from physadv.scenes.camera.texture import build_atlas
 from physadv.scenes.conditions import Conditions
+from physadv.scenes.frames import Frames, frames_of
 from physadv.signs import Sign
 
 Part = Literal["train", "held-out"]
@@ -157,6 +158,20 @@ class Scene(ABC):
     @abstractmethod
     def render(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
         """Frames ``[N, 3, H, W]`` in [0,1], sRGB-encoded, as the classifier gets them, on the painted sign's device."""
+
+    @abstractmethod
+    def homographies(self, sign: Sign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
+        """From mm on the sign (x right, y down, from its center) to columns and rows of frames, ``[N, 3, 3]`` float64.
+
+        Pixels are continuous: pixel i covers [i, i + 1).
+        """
+
+    def capture(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Frames:
+        """The frames of :meth:`render`, with the sign's place in them."""
+        pictures = self.render(painted, conditions, size=size)
+        with torch.no_grad():
+            to_picture = self.homographies(painted.sign, conditions.to(pictures.device), size=size)
+        return frames_of(painted.sign, pictures, to_picture, conditions)
 
     def prepare(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Prepared:
         """What :meth:`show` needs for these frames of this sign, in any paint."""

@@ -13,7 +13,7 @@ from physadv.evaluation.batteries.battery import Battery, load_battery
 from physadv.patches import Patch, build_mask, new_patch
 from physadv.patches.bundle import VictimNote
 from physadv.scenes import QUANTITIES, SCENE_KINDS, Conditions, PaintedSign, Scene
-from physadv.signs import load_sign
+from physadv.signs import Sign, load_sign
 from physadv.victims import Victim
 
 CLASSES = ("stop", "speedLimit45", "yield")
@@ -71,6 +71,13 @@ class QuickScene(Scene):
         approach = index // self.frames_per_approach
         step = (index % self.frames_per_approach).float() / 10
         return Conditions(index=index, approach=approach, time_s=step, light=approach % 2, **values)
+
+    def homographies(self, sign: Sign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
+        """The sign's square fills the frame."""
+        height, width = size
+        extent = sign.extent_mm
+        rows = [[width / extent, 0.0, width / 2], [0.0, height / extent, height / 2], [0.0, 0.0, 1.0]]
+        return torch.tensor(rows, dtype=torch.float64).expand(len(conditions), 3, 3)
 
     def render(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
         rgba = painted.rgba

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from kornia.geometry.linalg import transform_points
 from photograph_kit import bare, street
 from torch import Tensor
 
@@ -121,3 +122,34 @@ def test_a_slip_in_its_declaration_is_one_sentence(scene: Scene) -> None:
     with pytest.raises(PhysadvError, match="unknown key 'colour_of_moon'") as caught:
         load_scene({**said, "colour_of_moon": 1})
     assert "\n" not in str(caught.value)
+
+
+def test_captured_frames_are_those_that_are_rendered(scene: Scene) -> None:
+    conditions = scene.sample(5, seed=8)
+    frames = scene.capture(painted(), conditions, size=SIZE)
+    assert torch.equal(frames.pictures, scene.render(painted(), conditions, size=SIZE))
+    assert frames.outline_px.shape == (5, 8, 2)
+    assert frames.corners_px.shape == (5, 4, 2)
+    low, high = frames.corners_px.amin(1), frames.corners_px.amax(1)
+    assert bool((frames.box_px[:, :2] >= low - 1e-6).all())
+    assert bool((frames.box_px[:, 2:] <= high + 1e-6).all())
+
+
+def test_the_sign_is_where_its_homography_says(scene: Scene) -> None:
+    """A black sign with one white spot, and the same without: what differs has its center where the spot should be."""
+    sign, px, size = load_sign("us/stop"), 64, (96, 80)
+    conditions = scene.sample(4, seed=9)
+    seen = []
+    spot = torch.zeros(1, px, px)
+    spot[:, 38:44, 20:26] = 1.0
+    for level in (0.0, 1.0):
+        rgba = torch.cat([(spot * level).expand(3, px, px), sign.texture(px)[3:]])
+        seen.append(scene.render(PaintedSign(sign, rgba, torch.zeros(1, px, px)), conditions, size=size))
+    change = (seen[1] - seen[0]).abs().sum(1)
+    change = torch.where(change > 0.25 * change.amax((1, 2), keepdim=True), change, torch.zeros_like(change))
+    total = change.sum((1, 2))
+    columns, rows = (torch.arange(side) + 0.5 for side in (size[1], size[0]))
+    found = torch.stack([(change.sum(1) * columns).sum(1), (change.sum(2) * rows).sum(1)], 1) / total[:, None]
+    at_mm = torch.tensor([[23.0 / px - 0.5, 41.0 / px - 0.5]], dtype=torch.float64) * sign.extent_mm
+    places = transform_points(scene.homographies(sign, conditions, size=size), at_mm.expand(4, 1, 2))[:, 0]
+    assert float((found - places).abs().max()) < 1.0, (found, places)

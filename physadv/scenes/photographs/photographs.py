@@ -281,6 +281,22 @@ class Photographs(Scene):
             return (stack.frames[canvas.number] + pasted).clamp(0.0, 1.0)
         return _resized(self._record(linear, canvas, conditions), size).clamp(0.0, 1.0)
 
+    def homographies(self, sign: Sign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
+        """Those of the photographs, through crop and variation."""
+        square = conditions.crop_square > 0.5
+        found = conditions.roll_deg.new_zeros(len(conditions), 3, 3, dtype=torch.float64)
+        for squared_ in (False, True):
+            which = (square == squared_).nonzero()[:, 0]
+            if len(which):
+                stack = self._stack(size, squared_, conditions.roll_deg.device, torch.float32)
+                some, number = conditions[which], conditions.index[which] % len(self.photographs)
+                height, width = stack.encoded.shape[-2:]
+                _, to_grid = _jitter(some, stack.step[number].double(), height, width)
+                to_mm = stack.from_grid[number] @ to_grid
+                scale = torch.tensor([size[1] / width, size[0] / height, 1.0], dtype=torch.float64).to(to_mm.device)
+                found[which] = scale.diag() @ torch.linalg.inv(to_mm)
+        return found
+
     def _paint(self, painted: PaintedSign) -> Tensor:
         """What lies on the sign, without the sign: ``[4, P, P]``, linear colour times coverage, and coverage."""
         rgba = painted.rgba

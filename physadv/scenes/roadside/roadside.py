@@ -20,6 +20,7 @@ from physadv.scenes.roadside import backdrop as backdrops
 from physadv.scenes.roadside.config import DEFAULTS, RoadsideConfig
 from physadv.scenes.roadside.placement import Placement, place
 from physadv.scenes.scene import PaintedSign, Prepared, Scene
+from physadv.signs import Sign
 
 _PER_FRAME = frozenset({"noise_seed", "crop_shift_x", "crop_shift_y", "crop_scale", "shake_deg_s", "shake_angle_deg"})
 """What changes from frame to frame of one drive-by; the rest is drawn once an approach."""
@@ -123,6 +124,16 @@ class Roadside(Scene):
     def render(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
         """Frames ``[N, 3, H, W]`` in [0,1], sRGB-encoded, at ``size`` = (H, W) pixels."""
         return self.record(painted, self.expose(painted, conditions, size=size))
+
+    def homographies(self, sign: Sign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
+        """Through the camera and the crop."""
+        to_camera = geometry.homography(conditions, aim=self.config.aim)
+        crop = geometry.crop_box(sign, conditions, to_camera)
+        zero, one = torch.zeros_like(crop.left), torch.ones_like(crop.left)
+        wide, high = size[1] / crop.width, size[0] / crop.height
+        rows = [[wide, zero, -crop.left * wide], [zero, high, -crop.top * high], [zero, zero, one]]
+        to_frame = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+        return to_frame @ to_camera
 
     def prepare(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Placement:
         """Places the frames: everything that needs no pixel."""

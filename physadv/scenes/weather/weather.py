@@ -30,6 +30,7 @@ from physadv.scenes.library import SCENE_KINDS, SceneField
 from physadv.scenes.scene import PaintedSign, Part, Scene
 from physadv.scenes.weather import kinds as kinds  # registers them
 from physadv.scenes.weather.weather_kind import SEVERITIES, WEATHERS, Draw, Parameters, Pixels, WeatherKind
+from physadv.signs import Sign
 
 
 class WeatherGrid(Config):
@@ -148,6 +149,9 @@ class Weather(Scene):
             made = np.stack([apply_weather(pixels, weathers[i]) for pixels, i in zip(clear, which, strict=True)])
             frames[rows.to(frames.device)] = _resized(from_uint8(made), size).to(frames)
         return frames
+
+    def homographies(self, sign: Sign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
+        return self.base.homographies(sign, conditions, size=size)
 
     def annotate(self, conditions: Conditions) -> list[Annotation]:
         """The weather of each frame."""

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from physadv.core.color import linear_to_srgb
 from physadv.core.config import Config
 from physadv.scenes import QUANTITIES, SCENE_KINDS, Conditions, PaintedSign, Scene
+from physadv.signs import Sign
 
 
 class WallConfig(Config):
@@ -40,6 +41,13 @@ class Wall(Scene):
         return Conditions(
             index=index, approach=index, time_s=torch.zeros(count), light=torch.zeros_like(index), **values
         )
+
+    def homographies(self, sign: Sign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
+        """The sign's square fills the frame."""
+        height, width = size
+        extent = sign.extent_mm
+        rows = [[width / extent, 0.0, width / 2], [0.0, height / extent, height / 2], [0.0, 0.0, 1.0]]
+        return torch.tensor(rows, dtype=torch.float64).expand(len(conditions), 3, 3)
 
     def render(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
         rgb, alpha = painted.rgba[None, :3], painted.rgba[None, 3:]
