@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,7 +28,7 @@ from physadv.evaluation.batteries.gallery import FOLDER as PICTURES_FOLDER
 from physadv.evaluation.batteries.gallery import sign_pictures
 from physadv.evaluation.batteries.parts import Course
 from physadv.evaluation.batteries.results import Results, victim_info
-from physadv.evaluation.batteries.scoring import Scorer
+from physadv.evaluation.batteries.scoring import Scorer, Stretch
 from physadv.evaluation.batteries.summary import (
     BatteryInfo,
     PatchInfo,
@@ -37,6 +38,7 @@ from physadv.evaluation.batteries.summary import (
 )
 from physadv.evaluation.junit import write_junit
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, Parts, check_version
+from physadv.evaluation.runners.runner import Cell, LocalRunner
 from physadv.evaluation.subjects import Candidate, load_candidates, texture_px
 from physadv.evaluation.victims_at_work import check_limits, looking
 from physadv.patches import Patch, ink_of
@@ -261,6 +263,28 @@ def _look_at_clean(scorer: Scorer, courses: Sequence[Course]) -> None:
             warn_unread(victim, candidate.sign, true, victim(frames))
 
 
+@dataclass(frozen=True)
+class _Part(Cell[Path]):
+    """A few hundred frames of an entry: a part of the table."""
+
+    scorer: Scorer
+    parts: Parts
+    stretch: Stretch
+    path: Path
+
+    @property
+    def size(self) -> int:
+        """Frames."""
+        return self.stretch.count
+
+    def kept(self) -> Path | None:
+        return self.path if self.parts.there(self.path) else None
+
+    def make(self, listener: Listener | None) -> Path:
+        self.parts.write(self.path, self.scorer.rows(self.stretch))
+        return self.path
+
+
 def _score(scorer: Scorer, courses: Sequence[Course], run: RunFolder, listener: Listener | None) -> None:
     """Fills in the parts that are missing, and merges them."""
     table, parts = run.folder / TABLE, Parts(run.folder / PARTS)
@@ -268,17 +292,12 @@ def _score(scorer: Scorer, courses: Sequence[Course], run: RunFolder, listener: 
         check_version(table)
         return
     work = [
-        (stretch, parts.path(number, stretch.entry, stretch.start))
+        _Part(scorer, parts, stretch, parts.path(number, stretch.entry, stretch.start))
         for number, course in enumerate(courses)
         for stretch in course.stretches()
     ]
-    total, done = sum(stretch.count for stretch, _ in work), 0
-    for stretch, path in work:
-        if not parts.there(path):
-            parts.write(path, scorer.rows(stretch))
-        done += stretch.count
-        counter(listener, "frames")(done, total)
-    parts.merge([path for _, path in work], table, run=(run.folder / RECORD).read_text(encoding="utf-8"))
+    paths = list(LocalRunner().run(work, stage="frames", listener=listener))
+    parts.merge(paths, table, run=(run.folder / RECORD).read_text(encoding="utf-8"))
     run.seal(TABLE)
     parts.clear()
 

@@ -22,7 +22,7 @@ from physadv.core.limits import MAX_FRAMES, MAX_QUERIES
 from physadv.core.notebooks import one_line
 from physadv.core.number_format import percent
 from physadv.core.parquet import read_parquet, write_parquet
-from physadv.core.progress import Listener, counter
+from physadv.core.progress import Listener
 from physadv.core.run_folder import claim
 from physadv.core.statistics import Rate, rate, shown_rate
 from physadv.core.versions import package_versions
@@ -35,6 +35,7 @@ from physadv.evaluation.matrix.matrix import drawn, pictures_for
 from physadv.evaluation.metrics.measured import Measured
 from physadv.evaluation.picture_accuracy import predictions
 from physadv.evaluation.result import RESULTS, Result, ResultRow
+from physadv.evaluation.runners.runner import Cell, LocalRunner
 from physadv.signs.datasets import SignDataset, load_known
 from physadv.victims import Victim
 
@@ -273,7 +274,8 @@ def run_certification(
     with claim(out, identity, command="physadv certify") as run:
         if run.finished():
             return read_certification(out)
-        parts = list(_parts(certifier, victim, pictures, labels, out / "parts", listener))
+        work = _parts(certifier, victim, pictures, labels, out / "parts")
+        parts = list(LocalRunner().run(work, stage="pictures", listener=listener))
         table = pa.concat_tables([read_parquet(part) for part in parts])
         write_parquet(out / TABLE_NAME, table)
         made = _summary(plan, defense, certifier, victim, chosen, table, seconds=time.monotonic() - began)
@@ -329,27 +331,50 @@ def read_certification(folder: Path) -> CertificationSummary:
     return CertificationSummary.read(folder)
 
 
-def _parts(
-    certifier: Certifier, victim: Victim, pictures: Tensor, labels: Tensor, folder: Path, listener: Listener | None
-) -> Iterator[Path]:
-    """Tables of a few pictures each; those that are there are kept."""
-    for start in range(0, len(pictures), certifier.at_once):
-        some = slice(start, min(start + certifier.at_once, len(pictures)))
-        path = folder / f"{start:08d}.parquet"
-        if not _there(path):
-            found = certifier.certify(victim, pictures[some], labels[some], start)
-            count = len(found.right)
-            columns = {
-                "picture": np.arange(start, start + count),
-                "label": labels[some].cpu().numpy(),
-                "undefended": predictions(victim, pictures[some].cpu()).numpy(),
-                "predicted": pa.nulls(count, pa.int64()) if found.predicted is None else found.predicted,
-                "right": found.right,
-                "bound": found.bound,
-            }
-            write_parquet(path, pa.table(columns, schema=_SCHEMA))
-        counter(listener, "pictures")(some.stop, len(pictures))
-        yield path
+@dataclass(frozen=True)
+class _Part(Cell[Path]):
+    """The table of a few pictures."""
+
+    certifier: Certifier
+    victim: Victim
+    pictures: Tensor
+    labels: Tensor
+    start: int
+    folder: Path
+
+    @property
+    def size(self) -> int:
+        """Pictures."""
+        return len(self.labels)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self.start:08d}.parquet"
+
+    def kept(self) -> Path | None:
+        return self.path if _there(self.path) else None
+
+    def make(self, listener: Listener | None) -> Path:
+        found = self.certifier.certify(self.victim, self.pictures, self.labels, self.start)
+        count = len(found.right)
+        columns = {
+            "picture": np.arange(self.start, self.start + count),
+            "label": self.labels.cpu().numpy(),
+            "undefended": predictions(self.victim, self.pictures.cpu()).numpy(),
+            "predicted": pa.nulls(count, pa.int64()) if found.predicted is None else found.predicted,
+            "right": found.right,
+            "bound": found.bound,
+        }
+        write_parquet(self.path, pa.table(columns, schema=_SCHEMA))
+        return self.path
+
+
+def _parts(certifier: Certifier, victim: Victim, pictures: Tensor, labels: Tensor, folder: Path) -> list[_Part]:
+    """Parts of a few pictures each."""
+    ends = [
+        (start, min(start + certifier.at_once, len(pictures))) for start in range(0, len(pictures), certifier.at_once)
+    ]
+    return [_Part(certifier, victim, pictures[a:b], labels[a:b], a, folder) for a, b in ends]
 
 
 def _there(path: Path) -> bool:

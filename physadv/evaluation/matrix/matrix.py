@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -48,6 +49,8 @@ from physadv.evaluation.matrix.sign_cells import (
 )
 from physadv.evaluation.metrics.measured import Measured
 from physadv.evaluation.result import RESULTS, Result, ResultRow
+from physadv.evaluation.runners import runner
+from physadv.evaluation.runners.runner import LocalRunner
 from physadv.goals import check_goal
 from physadv.signs.datasets import SignDataset, load_dataset
 from physadv.signs.listing import tell
@@ -290,11 +293,13 @@ def _attack_identity(spec: AttackSpec) -> dict[str, Any]:
 def _run(
     plan: RobustnessPlan, victims: Sequence[Victim], chosen: SignDataset, out: Path, listener: Listener | None
 ) -> RobustnessSummary:
-    cells: list[Cell] = []
-    for row, victim in enumerate(victims):
-        pictures, labels = pictures_for(victim, chosen)
-        for number, spec in enumerate(plan.attacks):
-            cells.append(_cell(out, f"{row}-{number}", plan, spec, victim, pictures, labels, listener))
+    shown = _Shown(chosen)
+    work = [
+        _Attacked(out, f"{row}-{number}", plan, spec, victim, shown)
+        for row, victim in enumerate(victims)
+        for number, spec in enumerate(plan.attacks)
+    ]
+    cells = list(LocalRunner().run(work, listener=listener))
     summary = RobustnessSummary(
         plan=plan,
         pictures=len(chosen),
@@ -357,38 +362,56 @@ def pictures_for(victim: Victim, chosen: SignDataset) -> tuple[Tensor, Tensor]:
     return pictures.clamp(0.0, 1.0).to(device), known.labels.to(device)
 
 
-def _cell(
-    out: Path,
-    name: str,
-    plan: RobustnessPlan,
-    spec: AttackSpec,
-    victim: Victim,
-    pictures: Tensor,
-    labels: Tensor,
-    listener: Listener | None,
-) -> Cell:
-    """The cell, from its file where it is there."""
-    record, table = _files(out, name)
-    kept = _kept(record, table)
-    if kept is not None:
-        return kept
-    title = f"{victim.name} · {spec.heading}"
-    tell = renamed(listener, title)
-    started = time.perf_counter()
-    control = None
-    if spec.on_signs:
-        done = attack_signs(spec.attack, spec.options, spec.goal, spec.on_signs, victim, seed=plan.seed, listener=tell)
-        result, pictures, labels, control = done.result, done.clean, done.labels, done.control
-    else:
-        attack = build_attack(spec.attack, spec.options)
-        result = attack(victim, pictures, labels, goal=spec.goal, seed=plan.seed, batch=plan.batch, listener=tell)
-    rows = _shown(labels, result)
-    examples = _examples(out / "cells" / f"{name}.png", pictures, rows, result)
-    cell = _measured(victim, spec, labels, result, control, time.perf_counter() - started)
-    cell = cell.model_copy(update={"examples": examples, "shown": _described(victim, rows, labels, result)})
-    _write_table(table, victim.name, spec.heading, labels, result)
-    write_json(record, cell.model_dump(mode="json"))
-    return cell
+class _Shown:
+    """Pictures of a data set as victims are shown them: those of one victim at a time are kept."""
+
+    def __init__(self, chosen: SignDataset) -> None:
+        self.chosen = chosen
+        self._last: tuple[Victim, tuple[Tensor, Tensor]] | None = None
+
+    def to(self, victim: Victim) -> tuple[Tensor, Tensor]:
+        """Pictures and labels, as :func:`pictures_for`."""
+        if self._last is None or self._last[0] is not victim:
+            self._last = victim, pictures_for(victim, self.chosen)
+        return self._last[1]
+
+
+@dataclass(frozen=True)
+class _Attacked(runner.Cell[Cell]):
+    """One attack on one victim: a record, a table and a picture of examples."""
+
+    out: Path
+    name: str
+    plan: RobustnessPlan
+    spec: AttackSpec
+    victim: Victim
+    shown: _Shown
+
+    def kept(self) -> Cell | None:
+        return _kept(*_files(self.out, self.name))
+
+    def make(self, listener: Listener | None) -> Cell:
+        title = f"{self.victim.name} · {self.spec.heading}"
+        out, plan, spec, victim = self.out, self.plan, self.spec, self.victim
+        (pictures, labels), (record, table) = self.shown.to(victim), _files(self.out, self.name)
+        tell = renamed(listener, title)
+        started = time.perf_counter()
+        control = None
+        if spec.on_signs:
+            done = attack_signs(
+                spec.attack, spec.options, spec.goal, spec.on_signs, victim, seed=plan.seed, listener=tell
+            )
+            result, pictures, labels, control = done.result, done.clean, done.labels, done.control
+        else:
+            attack = build_attack(spec.attack, spec.options)
+            result = attack(victim, pictures, labels, goal=spec.goal, seed=plan.seed, batch=plan.batch, listener=tell)
+        rows = _shown(labels, result)
+        examples = _examples(out / "cells" / f"{self.name}.png", pictures, rows, result)
+        cell = _measured(victim, spec, labels, result, control, time.perf_counter() - started)
+        cell = cell.model_copy(update={"examples": examples, "shown": _described(victim, rows, labels, result)})
+        _write_table(table, victim.name, spec.heading, labels, result)
+        write_json(record, cell.model_dump(mode="json"))
+        return cell
 
 
 def _files(out: Path, name: str) -> tuple[Path, Path]:
