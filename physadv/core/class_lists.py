@@ -20,7 +20,11 @@ from physadv.core.tables import decode, read_rows
 from physadv.core.yaml_text import parse_yaml, written
 
 MAX_CLASSES = 100_000
-_ID_COLUMNS = ("id", "class id", "class_id", "classid", "class number", "index", "idx", "label id", "number", "no")
+_ID_COLUMNS = (
+    *("id", "class id", "class_id", "classid", "class number", "class index", "class_index", "classindex", "class idx"),
+    *("class_idx", "index", "idx", "label id", "label_id", "labelid", "train id", "train_id", "trainid", "output"),
+    *("output id", "output_id", "number", "nr", "no"),
+)
 _NAME_COLUMNS = ("name", "class name", "class_name", "classname", "sign name", "sign_name", "signname", "display name")
 _EITHER = ("class", "classes", "label", "labels", "category", "sign")
 """Columns that hold numbers in one file and names in another."""
@@ -119,6 +123,18 @@ def _of_table(path: Path) -> list[str]:
         raise PhysadvError(f"{path}: {told}; it should have a header with the columns id and name, or name alone")
     spelt = columns[names[0]]
     orders = {tuple(_ordered(path, list(zip(map(int, columns[place]), spelt, strict=True)))) for place in ids}
+    shown = next(iter(orders)) if ids else tuple(spelt)
+    others = [place for place in range(len(header)) if headed and place not in (*ids, names[0]) and numeric[place]]
+    for place in others:
+        other = (
+            _ordered(path, list(zip(map(int, columns[place]), spelt, strict=True))) if _counts(columns[place]) else ()
+        )
+        if other and tuple(other) != shown:
+            of = repr(header[ids[0]]) if ids else "its rows"
+            raise PhysadvError(
+                f"{path}: its column {header[place]!r} gives another order than {of}; call the order of the network's "
+                "outputs id, and leave the other out"
+            )
     if len(orders) > 1:
         several = " and ".join(repr(header[place]) for place in ids)
         raise PhysadvError(f"{path}: its columns {several} give two orders; keep the one of the network's outputs")
@@ -218,6 +234,12 @@ def _ordered(path: Path, pairs: Sequence[tuple[int, str]], *, both: bool = False
             "a network is which class; list the names alone, one for each output and in their order"
         )
     return [name for _, name in sorted(pairs)]
+
+
+def _counts(column: Sequence[str]) -> bool:
+    """Whether a column numbers the classes, from 0 or from 1."""
+    found = sorted(map(int, column))
+    return found in ([*range(len(found))], [*range(1, len(found) + 1)])
 
 
 def _whole(cell: str) -> bool:

@@ -15,6 +15,7 @@ from physadv.core import netpbm
 from physadv.core.errors import PhysadvError
 from physadv.core.files import begins, check_regular
 from physadv.core.folders import OTHER_PICTURES
+from physadv.core.picture_data import check_whole
 from physadv.core.picture_headers import BITS, ENTRIES, Unreadable, told_by_head
 from physadv.core.scaling import Samples, scaled
 
@@ -142,6 +143,7 @@ def upright(image: ImageFile.ImageFile) -> Image.Image:
     Raises:
         Unreadable: its values have no known meaning.
     """
+    check_whole(image)
     made = _in_eight_bits(image)
     _check_palette(made, image)
     ImageOps.exif_transpose(made, in_place=True)

@@ -320,20 +320,16 @@ def _folded(name: str) -> str:
 
 
 def _place(path: Path, header: Sequence[str], name: str) -> int | None:
-    """Where a column stands: as it is written, else in any letter case.
+    """Where a column stands, in any letter case.
 
     Raises:
         PhysadvError: two columns are called so.
     """
-    for found in (
-        [number for number, one in enumerate(header) if one == name],
-        [number for number, one in enumerate(header) if _folded(one) == _folded(name)],
-    ):
-        if len(found) > 1:
-            raise PhysadvError(f"{path}: {len(found)} of its columns are called {name}; there should be one")
-        if found:
-            return found[0]
-    return None
+    found = [number for number, one in enumerate(header) if _folded(one) == _folded(name)]
+    if len(found) > 1:
+        called = ", ".join(header[number] for number in found)
+        raise PhysadvError(f"{path}: {len(found)} of its columns are called {name} ({called}); there should be one")
+    return found[0] if found else None
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

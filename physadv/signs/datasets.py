@@ -560,11 +560,35 @@ def _class_folders(
     ]
     if not items:
         raise PhysadvError(f"{folder}: no pictures; expected one subfolder a class, with PNG, JPEG or PPM files in it")
+    items, again = _once(folder, items)
     found = {item.label for item in items}
     empty = [name for label, name in enumerate(classes) if label not in found]
     others = [path for paths in files for path in paths if path.suffix.lower() not in PICTURES]
-    told = [*notes, *_not_read(folder, others, empty), *_loose(folder)]
+    told = [*notes, *again, *_not_read(folder, others, empty), *_loose(folder)]
     return SignDataset(kind=kind, split=split, classes=classes, items=items, notes=told)
+
+
+def _once(folder: Path, items: Sequence[Item]) -> tuple[list[Item], list[str]]:
+    """Each file once, however many links lead to it, and a sentence on what was left out.
+
+    Raises:
+        PhysadvError: one file lies in two classes.
+    """
+    first: dict[tuple[int, int], Item] = {}
+    again: list[str] = []
+    for item in items:
+        there = item.path.stat()
+        known = first.setdefault((there.st_dev, there.st_ino), item)
+        if known is item:
+            continue
+        names = [one.path.relative_to(folder).as_posix() for one in (known, item)]
+        if known.label != item.label:
+            raise PhysadvError(f"{folder}: {names[0]} and {names[1]} are one file in two classes; it can be of one")
+        again.append(names[1])
+    told = [
+        f"{folder}: {listing.counted(len(again), 'link')} to pictures that are there left out: {listing.some(again)}"
+    ]
+    return list(first.values()), told if again else []
 
 
 def _not_read(folder: Path, others: Sequence[Path], empty: Sequence[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from icc_kit import grey_profile, matrix_profile
@@ -267,3 +268,57 @@ def test_a_mask_of_a_tiff_is_heeded(tmp_path: Path) -> None:
         Image.new("1", (2, 2)).save(writer, format="TIFF", tiffinfo=mask)
     with pytest.raises(PhysadvError, match="or a mask"):
         read_image(tmp_path / "picture.tiff")
+
+
+def png_of_rows(there: int, *, said: int = 8, interlaced: int = 0) -> bytes:
+    """A grey PNG of so many rows of 4 pixels, which says that it has ``said``."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 4, said, 8, 0, 0, 0, interlaced)
+    rows = zlib.compress(b"".join(b"\0" + bytes([200] * 4) for _ in range(there)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def test_a_png_with_fewer_rows_than_it_says_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "whole.png").write_bytes(png_of_rows(8))
+    assert (read_image(tmp_path / "whole.png") == 200).all()
+    for there in (0, 4, 7):
+        (tmp_path / "cut.png").write_bytes(png_of_rows(there))
+        with pytest.raises(PhysadvError, match=rf"cut\.png: not a readable picture \(it has {5 * there} of 40 bytes"):
+            read_image(tmp_path / "cut.png")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (33, 18)])
+def test_a_whole_png_has_all_its_bytes(mode: str, size: tuple[int, int], tmp_path: Path) -> None:
+    Image.new(mode, size, (0, 0, 0, 255) if mode == "RGBA" else 0).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png").shape[:2] == size[::-1]
+    cv2.imwrite(str(tmp_path / "b.png"), np.zeros((*size[::-1], 3), np.uint8))
+    assert read_image(tmp_path / "b.png").shape[:2] == size[::-1]
+
+
+@pytest.mark.parametrize("planes", [1, 2])
+def test_a_tiff_with_fewer_strips_than_rows_is_refused(planes: int, tmp_path: Path) -> None:
+    samples = 3 if planes == 2 else 1
+    entries = [
+        (256, 3, 2), (257, 3, 4), (259, 3, 1), (262, 3, 2 if samples == 3 else 1), (273, 4, 8), (277, 3, samples),
+        (278, 3, 2), (279, 4, 4), (284, 3, planes),
+    ]  # fmt: skip
+    if samples == 1:
+        entries.insert(2, (258, 3, 8))
+    data = b"II*\0" + struct.pack("<I", 12) + bytes([9] * 4) + struct.pack("<H", len(entries))
+    data += b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries) + bytes(4)
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(PhysadvError, match=r"a\.tif: not a readable picture"):
+        read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_deflate", "packbits"])
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "I;16"])
+def test_a_whole_tiff_is_read(mode: str, compression: str | None, tmp_path: Path) -> None:
+    Image.new(mode, (37, 300), (0, 0, 0, 255) if mode == "RGBA" else 0).save(
+        tmp_path / "a.tif", compression=compression
+    )
+    assert read_image(tmp_path / "a.tif").shape[:2] == (300, 37)

@@ -170,7 +170,7 @@ def test_what_is_no_number_is_one_sentence(tmp_path: Path, text: str) -> None:
     [
         (b"", "its columns are none; they should be file,x"),
         (b"file,y\na,1\n", "its columns are file, y; they should be file,x"),
-        (b"file,x,X,x\na,1,2,3\n", "2 of its columns are called x"),
+        (b"file,x,X,x\na,1,2,3\n", "3 of its columns are called x"),
         (b"file,x\na,1\0\n", "line 2: holds a zero byte"),
         (b'"file,x\na,1\n', "line 1: a quotation mark opens and does not close in its line"),
         (b'"file,x\na,1\nb,"2\n', "line 1: a quotation mark opens and does not close in its line"),

@@ -178,3 +178,16 @@ def test_lisas_frames_behind_a_link_are_found(tmp_path: Path) -> None:
     assert len(data) == 1
     (note,) = data.notes
     assert note.endswith("has no row for 1 picture beside it (not used): vid0/two.png.bak")
+
+
+def test_a_file_counts_once_and_in_one_class(tmp_path: Path) -> None:
+    for name in ("stop", "yield"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 8), (len(name), 0, 0)).save(tmp_path / name / "0.png")
+    (tmp_path / "stop" / "1.png").symlink_to("0.png")
+    data = load_dataset("image-folder", tmp_path, split="all")
+    assert [item.path.name for item in data.items] == ["0.png", "0.png"]
+    assert any("1 link to pictures that are there left out: stop/1.png" in note for note in data.notes)
+    (tmp_path / "yield" / "2.png").hardlink_to(tmp_path / "stop" / "0.png")
+    with pytest.raises(PhysadvError, match=r"stop/0\.png and yield/2\.png are one file in two classes"):
+        load_dataset("image-folder", tmp_path, split="all")
