@@ -416,6 +416,16 @@ def settings(words: Sequence[str], option: str) -> dict[str, Any]:
     return found
 
 
+def overlaid(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``content`` with other values for some keys; a mapping in both is overlaid in turn."""
+    both = {
+        key: overlaid(content[key], value)
+        for key, value in changes.items()
+        if isinstance(value, Mapping) and isinstance(content.get(key), Mapping)
+    }
+    return {**content, **changes, **both}
+
+
 def read_value(text: str, source: str) -> Any:
     """The value that a word of the command line stands for, as YAML has it.
 

@@ -18,6 +18,8 @@ MAX_FRAMES = 1_000_000
 """Frames or pictures that are scored; with so many a share is known to a tenth of a percentage point."""
 MAX_HELD_OUT = 100_000
 """Frames or pictures that are looked at in every check of a search or a training."""
+MAX_VIEWS = 4_096
+"""Frames of a step of a search."""
 MAX_SECONDS = 30 * 24 * 3_600
 """A time budget: 30 days."""
 MAX_TEXTURE_PX = 2_048
@@ -26,3 +28,5 @@ MAX_PX = 100_000
 """Side of a photograph."""
 MAX_SEED = 2**40
 """Seeds stay below it; those of designs lie above it, so that the two never meet."""
+MAX_RUN_SEED = 2**31 - 1
+"""The largest seed of a command."""

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import Field
 
 from physadv.attacks import DesignConfig, design, true_class_of
-from physadv.core.config import Config, load_config, validate
-from physadv.core.devices import AUTO, device_name
+from physadv.core.config import Config, load_config, overlaid, validate
+from physadv.core.devices import device_name
 from physadv.core.errors import PhysadvError
 from physadv.core.files import read_named_yaml, write_json
 from physadv.core.limits import MAX_FRAMES
@@ -57,6 +57,18 @@ class Experiment(Config):
     max_targeted_asr: float | None = Field(default=None, ge=0, le=1)
     """A limit on the success at the patch's target, likewise."""
 
+    def changed(self, keys: Mapping[str, Any], source: str) -> Experiment:
+        """The experiment with other values for some of its keys; relative paths start at the working folder.
+
+        Args:
+            keys: nested as in a file.
+            source: for messages.
+
+        Raises:
+            PhysadvError: an unknown key or a wrong value.
+        """
+        return validate(Experiment, overlaid(self.model_dump(mode="json"), keys), source)
+
 
 def experiment_names() -> list[str]:
     """Names of the shipped experiments."""
@@ -96,15 +108,18 @@ EXPERIMENTS = Named(
 )
 
 
-def run_experiment(plan: Experiment, out: Path, *, listener: Listener | None = None, device: str = AUTO) -> Summary:
+def run_experiment(
+    plan: Experiment, out: Path, *, listener: Listener | None = None, device: str | None = None
+) -> Summary:
     """Runs what is still missing of an experiment in folder ``out``: the patch, then the evaluation's files.
 
-    An evaluation that was asked otherwise is made anew; the design is kept as long as what decides it is the same.
+    Both are made on ``device``, or on that of the plan's design. An evaluation that was asked otherwise is made anew;
+    the design is kept as long as what decides it is the same.
 
     Raises:
         PhysadvError: ``out`` holds another design or something else, or something in the plan is wrong.
     """
-    device = device_name(device)
+    device = device_name(plan.design.device if device is None else device)
     plan = plan.model_copy(update={"design": plan.design.model_copy(update={"device": device})})
     victims, batteries = _checked(plan)
     with claim(out, {"experiment": plan.name}, command="physadv run"):
