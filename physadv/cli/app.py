@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +18,7 @@ from physadv.cli.libraries import quiet_libraries
 from physadv.cli.outcomes import Code, one_line, outcome_of
 from physadv.cli.signals import Signals
 from physadv.cli.streams import guarded_streams, say, tell
-from physadv.core.errors import PhysadvError
+from physadv.core.errors import PhysadvError, shown
 
 app = typer.Typer(
     name="physadv",
@@ -107,5 +108,15 @@ def _command() -> int:
     except typer.Exit as ended:
         code = ended.exit_code
     except _USAGE_ERROR as error:
-        raise PhysadvError(one_line(error.format_message())) from error
+        raise PhysadvError(_usage(error, sys.argv)) from error
     return code if isinstance(code, int) else Code.DONE
+
+
+def _usage(error: Any, words: list[str]) -> str:
+    """What is wrong with the words of a command; Typer does not tell the value of an option."""
+    for option in getattr(getattr(error, "param", None), "opts", ()):
+        given = [after for word, after in pairwise(words) if word == option]
+        given += [word.removeprefix(f"{option}=") for word in words if word.startswith(f"{option}=")]
+        if given:
+            return f"{option} {shown(given[-1])}: {one_line(error.message).removeprefix('Input ')}"
+    return one_line(error.format_message())

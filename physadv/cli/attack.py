@@ -8,70 +8,72 @@ from typing import Annotated, Any
 import typer
 
 from physadv.cli.options import (
+    BatchOption,
     DataOption,
+    DatasetOption,
     DefenseOption,
     DeviceOption,
     GoalOption,
+    LimitOption,
+    ScenesOption,
     SeedOption,
+    SetOption,
+    SignOption,
+    SplitOption,
+    TrueClassOption,
+    VictimsOption,
+    ViewsOption,
     behind,
     held_out,
     out_folder,
 )
 from physadv.cli.streams import say
+from physadv.cli.words import joined, refuse_unused
 from physadv.core.errors import PhysadvError
 from physadv.core.number_format import percent
 
+_OF_PICTURES = ("dataset", "split", "limit", "data", "batch")
+_OF_SIGNS = ("sign", "views", "true_class")
+
 
 def attack(
+    context: typer.Context,
     attacks: Annotated[list[str], typer.Argument(metavar="ATTACK", help="Names of attacks; see physadv list attacks.")],
     out: Annotated[Path, out_folder("Folder of the results, or of the patch.")],
-    victim: Annotated[
-        list[str],
-        typer.Option(
-            metavar="NAME|CARD", help="A shipped victim's name, or the path of a victim card; may be repeated."
-        ),
-    ],
+    victim: VictimsOption,
     defense: DefenseOption = None,
     goal: GoalOption = "untargeted",
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="An attack's option: eps=0.03 for all that have it, or pgd.eps=0.03 for one.",
-        ),
-    ] = None,
-    dataset: Annotated[str, typer.Option(help="Data set of the pictures: gtsrb, lisa or image-folder.")] = "gtsrb",
-    split: Annotated[str | None, typer.Option(help="Split of the data set. [default: that for testing]")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many pictures; --seed draws them.")] = 1000,
+    option: SetOption = None,
+    dataset: DatasetOption = "gtsrb",
+    split: SplitOption = None,
+    limit: LimitOption = 1000,
     data: DataOption = None,
-    scene: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SCENE", help="Attack a sign's artwork through this scene; may be repeated."),
-    ] = None,
-    sign: Annotated[str, typer.Option(help="With --scene: the sign (see physadv list signs).")] = "us/stop",
-    views: Annotated[int, typer.Option(min=1, help="With --scene: frames in each step.")] = 32,
-    true_class: Annotated[
-        str | None, typer.Option(help="With --scene: the victim's name for the sign's class, if no name matches.")
-    ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Pictures attacked at once; less needs less memory.")] = 128,
+    scene: ScenesOption = None,
+    sign: SignOption = "us/stop",
+    views: ViewsOption = 32,
+    true_class: TrueClassOption = None,
+    batch: BatchOption = 128,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
 ) -> None:
     """Attack pictures of a data set, or a sign through scenes.
 
-    On pictures, the result is a matrix of attacks and victims; with --scene, it is a patch. If it was stopped, the same
-    command resumes.
+    On pictures, the result is a matrix of attacks and victims. With --scene, a sign's artwork is attacked through these
+    scenes, and the result is a patch; --sign, --views and --true-class go with it. --set gives an attack's options:
+    eps=0.03 for all that have it, or pgd.eps=0.03 for one; with --scene also texture_px and held_out_frames. If it was
+    stopped, the same command resumes.
     """
     from physadv.attacks.digital.attack import options_for
     from physadv.core.config import validate
 
-    options = options_for(attacks, option or [])
     victim = behind(victim, defense)
     if scene:
+        refuse_unused(context, _OF_PICTURES, "with --scene, which attacks a sign and no pictures of a data set")
         words: dict[str, Any] = {"goal": goal, "scenes": scene, "sign": sign, "views": views, "true_class": true_class}
-        _attack_sign(attacks, victim, out, options, {**words, "seed": seed, "device": device})
+        _attack_sign(attacks, victim, out, option or [], {**words, "seed": seed, "device": device})
         return
+    refuse_unused(context, _OF_SIGNS, "without --scene, through which a sign is attacked")
+    options = options_for(attacks, option or [])
     from physadv.cli.progress import progress_bar
     from physadv.evaluation.matrix.matrix import RobustnessPlan, run_robustness
     from physadv.reports.matrix import flags_of_matrix, write_matrix
@@ -99,15 +101,17 @@ def attack(
     say(f"report: {write_matrix(summary, out)}")
 
 
-def _attack_sign(
-    attacks: list[str], victims: list[str], out: Path, options: dict[str, dict[str, Any]], words: dict[str, Any]
-) -> None:
+def _attack_sign(attacks: list[str], victims: list[str], out: Path, given: list[str], words: dict[str, Any]) -> None:
     from physadv.attacks import SignAttackConfig, attack_sign
+    from physadv.attacks.digital.attack import options_for
     from physadv.core.config import validate
 
+    keys = set(SignAttackConfig.model_fields) - {"attack", "options", "victim", *words}
+    own = [word for word in given if word.partition("=")[0] in keys]
+    options = options_for(attacks, [word for word in given if word not in own])
     if len(attacks) > 1 or len(victims) > 1:
         raise PhysadvError(f"--scene: one attack on one victim makes one patch, not {len(attacks)} on {len(victims)}")
-    words = {**words, "attack": attacks[0], "options": options[attacks[0]], "victim": victims[0]}
+    words = joined({**words, "attack": attacks[0], "options": options[attacks[0]], "victim": victims[0]}, own)
     config = validate(SignAttackConfig, words, "physadv attack")
     patch = attack_sign(config, out=out)
     measured = patch.record.measured

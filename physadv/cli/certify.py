@@ -7,11 +7,25 @@ from typing import Annotated
 
 import typer
 
-from physadv.cli.options import DataOption, DeviceOption, SeedOption, out_folder
+from physadv.cli.options import (
+    DataOption,
+    DatasetOption,
+    DeviceOption,
+    LimitOption,
+    SeedOption,
+    SetOption,
+    SplitOption,
+    out_folder,
+)
 from physadv.cli.streams import say
+from physadv.cli.words import joined, refuse_unused
+from physadv.core.limits import MAX_QUERIES
+
+_OF_NOISE = ("samples", "alpha", "option")
 
 
 def certify(
+    context: typer.Context,
     victim: Annotated[str, typer.Argument(metavar="VICTIM", help="A shipped victim's name, or a victim card.")],
     out: Annotated[Path, out_folder("Folder of the results.")],
     defense: Annotated[
@@ -22,30 +36,43 @@ def certify(
             "one is certified, with the others behind it.",
         ),
     ],
-    dataset: Annotated[str, typer.Option(help="Data set of the pictures: gtsrb, lisa or image-folder.")] = "gtsrb",
-    split: Annotated[str | None, typer.Option(help="Its split.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Pictures, drawn by the seed.")] = 500,
+    dataset: DatasetOption = "gtsrb",
+    split: SplitOption = None,
+    limit: LimitOption = 500,
     data: DataOption = None,
     samples: Annotated[
-        int, typer.Option(min=1, help="Of noise a picture, with randomized smoothing: more certify larger radii.")
+        int,
+        typer.Option(
+            min=1,
+            max=MAX_QUERIES,
+            help="Of noise a picture, with randomized smoothing: more certify larger radii.",
+        ),
     ] = 1000,
-    alpha: Annotated[float, typer.Option(help="Probability that a picture's radius is too large.")] = 0.001,
+    alpha: Annotated[
+        float, typer.Option(help="With randomized smoothing: probability that a picture's radius is too large.")
+    ] = 0.001,
+    option: SetOption = None,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
 ) -> None:
     """Certify a victim behind a defence.
 
-    The result is the share of pictures that no attack within a bound can change. If it was stopped, the same command
+    The result is the share of pictures that no attack within a bound can change. With randomized smoothing, --set n0=50
+    says how many samples choose the class, before --samples others certify it. If it was stopped, the same command
     resumes.
     """
     from rich.console import Console
 
     from physadv.cli.progress import progress_bar
     from physadv.core.config import validate
+    from physadv.defenses import build_defense
+    from physadv.defenses.recipes.randomized_smoothing import RandomizedSmoothing
     from physadv.evaluation.matrix.certification import CertificationPlan, run_certification
     from physadv.reports.any_result import write_result
     from physadv.reports.terminal import certified_table
 
+    if not isinstance(build_defense(defense[-1]), RandomizedSmoothing):
+        refuse_unused(context, _OF_NOISE, f"with {defense[-1]}, which draws no noise")
     words = {
         "victim": "+".join([victim, *defense[:-1]]),
         "defense": defense[-1],
@@ -53,11 +80,10 @@ def certify(
         "split": split,
         "limit": limit,
         "n": samples,
-        "n0": min(100, samples),
         "alpha": alpha,
         "seed": seed,
     }
-    plan = validate(CertificationPlan, words, "physadv certify")
+    plan = validate(CertificationPlan, {"n0": min(100, samples), **joined(words, option)}, "physadv certify")
     with progress_bar() as listener:
         summary = run_certification(plan, out, data=data, device=device, listener=listener)
     Console().print(certified_table(summary))

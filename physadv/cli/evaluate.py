@@ -7,27 +7,39 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from physadv.cli.options import CalibrationOption, DataOption, DefenseOption, DeviceOption, behind, out_folder
+from physadv.cli.options import (
+    BatchOption,
+    CalibrationOption,
+    DataOption,
+    DefenseOption,
+    DeviceOption,
+    ResultsArgument,
+    TrueClassOption,
+    VictimsOption,
+    behind,
+    out_folder,
+)
 from physadv.cli.outcomes import judged
 from physadv.cli.streams import say, tell
+from physadv.cli.words import refuse_unused
 from physadv.core.errors import PhysadvError
+from physadv.core.limits import MAX_FRAMES
 
 if TYPE_CHECKING:
     from physadv.evaluation.batteries.summary import Summary
 
 
+_OF_SCENES = ("battery", "frames", "batch", "dataset", "data")
+
+
 def evaluate(
+    context: typer.Context,
     patches: Annotated[
         list[Path] | None, typer.Argument(metavar="PATCH", help="Folders of patches, or names of shipped ones.")
     ] = None,
     *,
     out: Annotated[Path, out_folder("Folder of the results.")],
-    victim: Annotated[
-        list[str],
-        typer.Option(
-            metavar="NAME|CARD", help="A shipped victim's name, or the path of a victim card; may be repeated."
-        ),
-    ],
+    victim: VictimsOption,
     defense: DefenseOption = None,
     battery: Annotated[
         list[str] | None,
@@ -37,22 +49,23 @@ def evaluate(
         ),
     ] = None,
     frames: Annotated[
-        int | None, typer.Option(help="Frames of each entry, in place of the battery's own number.")
+        int | None,
+        typer.Option(min=1, max=MAX_FRAMES, help="Frames of each entry, in place of the battery's own number."),
     ] = None,
     max_asr: Annotated[
         float | None,
         typer.Option(
+            min=0,
+            max=1,
             help="Exit with 1 if more than this share of frames, or of photographs, is read as any wrong class "
-            "(untargeted success), 0 to 1; where a battery's own limit is stricter, that one holds."
+            "(untargeted success), 0 to 1; where a battery's own limit is stricter, that one holds.",
         ),
     ] = None,
     max_targeted_asr: Annotated[
         float | None,
-        typer.Option(help="The same for success at the patch's own goal, such as its target class."),
+        typer.Option(min=0, max=1, help="The same for success at the patch's own goal, such as its target class."),
     ] = None,
-    true_class: Annotated[
-        str | None, typer.Option(help="The victim's name for the sign's class, if no name matches.")
-    ] = None,
+    true_class: TrueClassOption = None,
     calibration: CalibrationOption = None,
     dataset: Annotated[
         list[str] | None,
@@ -66,9 +79,7 @@ def evaluate(
         typer.Option(help="Score photographs, beside their simulation: a session of physadv photos ingest."),
     ] = None,
     device: DeviceOption = "auto",
-    batch: Annotated[
-        int | None, typer.Option(help="Frames rendered at once; less needs less memory. [default: 64]")
-    ] = None,
+    batch: BatchOption = 64,
 ) -> None:
     """Score patches beside their controls and write the report.
 
@@ -76,10 +87,7 @@ def evaluate(
     exit code is 1 if the limit is exceeded.
     """
     if photos is not None:
-        given = {"--battery": battery, "--frames": frames, "--batch": batch, "--dataset": dataset}
-        unused = [name for name, value in given.items() if value is not None]
-        if unused:
-            raise PhysadvError(f"{unused[0]}: has no meaning with --photos, which scores each photograph once")
+        refuse_unused(context, _OF_SCENES, "with --photos, which scores each photograph once")
         _evaluate_photos(
             photos,
             patches or [],
@@ -92,6 +100,8 @@ def evaluate(
             device=device,
         )
         return
+    if not dataset:
+        refuse_unused(context, ("data",), "without --dataset, which is read from it")
     from physadv.cli.progress import progress_bar
     from physadv.evaluation import evaluate
     from physadv.signs.datasets import load_dataset
@@ -111,7 +121,7 @@ def evaluate(
             true_class=true_class,
             calibration=calibration,
             device=device,
-            batch=64 if batch is None else batch,
+            batch=batch,
             datasets=[load_dataset(name, data) for name in dataset or ()],
             listener=listener,
         )
@@ -164,9 +174,7 @@ def _evaluate_photos(
 
 
 def report(
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="A folder that physadv evaluate or run has written.")
-    ],
+    folder: ResultsArgument,
 ) -> None:
     """Write report.html again from the results in a folder."""
     from physadv.reports import report_from

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from physadv.cli.options import out_file, out_folder
+from physadv.cli.options import BarOption, CameraOption, EveryOption, SeedOption, SignOption, out_file, out_folder
 from physadv.cli.streams import say
+from physadv.cli.words import refuse_unused
 from physadv.core.errors import PhysadvError
 from physadv.core.number_format import percent
 
@@ -30,6 +31,7 @@ def _begin(context: typer.Context) -> None:
 
 @app.command()
 def ingest(
+    context: typer.Context,
     photographs: Annotated[
         Path,
         typer.Argument(
@@ -37,7 +39,7 @@ def ingest(
         ),
     ],
     out: Annotated[Path, out_folder("Folder of the session to write.")],
-    sign: Annotated[str, typer.Option(help="The sign that they show (see physadv list signs).")] = "us/stop",
+    sign: SignOption = "us/stop",
     patch: Annotated[
         Path | None, typer.Option(help="Folder of the patch on the sign. [default: paint that is not known]")
     ] = None,
@@ -47,15 +49,13 @@ def ingest(
     rig: Annotated[
         Path | None, typer.Option(help="Markers around the sign: rig.json. [default: find the sign by its outline]")
     ] = None,
-    camera: Annotated[
-        Path | None, typer.Option(help="A file of physadv photos calibrate-camera. [default: focal length in EXIF]")
-    ] = None,
+    camera: CameraOption = None,
     corners: Annotated[Path | None, typer.Option(help="CSV of the sign's corners, clicked by you.")] = None,
     detector: Annotated[
         Path | None, typer.Option(help="Card of an ONNX detector, for photographs whose outline is not found.")
     ] = None,
-    bar_mm: Annotated[float | None, typer.Option(help="Measured length of the sheet's 100 mm bar.")] = None,
-    every: Annotated[int, typer.Option(min=1, help="Take every n-th frame of a video.")] = 15,
+    bar_mm: BarOption = None,
+    every: EveryOption = 15,
 ) -> None:
     """Find the sign in photographs, with its pose and light.
 
@@ -64,6 +64,8 @@ def ingest(
     from physadv.cli.progress import progress_bar
     from physadv.photos.ingest import ingest
 
+    if rig is None:
+        refuse_unused(context, ("bar_mm",), "without --rig, whose markers it corrects")
     with progress_bar() as listener:
         made = ingest(
             photographs,
@@ -103,8 +105,8 @@ def ingest(
 def calibrate_the_camera(
     photographs: Annotated[Path, typer.Argument(metavar="FOLDER", help="Photographs of the Charuco board.")],
     out: Annotated[Path, out_file("JSON file to write.")],
-    columns: Annotated[int, typer.Option(help="Squares across the board.")] = 8,
-    rows: Annotated[int, typer.Option(help="Squares down the board.")] = 11,
+    columns: Annotated[int, typer.Option(min=3, max=30, help="Squares across the board.")] = 8,
+    rows: Annotated[int, typer.Option(min=3, max=30, help="Squares down the board.")] = 11,
     square_mm: Annotated[float, typer.Option(help="Side of a square.")] = 20.0,
     marker_mm: Annotated[float, typer.Option(help="Side of a marker.")] = 15.0,
 ) -> None:
@@ -137,10 +139,8 @@ def measure_the_rig(
     ],
     rig: Annotated[Path, typer.Option(help="The rig.json of physadv print-rig.")],
     out: Annotated[Path, out_file("JSON file to write: the --rig for physadv photos ingest.")],
-    camera: Annotated[
-        Path | None, typer.Option(help="A file of physadv photos calibrate-camera. [default: focal length in EXIF]")
-    ] = None,
-    every: Annotated[int, typer.Option(min=1, help="Take every n-th frame of a video.")] = 15,
+    camera: CameraOption = None,
+    every: EveryOption = 15,
 ) -> None:
     """Measure where the rig's markers really are.
 
@@ -177,11 +177,12 @@ def calibrate(
     name: Annotated[str, typer.Option(help="A name for printer, paper and camera.")] = "",
     paper: Annotated[float, typer.Option(min=0.3, max=1.0, help="Reflectance of the unprinted paper.")] = 0.87,
     nodes: Annotated[int, typer.Option(min=2, max=17, help="Nodes along each axis of the colour table.")] = 5,
-    seed: Annotated[int, typer.Option(help="Seed that draws the held-out half of the colours.")] = 0,
+    seed: SeedOption = 0,
 ) -> None:
     """Learn a printer's and a camera's colours from a chart.
 
-    The chart is one that physadv print-rig has made, in the photographs of a session.
+    The chart is one that physadv print-rig has made, in the photographs of a session. --seed draws the half of the
+    colours that is held out.
     """
     from physadv.patches import save_calibration
     from physadv.photos.calibrate import calibrate

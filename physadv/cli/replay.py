@@ -7,14 +7,12 @@ from typing import Annotated
 
 import typer
 
-from physadv.cli.options import out_file
+from physadv.cli.options import OptionalDeviceOption, ResultsArgument, out_file
 from physadv.cli.streams import say, tell
 
 
 def replay(
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="A folder that physadv evaluate or run has written.")
-    ],
+    folder: ResultsArgument,
     row: Annotated[int, typer.Option(min=0, help="Row of outcomes.parquet, counted from 0.")],
     out: Annotated[Path, out_file("PNG file to write.")] = Path("frame.png"),
     patch: Annotated[
@@ -26,11 +24,12 @@ def replay(
     seen: Annotated[
         bool, typer.Option("--seen", help="Write exactly what the victim was shown, pixel by pixel, and nothing else.")
     ] = False,
-    device: Annotated[str | None, typer.Option(help="Where to render. [default: where it was scored, or cpu]")] = None,
+    device: OptionalDeviceOption = None,
 ) -> None:
     """Draw a scored frame or photograph from its row.
 
-    On the left it is large enough to look at, on the right as the victim was shown it. Its conditions are printed.
+    On the left it is large enough to look at, on the right as the victim was shown it. Its conditions are printed. It
+    is rendered where it was scored, or on the CPU, unless --device says where.
     """
     from physadv.core.errors import PhysadvError
     from physadv.core.images import check_png

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from physadv.cli.options import SeedOption, out_file
+from physadv.cli.options import OptionalSignOption, SceneOption, SeedOption, out_file
 from physadv.cli.streams import say
+from physadv.cli.words import refuse_unused
 
 
 def list_parts(
@@ -32,6 +33,7 @@ def list_parts(
 
 
 def signs(
+    context: typer.Context,
     out: Annotated[Path | None, out_file("PNG file to draw them in.")] = None,
     px: Annotated[int, typer.Option(min=32, max=2048, help="Side of a drawn sign, in pixels.")] = 192,
 ) -> None:
@@ -43,6 +45,7 @@ def signs(
     if out is not None:
         check_png(out)
     if out is None:
+        refuse_unused(context, ("px",), "without --out, which draws the signs")
         _table("signs", list_rows())
     else:
         with atomic_path(out) as temporary:
@@ -51,9 +54,9 @@ def signs(
 
 
 def preview(
-    scene: Annotated[str, typer.Option(help="A scene: a name (see physadv list scenes) or a YAML file.")] = "wide",
+    scene: SceneOption = "wide",
     out: Annotated[Path, out_file("PNG file to write.")] = Path("preview.png"),
-    sign: Annotated[str | None, typer.Option(help="The sign to show, without --patch. [default: us/stop]")] = None,
+    sign: OptionalSignOption = None,
     patch: Annotated[Path | None, typer.Option(help="Folder of a patch to show.")] = None,
     frames: Annotated[int, typer.Option(min=1, max=400, help="Number of frames.")] = 24,
     px: Annotated[int, typer.Option(min=16, max=1024, help="Side of a frame, in pixels.")] = 128,
@@ -61,7 +64,7 @@ def preview(
 ) -> None:
     """Draw a contact sheet of a scene's frames.
 
-    Each frame has its conditions below it.
+    Each frame has its conditions below it. Without --patch and --sign, the sign is us/stop.
     """
     from physadv.scenes.contact_sheet import write_contact_sheet
 

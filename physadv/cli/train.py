@@ -9,16 +9,22 @@ import typer
 
 from physadv.cli.options import (
     DataOption,
+    DatasetOption,
     DefenseOption,
     DeviceOption,
     GoalOption,
+    LimitOption,
+    ScenesOption,
     SeedOption,
+    SetOption,
+    SplitOption,
     VictimOption,
     behind,
     out_folder,
 )
 from physadv.cli.streams import say
-from physadv.core.limits import MAX_FRAMES
+from physadv.cli.words import joined
+from physadv.core.limits import MAX_STEPS
 
 
 def train(
@@ -29,22 +35,11 @@ def train(
     victim: VictimOption = "gtsrb-cnn",
     name: Annotated[str, typer.Option(help="Name of the new victim. [default: VICTIM-METHOD]")] = "",
     attack: Annotated[str | None, typer.Option(help="Attack on the pictures, in place of the method's own.")] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="An option: learning_rate=0.001, attack.eps=0.03 or stickers.frames=64; card.attacked=100 for a "
-            "quicker model card, card=null for one without figures.",
-        ),
-    ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 2000,
-    scene: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SCENE", help="Scene that signs are shown in; may be repeated. [default: wide]"),
-    ] = None,
-    dataset: Annotated[str, typer.Option(help="Data set of the pictures: gtsrb, lisa or image-folder.")] = "gtsrb",
-    split: Annotated[str | None, typer.Option(help="Split of the data set. [default: that for training]")] = None,
+    option: SetOption = None,
+    steps: Annotated[int, typer.Option(min=1, max=MAX_STEPS, help="Training steps.")] = 2000,
+    scene: ScenesOption = None,
+    dataset: DatasetOption = "gtsrb",
+    split: SplitOption = None,
     data: DataOption = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write the learning curves for TensorBoard too.")
@@ -54,23 +49,22 @@ def train(
 ) -> None:
     """Harden a victim by adversarial training.
 
-    Training begins with the victim's weights. What is written is a victim: card, weights and model card. If it was
-    stopped, the same command resumes.
+    Training begins with the victim's weights. Signs are shown in the scene wide if none is given. --set also gives
+    learning_rate=0.001, attack.eps=0.03 or stickers.frames=64; card.attacked=100 makes a quicker model card, card=null
+    one without figures. What is written is a victim: card, weights and model card. If it was stopped, the same command
+    resumes.
     """
     from physadv.cli.progress import progress_bar
-    from physadv.core.config import settings
     from physadv.core.progress import Progress
     from physadv.training import train as trained
     from physadv.training import training_config
     from physadv.training.plots import tensorboard_listener
 
-    options = settings(option or [], "--set")
-    if "attack" in options:
-        options["attack_options"] = options.pop("attack")
     words: dict[str, Any] = {"victim": victim, "name": name, "dataset": dataset, "split": split, "steps": steps}
-    words |= {"seed": seed, "device": device}
-    words |= {key: value for key, value in {"scenes": scene, "attack": attack}.items() if value}
-    config = training_config(method, **{**words, **options})
+    words |= {"method": method, "scenes": scene, "attack": attack, "seed": seed, "device": device}
+    told = joined(words, option, into={"attack": "attack_options"})
+    told = {key: value for key, value in told.items() if value is not None or key not in ("scenes", "attack")}
+    config = training_config(**told)
     also = tensorboard_listener(out) if tensorboard else None
     with progress_bar() as bar:
 
@@ -93,27 +87,25 @@ def train_generator(
         bool,
         typer.Option("--distilled", help="Black box: take gradients from a student that learns the victim's scores."),
     ] = False,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="An option: eps=0.03, steps=2000 or student.every=100."),
-    ] = None,
-    dataset: Annotated[str, typer.Option(help="Data set of the pictures: gtsrb, lisa or image-folder.")] = "gtsrb",
-    split: Annotated[str | None, typer.Option(help="Split of the data set. [default: that for training]")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=MAX_FRAMES, help="How many pictures; --seed draws them.")] = 4000,
+    option: SetOption = None,
+    dataset: DatasetOption = "gtsrb",
+    split: SplitOption = None,
+    limit: LimitOption = 4000,
     data: DataOption = None,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
 ) -> None:
     """Train AdvGAN's generator against a victim.
 
-    physadv attack advgan --set generator=FOLDER applies it. If it was stopped, the same command resumes.
+    physadv attack advgan --set generator=FOLDER applies it. --set also gives steps=2000 or student.every=100. If it was
+    stopped, the same command resumes.
     """
     from physadv.attacks.advgan import AdvGanConfig
     from physadv.cli.progress import progress_bar
-    from physadv.core.config import settings, validate
+    from physadv.core.config import validate
     from physadv.evaluation.matrix.advgan_data import train_generator
 
-    words = {"goal": goal, "distilled": distilled, "seed": seed, "device": device, **settings(option or [], "--set")}
+    words = joined({"goal": goal, "distilled": distilled, "seed": seed, "device": device}, option)
     config = validate(AdvGanConfig, words, "physadv train-advgan")
     with progress_bar() as listener:
         train_generator(

@@ -138,6 +138,9 @@ def replay(
             evaluation's.
     """
     if (folder / PHOTOGRAPHS_NAME).is_file():
+        for option, value in (("--patch", patch), ("--device", device)):
+            if value is not None:
+                raise PhysadvError(f"{option}: has no meaning for photographs, which are neither painted nor rendered")
         return _photograph(folder, row, px)
     summary = _summary(folder)
     place = pick_device(device) if device is not None else _device_of(summary)

@@ -11,7 +11,7 @@ from physadv.attacks import build_attack
 from physadv.core.config import Config, validate
 from physadv.core.devices import AUTO, DeviceName
 from physadv.core.errors import PhysadvError
-from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_FRAMES, MAX_HELD_OUT, MAX_STEPS
+from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_FRAMES, MAX_HELD_OUT, MAX_RUN_SEED, MAX_STEPS
 from physadv.core.registry import Registry
 from physadv.defenses import VictimField
 from physadv.scenes import ScenesField
@@ -96,7 +96,7 @@ class TrainingConfig(Config):
     """Steps between two points of the curves."""
     card: CardConfig | None = Field(default_factory=CardConfig)
     """What is measured for the model card; None: nothing."""
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    seed: int = Field(default=0, ge=0, le=MAX_RUN_SEED)
     device: DeviceName = AUTO
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from physadv.attacks.digital.sizes import LargestChange
 from physadv.attacks.losses import LOSSES
 from physadv.core.config import Config
 from physadv.core.devices import AUTO, DeviceName
-from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_FRAMES, MAX_SEED, MAX_STEPS
+from physadv.core.limits import MAX_BATCH, MAX_COUNT, MAX_FRAMES, MAX_RUN_SEED, MAX_STEPS
 from physadv.victims import ARCHITECTURES
 
 
@@ -78,5 +78,5 @@ class AdvGanConfig(GameOptions):
     """Steps after which it is measured, samples are drawn and a checkpoint is written."""
     sample_count: int = Field(default=8, ge=1, le=MAX_COUNT)
     """Held-out pictures that a grid of samples shows, at most."""
-    seed: int = Field(default=0, ge=0, lt=MAX_SEED)
+    seed: int = Field(default=0, ge=0, le=MAX_RUN_SEED)
     device: DeviceName = AUTO

@@ -16,6 +16,7 @@ from physadv.attacks.gradients import check_differentiable
 from physadv.attacks.physical.engine import design_seed
 from physadv.attacks.physical.sign_search import SignChange, SignSearch, SignTask, Work, make_patch
 from physadv.core.errors import PhysadvError
+from physadv.core.limits import MAX_VIEWS
 from physadv.patches import Patch
 from physadv.patches.published_noise import patch_from_noise
 from physadv.scenes import PaintedSign
@@ -29,7 +30,7 @@ class SignAttackConfig(SignSearch):
 
     attack: str
     options: dict[str, Any] = Field(default_factory=dict)
-    views: int = Field(default=32, ge=1, le=4096)
+    views: int = Field(default=32, ge=1, le=MAX_VIEWS)
     """Frames of every look."""
     texture_px: int = Field(default=128, ge=16, le=1024)
     """Texels a side of the artwork."""

@@ -23,7 +23,7 @@ from physadv.core.config import Config
 from physadv.core.devices import AUTO, DeviceName, device_name, pick_device
 from physadv.core.errors import PhysadvError
 from physadv.core.identity import digest_of
-from physadv.core.limits import MAX_HELD_OUT, MAX_TEXTURE_PX
+from physadv.core.limits import MAX_HELD_OUT, MAX_RUN_SEED, MAX_TEXTURE_PX, MAX_VIEWS
 from physadv.core.memory import keep_freed_memory
 from physadv.core.progress import Listener
 from physadv.core.versions import package_versions
@@ -43,7 +43,7 @@ class SignSearch(Config, ABC):
     victim: VictimField = Field(default="gtsrb-cnn", validate_default=True)
     goal: str = "untargeted"
     scenes: ScenesField = Field(default=("wide",), validate_default=True)
-    views: int = Field(default=64, ge=1, le=4096)
+    views: int = Field(default=64, ge=1, le=MAX_VIEWS)
     """Frames a step."""
     texture_px: int | None = Field(default=None, ge=16, le=MAX_TEXTURE_PX)
     """Texels a side while searching; four times the victim's input if not given, 128 to 512."""
@@ -51,7 +51,7 @@ class SignSearch(Config, ABC):
     """Frames, never searched on, that the result is measured on."""
     true_class: str | None = None
     """The sign's class in the victim's words, where they cannot be matched by name."""
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    seed: int = Field(default=0, ge=0, le=MAX_RUN_SEED)
     device: DeviceName = AUTO
 
     command: ClassVar[str]
