@@ -113,7 +113,7 @@ def test_ctrl_c_says_how_to_go_on(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("physadv.attacks.physical.rp2.keep_freed_memory", interrupt)
+    monkeypatch.setattr("physadv.attacks.physical.sign_search.keep_freed_memory", interrupt)
     code, _, error = physadv(*quick(card, tmp_path / "out"))
     assert code == 130
     assert "the same command resumes" in error
