@@ -379,7 +379,7 @@ CALIBRATION_SAVED = Route(
     whole=False,
 )
 REPORT = Route(
-    "report", "physadv.reports:report_from", {"folder": ["one"]}, {"folder": (["two"], "folder", Path("two"))}
+    "report", "physadv.reports:report_from", {"folder": ["one"]}, {"folder": (["two"], "place", Path("two"))}
 )
 REPLAY = Route(
     "replay",
