@@ -55,15 +55,13 @@ def evaluate(
     max_asr: Annotated[
         float | None,
         typer.Option(
-            min=0,
-            max=1,
             help="Exit with 1 if more than this share of frames, or of photographs, is read as any wrong class "
             "(untargeted success), 0 to 1; where a battery's own limit is stricter, that one holds.",
         ),
     ] = None,
     max_targeted_asr: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="The same for success at the patch's own goal, such as its target class."),
+        typer.Option(help="The same for success at the patch's own goal, such as its target class."),
     ] = None,
     true_class: TrueClassOption = None,
     calibration: CalibrationOption = None,
