@@ -1,18 +1,28 @@
 """The styles of an SVG: which rule counts for which element is settled here; the renderer sees attributes alone.
 
-Selectors of names, classes and ids are known, alone, in one another (``g .a``) or as children (``g > .a``).
+Selectors of names, classes and ids are known, alone, in one another (``g .a``) or as children (``g > .a``); none
+may reach from outside into what a ``use`` shows, for a browser sees no more than that part there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import tinycss2
 
-from physadv.signs.svg_properties import ATTRIBUTES_ONLY, EVERYWHERE, GEOMETRY, OF_CSS, ONLY, PROPERTIES, without_effect
+from physadv.signs.svg_properties import (
+    ATTRIBUTES_ONLY,
+    EVERYWHERE,
+    GEOMETRY,
+    GRADIENTS,
+    OF_CSS,
+    ONLY,
+    PROPERTIES,
+    without_effect,
+)
 from physadv.signs.svg_tree import Element
 from physadv.signs.svg_values import BadSvg, BadValue, length
 
@@ -23,6 +33,8 @@ MAX_INLINE = 20_000
 MAX_TRIED = 5_000_000
 """Selectors and declarations that are tried at elements."""
 _SELECTORS = "names, .classes and #ids, alone, in one another ('g .a') or as children ('g > .a')"
+_APART = GRADIENTS | {"defs", "symbol", "clipPath"}
+"""Elements that are not drawn where they lie."""
 _INSTEAD = {"transform": "write it as the attribute transform", "d": "write it as the attribute d"}
 
 Key: TypeAlias = tuple[bool, int, tuple[int, int, int], int]
@@ -62,6 +74,9 @@ class _Rule:
     weight: tuple[int, int, int]
     order: int
     declarations: tuple[Declaration, ...]
+    said: str
+    """Its selectors."""
+    line: int
 
     def fits(self, path: Sequence[tuple[Element, frozenset[str]]]) -> bool:
         """Whether it selects the last element of a path from the root."""
@@ -92,6 +107,7 @@ class Styles:
         if (size := sum(len(sheet.text) for sheet in sheets)) > MAX_SHEET:
             raise BadSvg(f"has {size:,} characters of style sheets; it may have {MAX_SHEET:,}")
         self._by_last: dict[str, list[_Rule]] = {}
+        self._stepped: dict[Element, tuple[list[_Rule], dict[str, str]]] = {}
         self._tried = 0
         count = 0
         for sheet in sheets:
@@ -99,10 +115,14 @@ class Styles:
                 count += 1
                 last = rule.parts[-1]
                 key = f"#{last.id}" if last.id else f".{min(last.classes)}" if last.classes else last.tag
-                self._by_last.setdefault(key, []).append(_Rule(rule.parts, rule.weight, count, rule.declarations))
+                self._by_last.setdefault(key, []).append(replace(rule, order=count))
 
-    def of(self, element: Element) -> dict[str, str]:
+    def of(self, element: Element, top: Element | None = None) -> dict[str, str]:
         """The properties of an element that are drawn, each with the value that wins.
+
+        Args:
+            element: of the SVG.
+            top: what a ``use`` shows, of which the element is part: selectors see nothing around it.
 
         Raises:
             BadSvg: a value is not known, or is one that is not drawn.
@@ -116,17 +136,53 @@ class Styles:
                     won[one.name] = (key, one)
 
         offer(_presentation(element), 0, (0, 0, 0), 0)
-        for rule in self._fitting(element):
+        rules = list(self._fitting(element, top))
+        for rule in rules:
             offer(rule.declarations, 1, rule.weight, rule.order)
         offer(_inline(element), 2, (0, 0, 0), 0)
-        return {name: one.value for name, (_, one) in won.items() if one.value is not None and _for(element, one)}
+        made = {name: one.value for name, (_, one) in won.items() if one.value is not None and _for(element, one)}
+        if top is None and (stepped := [rule for rule in rules if len(rule.parts) > 1]):
+            self._stepped[element] = stepped, made
+        return made
 
-    def _fitting(self, element: Element) -> Iterator[_Rule]:
+    def check_shown(self, shown: Collection[Element]) -> None:
+        """Checks that what ``use`` shows looks as it does where it is written.
+
+        Args:
+            shown: all that a ``use`` refers to.
+
+        Raises:
+            BadSvg: a selector reaches into one of them from outside, which a browser does not follow.
+        """
+        for element in self._stepped:
+            around: Element | None = element
+            while around is not None:
+                if around in shown:
+                    self._check_within(element, around)
+                around = around.around if around.tag not in _APART else None
+
+    def _check_within(self, element: Element, top: Element) -> None:
+        rules, whole = self._stepped[element]
+        inside = {rule.order for rule in self._fitting(element, top)}
+        lost = [rule for rule in rules if rule.order not in inside]
+        if not lost:
+            return
+        alone = self.of(element, top)
+        changed = {name for name in whole.keys() | alone.keys() if whole.get(name) != alone.get(name)}
+        for rule in lost:
+            if any(one.name in changed for one in rule.declarations):
+                name = f"#{top.attributes['id']}"
+                raise BadSvg(
+                    f"has the selector {rule.said!r} in <style>, which reaches into {name} from outside, so that <use> "
+                    f"shows {name} without it; it should be one that begins in {name} (line {rule.line})"
+                )
+
+    def _fitting(self, element: Element, top: Element | None = None) -> Iterator[_Rule]:
         if not self._by_last:
             return
         path = [(element, classes := _classes(element))]
         keys = ["", element.tag, f"#{element.attributes.get('id', '')}", *(f".{one}" for one in classes)]
-        while (around := path[-1][0].around) is not None:
+        while path[-1][0] is not top and (around := path[-1][0].around) is not None:
             path.append((around, _classes(around)))
         path.reverse()
         for key in keys:
@@ -299,9 +355,11 @@ def _rules(sheet: Element) -> Iterator[_Rule]:
         except _Fault as error:
             inside = max(sheet.text_line, sheet.line) + error.line - 1
             raise bad(f"has the style {error} in <style>, {error.why}", inside) from error.__cause__
+        said = _shown(_text(rule.prelude))
         for one in parts:
             ids, tags = sum(bool(part.id) for part in one), sum(bool(part.tag) for part in one)
-            yield _Rule(one, (ids, sum(len(part.classes) for part in one), tags), 0, declared)
+            weight = (ids, sum(len(part.classes) for part in one), tags)
+            yield _Rule(one, weight, 0, declared, said, line)
 
 
 def _selectors(tokens: Iterable[Any]) -> Iterator[tuple[_Part, ...]]:

@@ -24,6 +24,7 @@ from physadv.signs.svg_values import (
     Grammar,
     aspect_ratio,
     exact,
+    gradient_transform,
     length,
     numbers,
     path,
@@ -51,7 +52,7 @@ _OTHERS: dict[str, dict[str, Grammar]] = {
 }
 _OF_GRADIENTS: dict[str, Grammar] = {
     "gradientUnits": _UNITS,
-    "gradientTransform": transform,
+    "gradientTransform": gradient_transform,
     "spreadMethod": exact("pad", "reflect", "repeat"),
 }
 _UNKNOWN_TO_SYMBOL = ("x", "y", "width", "height", "refX", "refY", "transform")
@@ -81,6 +82,7 @@ class Writer:
         self.size = _root_size(root, self._styles[root])
         self._box = _root_box(root, self.size)
         self._kept = {element: self._attributes(element) for element in self._styles}
+        styles.check_shown({self._named[kept["href"][1:]] for one, kept in self._kept.items() if _refers(one, kept)})
         self._shows = {element: list(self._references(element)) for element in self._styles}
         drawn = self._drawn(root, 0, {})
         if drawn > MAX_DRAWN:
@@ -168,7 +170,7 @@ class Writer:
         if name := referred(kept.get("clip-path", "")):
             self._part(element, "clip-path", kept["clip-path"], name, frozenset({"clipPath"}))
             yield name
-        if element.tag == "use" and "href" in kept:
+        if _refers(element, kept):
             yield kept["href"][1:]
 
     def _chain(self, gradient: Element) -> list[Element]:
@@ -227,6 +229,11 @@ class Writer:
         return total
 
 
+def _refers(element: Element, kept: Kept) -> bool:
+    """Whether it is a ``use`` that shows a part."""
+    return element.tag == "use" and "href" in kept
+
+
 def _keep(kept: Kept, element: Element, key: str, grammar: Grammar, said: Kept | None = None) -> None:
     """Takes over an attribute in the form that the renderer should have."""
     text = (element.attributes if said is None else said).get(key)
@@ -246,9 +253,7 @@ def _length_of(key: str, box: tuple[float, float] | None) -> Grammar:
     full: float | None = None
     if box is not None:
         full = math.hypot(*box) * math.sqrt(0.5) if key in ("r", "fr") else box[key in _DOWN]
-    sized = partial(length, full=full, negative=key not in NOT_NEGATIVE)
-    automatic = key in ("rx", "ry", "width", "height")
-    return lambda text: "" if automatic and text.strip() == "auto" else sized(text)
+    return partial(length, full=full, negative=key not in NOT_NEGATIVE)
 
 
 def _elsewhere(element: Element) -> bool:
@@ -276,8 +281,8 @@ def _root_size(root: Element, style: Kept) -> tuple[str, str]:
     for key in GEOMETRY["svg"]:
         if key in style:
             root.attributes[key] = style.pop(key)
-        if root.attributes.get(key, "").strip().lower() in ("auto", *EVERYWHERE):
-            del root.attributes[key]
+        if root.attributes.get(key, "").strip().lower() in ("", "auto", *EVERYWHERE):
+            root.attributes.pop(key, None)
         _keep({}, root, key, _length_of(key, (0.0, 0.0)))
     return root.attributes.get("width", "").strip(), root.attributes.get("height", "").strip()
 

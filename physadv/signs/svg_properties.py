@@ -100,8 +100,8 @@ ATTRIBUTES_ONLY = frozenset(
 )
 """Those of them that an attribute can say, too."""
 
-CONDITIONS = frozenset({"systemLanguage", "requiredExtensions"})
-"""Attributes by which a viewer decides what to draw."""
+CONDITIONS = frozenset({"systemLanguage", "requiredExtensions", "requiredFeatures"})
+"""Attributes by which a viewer decides what to draw, also where they are empty."""
 
 _WITHOUT_EFFECT = re.compile(
     r"--.*|-inkscape-.*|-sodipodi-.*|-webkit-(?:font|text|user|tap|touch|print).*|-moz-(?:osx-font|user).*|-ms-user.*|"
@@ -139,3 +139,5 @@ GEOMETRY: dict[str, tuple[str, ...]] = {
 OF_CSS = frozenset({*_BOX, *_ROUND, "rx", "ry", "d"})
 """Geometry that CSS can say, too."""
 NOT_NEGATIVE = frozenset({"width", "height", "r", "rx", "ry", "fr"})
+NOT_EMPTY = frozenset({name for names in GEOMETRY.values() for name in names} | {"gradientUnits", "spreadMethod"})
+"""Attributes that a browser reads as something else where they are empty than where they are not there."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
-from physadv.signs.svg_properties import CONDITIONS, ELEMENTS
+from physadv.signs.svg_properties import CONDITIONS, ELEMENTS, NOT_EMPTY
 from physadv.signs.svg_values import BadSvg
 
 MAX_ELEMENTS = 20_000
@@ -99,7 +99,7 @@ class _Reader:
             raise self.bad(f"is nested deeper than {MAX_DEPTH} elements")
         around = self.open[-1] if self.open else None
         element = Element(tag, self.parser.CurrentLineNumber, _of_svg(attributes), around)
-        if found := CONDITIONS & element.attributes.keys():
+        if found := CONDITIONS & attributes.keys():
             raise self.bad(f"has {min(found)} at <{tag}>, by which each viewer draws something else; remove it")
         if around is None:
             self.root = element
@@ -121,8 +121,10 @@ class _Reader:
 
 
 def _of_svg(attributes: dict[str, str]) -> dict[str, str]:
-    """Attributes of SVG, without those that are empty; of both kinds of ``href``, the one that counts."""
-    kept = {name: value for name, value in attributes.items() if " " not in name and value.strip()}
+    """Attributes of SVG, without those that say nothing when empty; of both kinds of ``href``, the one that counts."""
+    kept = {
+        name: value for name, value in attributes.items() if " " not in name and (value.strip() or name in NOT_EMPTY)
+    }
     if (old := attributes.get(f"{XLINK} href", "")) and "href" not in attributes:
         kept["href"] = old
     return kept

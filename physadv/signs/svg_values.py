@@ -28,6 +28,10 @@ _FLAG = re.compile(r"[01]")
 _UNITS = {"": 1.0, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "pt": 96 / 72, "pc": 16.0, "q": 96 / 101.6}
 _MOST = 3.4e38
 """Of a number; the renderer keeps 32 bits."""
+_UPRIGHT = 1e-6
+"""The cosine of an angle that is 90 degrees."""
+_FLAT = 1e-5
+"""A gradient that is pressed together more than that is drawn differently."""
 _REFERENCE = re.compile(r"""url\(\s*(["']?)#([^"'()\s\\]+)\1\s*\)""", re.IGNORECASE)
 _ARGUMENTS = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "A": 7, "Z": 0}
 _COMMAND = re.compile(r"[MLHVCSQTAZmlhvcsqtaz]")
@@ -238,9 +242,39 @@ def transform(text: str) -> str:
             raise BadValue(
                 f"matrix, translate, scale, rotate, skewX or skewY of plain numbers; it has {text[at:][:30]!r}"
             )
+        if found[1].startswith("skew") and abs(math.cos(math.radians(float(arguments[0])))) < _UPRIGHT:
+            raise BadValue("a transform without a skew of 90 degrees")
         made.append(f"{found[1]}({' '.join(arguments)})")
         at = _after(text, found.end(), "of what moves it")
     return " ".join(made)
+
+
+def gradient_transform(text: str) -> str:
+    """What moves a gradient; viewers differ where that makes it flat."""
+    made = transform(text)
+    if not made:
+        raise BadValue("matrix, translate, scale, rotate, skewX or skewY of plain numbers, or not there")
+    a, b, c, d = 1.0, 0.0, 0.0, 1.0
+    for found in _MOVE.finditer(made):
+        e, f, g, h = _stretch(found[1], [float(one) for one in numbers(found[2])])
+        a, b, c, d = a * e + c * f, b * e + d * f, a * g + c * h, b * g + d * h
+    most = math.hypot(a, b, c, d)
+    if not abs(a * d - b * c) > _FLAT * most * max(1.0, most):
+        raise BadValue("a transform that can be inverted, without a scale of 0 or nearly 0")
+    return made
+
+
+def _stretch(kind: str, said: list[float]) -> tuple[float, float, float, float]:
+    """The first four numbers of the matrix of a move."""
+    if kind == "matrix":
+        return said[0], said[1], said[2], said[3]
+    if kind == "scale":
+        return said[0], 0.0, 0.0, said[-1]
+    turn = math.radians(said[0])
+    if kind == "rotate":
+        return math.cos(turn), math.sin(turn), -math.sin(turn), math.cos(turn)
+    skew = math.tan(turn) if kind != "translate" else 0.0
+    return (1.0, skew, 0.0, 1.0) if kind == "skewY" else (1.0, 0.0, skew, 1.0)
 
 
 def view_box(text: str) -> str:

@@ -201,6 +201,22 @@ WRONG = {
     "print": ("<style media='print'/>", "<style> of another type or medium", "CSS for all"),
     "a style in what is not drawn": ("<metadata><style>rect{fill:red}</style></metadata>", "has <style> in", "<defs>"),
     "a language": ("<g systemLanguage='de'/>", "systemLanguage at <g>", "remove it"),
+    "no language": ("<rect systemLanguage=''/>", "systemLanguage at <rect>", "remove it"),
+    "no extensions": ("<rect requiredExtensions=''/>", "requiredExtensions at <rect>", "remove it"),
+    "features": ("<rect requiredFeatures='x'/>", "requiredFeatures at <rect>", "remove it"),
+    "no features": ("<use requiredFeatures=''/>", "requiredFeatures at <use>", "remove it"),
+    # radii and sizes that are left to the viewer
+    "rx of an ellipse": ("<ellipse rx='auto' ry='20'/>", "has rx='auto' at <ellipse>", LENGTH),
+    "ry of an ellipse": ("<ellipse rx='20' ry='auto'/>", "has ry='auto' at <ellipse>", LENGTH),
+    "rx of a rect": ("<rect width='50' height='50' rx='auto' ry='20'/>", "has rx='auto' at <rect>", LENGTH),
+    "ry of a rect": ("<rect width='50' height='50' rx='20' ry='auto'/>", "has ry='auto' at <rect>", LENGTH),
+    "an empty radius": ("<ellipse rx='' ry='20'/>", "has rx='' at <ellipse>", LENGTH),
+    "a symbol's width": ("<symbol id='s'/><use href='#s' width='auto'/>", "has width='auto' at <use>", LENGTH),
+    "a symbol's empty width": ("<symbol id='s'/><use href='#s' width=''/>", "has width='' at <use>", LENGTH),
+    "an end of a gradient": ("<linearGradient x2=''/>", "has x2='' at <linearGradient>", LENGTH),
+    "an empty method": ("<linearGradient spreadMethod=''/>", "spreadMethod=''", "pad or reflect or repeat"),
+    "a skew of 90": (full("transform='skewX(90)'"), "transform='skewX(90)'", "without a skew of 90 degrees"),
+    "none for a gradient": ("<linearGradient gradientTransform='none'/>", "gradientTransform='none'", "plain numbers"),
 }
 
 
@@ -214,6 +230,32 @@ def test_what_the_renderer_would_draw_wrongly_is_refused(kind: str) -> None:
     assert "(line " in said
     for one in words:
         assert one in said
+
+
+FLAT = (
+    *("scale(0)", "scale(1 0)", "scale(0,1)", "matrix(1 0 0 0 0 0)", "matrix(1 2 2 4 5 6)", "matrix(3 .3 1 .1 0 0)"),
+    *(
+        "translate(5) scale(0) rotate(9)",
+        "scale(1e-8)",
+        "scale(1 1e-7)",
+        "scale(1e9 1e-9)",
+        "scale(1e300) scale(1e300)",
+    ),
+)
+
+
+@pytest.mark.parametrize("move", FLAT)
+@pytest.mark.parametrize("kind", ["linearGradient", "radialGradient"])
+def test_a_gradient_that_is_moved_flat_is_refused(kind: str, move: str) -> None:
+    with pytest.raises(BadSvg) as caught:
+        svg.checked(of(f"<{kind} id='a' gradientTransform='{move}'>{STOPS}</{kind}>", full("fill='url(#a)'")))
+    said = f"has gradientTransform='{move}' at <{kind}>; it should be"
+    if "1e300" in move:
+        assert str(caught.value).startswith(said)
+    else:
+        assert (
+            str(caught.value) == f"{said} a transform that can be inverted, without a scale of 0 or nearly 0 (line 2)"
+        )
 
 
 ROOTS = {
@@ -322,6 +364,15 @@ DRAWN = {
         "<rect width='10' height='10' fill='red' transform='translate (50) rotate(0,10,10),scale(2 2)'/>",
         {(55, 15): RED, (45, 5): CLEAR},
     ),
+    "a shape that is moved flat": (
+        full("fill='red' stroke='red' transform='scale(1 0)'") + full("fill='red' transform='matrix(1 1 1 1 0 0)'"),
+        {(0, 0): CLEAR, (50, 0): CLEAR, (50, 50): CLEAR},
+    ),
+    "a gradient that is moved": (
+        f"<linearGradient id='a' gradientTransform='translate(0.5) scale(.5 2) rotate(0) skewX(0)'>{STOPS}"
+        "</linearGradient>" + full("fill='url(#a)'"),
+        {(49, 5): (0, 0, 0, 255), (75, 5): (130, 130, 130, 255)},
+    ),
     "nothing said": (
         full("fill='red' style='' class='' transform='' filter='' stroke='' clip-path=''"),
         {(5, 5): RED},
@@ -333,6 +384,81 @@ DRAWN = {
 def test_what_is_drawn_is_what_the_hand_says(kind: str) -> None:
     part, pixels = DRAWN[kind]
     assert {place: pixel(of(part), *place) for place in pixels} == pixels
+
+
+# ---- selectors, and what <use> shows -------------------------------------------------------------------------------
+
+PART = "<rect class='q' id='u' width='100' height='100'/>"
+GROUP = "<g class='p'><g class='r' id='u'><g><rect class='q' width='100' height='100'/></g></g></g>"
+SYMBOL = "<symbol class='p' id='u'><rect class='q' width='100' height='100'/></symbol>"
+PAINTED = (
+    "<g id='u'><linearGradient id='a'><stop class='q' stop-color='currentColor'/></linearGradient>"
+    "<rect width='100' height='100' fill='url(#a)'/></g>"
+)
+REACHING = {
+    "svg .q": PART,
+    "defs .q": PART,
+    "defs > .q": PART,
+    "svg > defs > #u": PART,
+    "* .q": PART,
+    "svg #u": PART,
+    ".p .q": GROUP,
+    "defs g .q": GROUP,
+    ".p > .r .q": GROUP,
+    "svg rect": SYMBOL,
+    "svg > defs > symbol > .q": SYMBOL,
+}
+
+
+@pytest.mark.parametrize("selector", REACHING)
+@pytest.mark.parametrize("around", ["{}", "<clipPath>{}</clipPath>", "<defs><g>{}</g></defs>"])
+def test_a_selector_that_reaches_into_what_use_shows_is_refused(selector: str, around: str) -> None:
+    """A browser draws black here: it sees no more than the part that the use refers to."""
+    use = around.format("<use href='#u'/>")
+    with pytest.raises(BadSvg) as caught:
+        svg.checked(of(f"<style>\n{selector}{{fill:red}}</style><defs>{REACHING[selector]}</defs>{use}"))
+    assert str(caught.value) == (
+        f"has the selector '{selector}' in <style>, which reaches into #u from outside, so that <use> shows #u "
+        "without it; it should be one that begins in #u (line 3)"
+    )
+
+
+INSIDE = {
+    ".q": (PART, RED),
+    "#u": (PART, RED),
+    "use .q": (PART, (0, 0, 0, 255)),
+    ".r .q": (GROUP, RED),
+    "#u .q": (GROUP, RED),
+    "g g > .q": (GROUP, RED),
+    "#u > g > .q": (GROUP, RED),
+    "symbol > .q": (SYMBOL, RED),
+    ".p .q": (SYMBOL, RED),
+    "svg > .q": (SYMBOL, (0, 0, 0, 255)),
+    "svg use": (PART, RED),
+    "svg stop": (PAINTED, RED),
+}
+
+
+@pytest.mark.parametrize("selector", INSIDE)
+def test_a_selector_within_what_use_shows_is_drawn(selector: str) -> None:
+    part, shown = INSIDE[selector]
+    text = of(f"<style>{selector}{{fill:red;color:red}}</style><defs>{part}</defs><use href='#u'/>")
+    assert pixel(text, 50, 50) == shown
+
+
+UNCHANGED = {
+    "it says the same": "<style>svg .q{fill:red}</style><defs><rect class='q' id='u' width='100' height='100' "
+    "fill='#f00'/></defs><use href='#u'/>",
+    "another wins": "<style>svg .q{fill:blue} #u{fill:red}</style><defs>" + PART + "</defs><use href='#u'/>",
+    "nobody uses it": "<style>svg .q{fill:red}</style>"
+    + full("class='q'")
+    + "<defs><g id='u'/></defs><use href='#u'/>",
+}
+
+
+@pytest.mark.parametrize("kind", UNCHANGED)
+def test_a_selector_that_changes_nothing_of_what_use_shows_is_drawn(kind: str) -> None:
+    assert pixel(of(UNCHANGED[kind]), 50, 50) == RED
 
 
 def test_the_size_in_a_style_is_the_size() -> None:
