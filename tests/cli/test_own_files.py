@@ -131,7 +131,7 @@ def test_a_design_does_not_go_on_once_its_files_have_changed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("physadv.attacks.physical.rp2.save_patch", stop)
+        patched.setattr("physadv.attacks.physical.sign_search.save_patch", stop)
         assert physadv(*words)[0] == 130
     assert sorted(entry.name for entry in out.iterdir()) == ["design.checkpoint", "run.json"]
     kept = scene.read_text()
@@ -194,7 +194,7 @@ def test_a_full_disk_takes_no_checkpoint_away(
     words = quick(card, out, mask="discover", steps=10)
     for error, code in ((CannotWrite("no room"), 3), (PhysadvError("wrong"), 2)):
         with monkeypatch.context() as patched:
-            patched.setattr("physadv.attacks.physical.rp2.Sticker", Mock(side_effect=error))
+            patched.setattr("physadv.attacks.physical.design_loop.Sticker", Mock(side_effect=error))
             refused(physadv(*words), str(error), code=code)
         assert sorted(entry.name for entry in out.iterdir()) == ["design.checkpoint", "run.json"]
     refused(physadv(*quick(card, out, mask="bars")), "config.mask")

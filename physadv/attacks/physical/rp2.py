@@ -27,7 +27,7 @@ from physadv.core.limits import MAX_SECONDS, MAX_STEPS
 from physadv.core.progress import Listener
 from physadv.defenses import VICTIMS
 from physadv.goals import Goal
-from physadv.patches import Mask, MaskField, PaintConfig, Patch, control_patch, new_patch
+from physadv.patches import Mask, MaskField, PaintConfig, Patch, control_patch, ink_of, new_patch
 from physadv.scenes import PaintedSign
 from physadv.signs import Sign
 from physadv.victims import MODEL_OPTIONS, Victim, as_victim
@@ -64,7 +64,8 @@ class DesignConfig(SignSearch):
         return self
 
     def check_victim(self, victim: Victim) -> None:
-        """Whether scenes and victim have gradients."""
+        """Whether the calibration is one, and scenes and victim have gradients."""
+        ink_of(self.calibration)
         for scene in (one.value for one in self.scenes):
             if not scene.differentiable:
                 raise PhysadvError(f"scene {scene.name!r}: has no gradient, so it can score a patch but not design one")

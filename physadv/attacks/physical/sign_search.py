@@ -59,10 +59,10 @@ class SignSearch(Config, ABC):
 
     @abstractmethod
     def check_victim(self, victim: Victim) -> None:
-        """Whether the search can be run on this victim.
+        """Whether the search can be run on this victim, and with what else it is told.
 
         Raises:
-            PhysadvError: it lacks what the search needs.
+            PhysadvError: the victim lacks what the search needs, or a file is wrong.
         """
 
     @property
@@ -194,8 +194,8 @@ def prepare(config: SignSearch, victim: Victim) -> SignTask:
     """
     keep_freed_memory()
     device = pick_device(config.device)
-    sign, scenes = config.sign.value, tuple(scene.value for scene in config.scenes)
     config.check_victim(victim)
+    sign, scenes = config.sign.value, tuple(scene.value for scene in config.scenes)
     px = config.texels(victim)
 
     def stream(part: Part, views: int) -> FrameStream:
