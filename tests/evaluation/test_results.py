@@ -12,8 +12,10 @@ from evaluation_kit import ColourVictim, coloured_patch, quick_battery
 from physadv.core.errors import PhysadvError
 from physadv.core.statistics import Rate
 from physadv.evaluation import evaluate, read_result
+from physadv.evaluation.batteries.compared_frames import read_frames
 from physadv.evaluation.matrix.certification import CertificationPlan, CertificationSummary, Level
 from physadv.evaluation.matrix.matrix import Cell, RobustnessPlan, RobustnessSummary
+from physadv.evaluation.outcomes import OUTCOMES_VERSION
 from physadv.evaluation.photographs.figures import Group, Part, PhotographSummary
 from physadv.evaluation.result import RESULTS, Result
 from physadv.reports import REPORTS, report_from
@@ -163,3 +165,31 @@ def test_what_is_no_result_is_one_sentence(tmp_path: Path, physadv: Command) -> 
     refused(physadv("report", tmp_path / "other.json"), "unknown kind of result 'opera'", "batteries")
     (tmp_path / "summary.json").write_text("[]")
     refused(physadv("report", tmp_path), "summary.json")
+
+
+FROZEN = sorted((Path(__file__).parents[1] / "frozen").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", FROZEN, ids=lambda path: path.stem)
+def test_files_as_they_were_written_once_are_still_read(path: Path, tmp_path: Path) -> None:
+    """A file of every version that is read; a new version gets a new file, and old ones stay."""
+    kind, version = path.stem.rsplit("-", 1)
+    result = read_result(path)
+    assert (result.kind, result.schema_version) == (kind, int(version))
+    assert result.rows
+    (tmp_path / path.name).write_bytes(path.read_bytes())
+    if kind != "photographs":
+        assert report_from(tmp_path / path.name).is_file()
+
+
+def test_every_version_that_is_read_has_such_a_file() -> None:
+    now = {f"{name}-{kind.model_fields['schema_version'].default}" for name, kind in RESULTS.items()}
+    assert now <= {path.stem for path in FROZEN}
+
+
+def test_a_table_as_it_was_written_once_is_still_read() -> None:
+    path = FROZEN[0].parent / f"outcomes-{OUTCOMES_VERSION}.parquet"
+    frames = read_frames(path, patch="blue", victim="colour", battery="quick")
+    (record,) = read_result(FROZEN[0].parent / "batteries-2.json").rows
+    success = next(one for one in record.figures if one.metric == "success")
+    assert success.number == pytest.approx(float(frames.seen["patch"].won[frames.clean].mean()))

@@ -53,7 +53,9 @@ class Exposure:
 
 @SCENE_KINDS.register("roadside")
 class Roadside(Scene):
-    """The differentiable roadside; see :mod:`physadv.scenes` for the four steps.
+    """A drawn roadside: the sign on its post, in drawn place, light, lens and sensor; with gradients.
+
+    See :mod:`physadv.scenes` for the four steps.
 
     Gradients reach every texel of the paint. The sensor's noise is a constant sample, and JPEG's gradient passes
     straight through; all other steps are differentiated exactly.

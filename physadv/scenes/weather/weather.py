@@ -92,7 +92,7 @@ class WeatherScene(Config):
 
 @SCENE_KINDS.register("weather")
 class Weather(Scene):
-    """``base`` in the weathers of ``grid``. Not differentiable.
+    """Another scene in rain, fog, snow and more, by severity; scored only, for it has no gradient.
 
     Frames of one drive share their weather: the grid advances with the drive, not with the frame.
     """
