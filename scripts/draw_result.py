@@ -39,7 +39,7 @@ def main() -> None:
     victim = load_victim(patch.record.victim.source if patch.record.victim else "gtsrb-cnn").eval()
     scene = load_scene(options.scene)
     stride = scene.frames_per_approach + 7
-    conditions = scene.sample(ROWS * COLUMNS * stride, seed=options.seed)[4::stride].boxed(victim.box)
+    conditions = scene.sample(ROWS * COLUMNS * stride, seed=options.seed)[4::stride].with_box(victim.box)
     painted = PaintedSign(patch.sign, patch.painted(512), patch.sheeting(512))
     with torch.no_grad():
         read = victim(scene.render(painted, conditions, size=victim.input_size)).softmax(1).max(1)

@@ -41,14 +41,14 @@ from physadv.core.tables import read_table
 from physadv.photos.camera import Camera, camera_from_focal
 from physadv.photos.finding.detector import Detector, DetectorCard, box_overlap, find_with_detector
 from physadv.photos.finding.find_sign import pose_from_outline
-from physadv.photos.finding.outline import SURE, TRUSTED, Box, Found, find_outlines
+from physadv.photos.finding.outline import SURE, TRUSTED, Box, FoundOutline, find_outlines
 from physadv.photos.pose import describe, plane_homography, solve_pose
 from physadv.scenes.photographs.sign_outline import apply
 from physadv.signs import load_sign
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Matrix: TypeAlias = npt.NDArray[np.float64]
-Finder: TypeAlias = Callable[[Pixels], Sequence[Found]]
+Finder: TypeAlias = Callable[[Pixels], Sequence[FoundOutline]]
 
 STOP = load_sign("us/stop")
 PARTS = ("rp2", "scenes", "hard", "none", "others", "frames", "angles", "detector")
@@ -67,7 +67,7 @@ FINER, TEXTURE = 4, 1024
 CAMERA = Camera(width_px=1200, height_px=900, fx_px=1100, fy_px=1100, cx_px=599.5, cy_px=449.5)
 
 
-def outline_alone(pixels: Pixels) -> Sequence[Found]:
+def outline_alone(pixels: Pixels) -> Sequence[FoundOutline]:
     """The finds without a detector."""
     return find_outlines(pixels, STOP)
 
@@ -298,7 +298,7 @@ def measure(data: Path, parts: Sequence[str], *, each: int, frames: int) -> None
         detector = detector_of(data / "models")
         score_detections(folder, boxes, without, detector)
 
-        def finder(pixels: Pixels) -> Sequence[Found]:
+        def finder(pixels: Pixels) -> Sequence[FoundOutline]:
             return find_with_detector(pixels, STOP, detector)
 
         score_boxes(folder, with_sign, boxes, finder, "detector")

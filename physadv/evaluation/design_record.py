@@ -17,7 +17,7 @@ from physadv.scenes import Photographs, load_scene
 
 
 @dataclass(frozen=True)
-class Making:
+class DesignRecord:
     """How a patch was made.
 
     Attributes:
@@ -48,10 +48,10 @@ class Making:
         return self.goal is not None and self.goal != Untargeted.kind
 
 
-def making_of(patch: Patch) -> Making:
+def making_of(patch: Patch) -> DesignRecord:
     """The making of a patch, as its ``patch.json`` tells it."""
     record = patch.record
-    return Making(
+    return DesignRecord(
         goal=_goal(record),
         victim=record.victim.name if record.victim else None,
         victim_sha256=(record.victim.sha256 or None) if record.victim else None,

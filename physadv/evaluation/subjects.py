@@ -14,7 +14,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
 from physadv.evaluation.batteries.compared_frames import SUBJECTS
 from physadv.evaluation.batteries.summary import Subject
-from physadv.evaluation.design_record import Making, making_of
+from physadv.evaluation.design_record import DesignRecord, making_of
 from physadv.goals import Goal, Untargeted, parse_goal
 from physadv.patches import Ink, Patch, as_sent, control_patch, load_patch
 from physadv.patches.bundle import find_bundle
@@ -46,7 +46,7 @@ class Candidate:
     sign: Sign
     painted: dict[Subject, PaintedSign]
     record: dict[str, Any]
-    making: Making
+    making: DesignRecord
     folder: str | None
     sha256: str
 

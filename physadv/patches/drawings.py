@@ -73,12 +73,14 @@ def _read_svg(path: Path) -> Drawing:
         left, top, width, height = _view_box(drawing.view_box, drawing.size)
         side = max(width, height)
         square = (left - (side - width) / 2.0, top - (side - height) / 2.0, side, side)
-        pixels = draw(drawing.boxed(" ".join(map(str, square))), _DRAWN_PX)
+        pixels = draw(drawing.in_view_box(" ".join(map(str, square))), _DRAWN_PX)
         rows, columns = (max(1, round(_DRAWN_PX * length / side)) for length in (height, width))
         first, start = (_DRAWN_PX - rows) // 2, (_DRAWN_PX - columns) // 2
         pixels = pixels[first : first + rows, start : start + columns]
         around = (square[0] - side, square[1] - side, 3 * side, 3 * side)
-        _check_around(draw(drawing.boxed(" ".join(map(str, around))), _AROUND_PX), width / side, height / side, pixels)
+        _check_around(
+            draw(drawing.in_view_box(" ".join(map(str, around))), _AROUND_PX), width / side, height / side, pixels
+        )
     except UnicodeDecodeError as error:
         raise PhysadvError(f"{path}: not an SVG file (not text in UTF-8)") from error
     except ValueError as error:  # BadSvg among them

@@ -27,10 +27,10 @@ from physadv.photos.camera import Camera, camera_from_focal, load_camera
 from physadv.photos.color.light import UNKNOWN, estimate_light, light_of_paper
 from physadv.photos.finding.clicked_points import Clicked, read_sidecar
 from physadv.photos.finding.detector import Detector, load_detector
-from physadv.photos.finding.find_sign import Found, find_sign
+from physadv.photos.finding.find_sign import FoundSign, find_sign
 from physadv.photos.overlays import stem_of, write_index, write_overlay, write_refused
 from physadv.photos.photo_files import Photo, Refusal, list_files, read_file
-from physadv.photos.rig.markers import Seen, printed_rig, read_chart
+from physadv.photos.rig.markers import DetectedMarkers, printed_rig, read_chart
 from physadv.photos.rig.rig import Rig, load_rig
 from physadv.photos.session import (
     CROPS,
@@ -128,7 +128,7 @@ class _Reader:
         write_overlay(self.out / OVERLAYS / f"{stem}.jpg", photo.pixels, found, row)
         return row
 
-    def _crop(self, photo: Photo, found: Found) -> tuple[npt.NDArray[np.uint8], Matrix]:
+    def _crop(self, photo: Photo, found: FoundSign) -> tuple[npt.NDArray[np.uint8], Matrix]:
         """The sign with room around it, and its box in it (left, top, width, height)."""
         import cv2
 
@@ -151,8 +151,8 @@ class _Reader:
         self,
         photo: Photo,
         camera: Camera,
-        found: Found,
-        seen: Seen,
+        found: FoundSign,
+        seen: DetectedMarkers,
         subject: Subject,
         patch: str,
         crop: str,

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from physadv.core.files import atomic_path, write_text
 from physadv.core.number_format import percent
-from physadv.photos.finding.find_sign import Found
+from physadv.photos.finding.find_sign import FoundSign
 from physadv.photos.session import OVERLAYS, Row
 from physadv.signs import Sign
 
@@ -28,7 +28,7 @@ def stem_of(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
-def write_overlay(path: Path, pixels: Pixels, found: Found, row: Row) -> None:
+def write_overlay(path: Path, pixels: Pixels, found: FoundSign, row: Row) -> None:
     """The photograph with the sign's outline and axes, distance, angle and confidence; a JPEG."""
     import cv2
 

@@ -8,7 +8,14 @@ from markupsafe import Markup
 
 from physadv.core.files import write_text
 from physadv.evaluation.photographs.agreement import Estimate
-from physadv.evaluation.photographs.figures import PAINTED, Beyond, Group, PhotographSummary, Shown, predicted_rate
+from physadv.evaluation.photographs.figures import (
+    PAINTED,
+    Beyond,
+    Group,
+    PhotographSummary,
+    ScoredPhotograph,
+    predicted_rate,
+)
 from physadv.goals import parse_goal
 from physadv.reports import words
 from physadv.reports.any_result import REPORTS
@@ -51,13 +58,13 @@ def write_photograph_report(summary: PhotographSummary, folder: Path) -> Path:
     return path
 
 
-def chosen(summary: PhotographSummary) -> list[Shown]:
+def chosen(summary: PhotographSummary) -> list[ScoredPhotograph]:
     """Photographs to show: where photograph and simulation differ most, then the others, evenly over the groups."""
 
-    def surprise(one: Shown) -> float:
+    def surprise(one: ScoredPhotograph) -> float:
         return 0.0 if one.simulated is None else abs(one.simulated - one.misread)
 
-    by_group: dict[tuple[str, str, str], list[Shown]] = {}
+    by_group: dict[tuple[str, str, str], list[ScoredPhotograph]] = {}
     for one in sorted(summary.shown, key=lambda one: (-surprise(one), one.file)):
         by_group.setdefault((one.victim, one.patch, one.subject), []).append(one)
     turns = [group[k] for k in range(MOST_PICTURES) for group in by_group.values() if k < len(group)]

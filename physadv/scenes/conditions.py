@@ -104,7 +104,7 @@ class Conditions:
     """Of the detector's box, 1 is exact."""
     crop_square: Tensor
     """1: the shorter side is widened to a square before resizing; 0: the box is squashed. What a scene draws is for
-    victims that take either; see :meth:`boxed`."""
+    victims that take either; see :meth:`with_box`."""
 
     background: Tensor
     """Which backdrop, int64, modulo how many there are."""
@@ -145,7 +145,7 @@ class Conditions:
             }
         )
 
-    def boxed(self, box: Box) -> Conditions:
+    def with_box(self, box: Box) -> Conditions:
         """As a victim is shown them that takes boxes in one way: squashed, or widened to squares; all else stays."""
         if box == "either":
             return self

@@ -147,7 +147,7 @@ class Scene(ABC):
         """Of all that decides the frames: the scene's declaration and the content of every file that it reads."""
         return digest_of([self.kind, self.name, sorted(self.pictures)])
 
-    def parted(self, part: Part) -> Scene:
+    def for_part(self, part: Part) -> Scene:
         """The scene of that part of a design's frames: drawn ones differ by their seeds, photographs are dealt out."""
         return self
 

@@ -65,7 +65,7 @@ class Drawing:
     view_box: str
     size: tuple[str, str]
 
-    def boxed(self, view_box: str) -> Drawing:
+    def in_view_box(self, view_box: str) -> Drawing:
         """The same drawing in another view box."""
         root, rest = self.text.split(">", 1)
         attributes = re.sub(r"\s(viewBox|width|height|preserveAspectRatio)=(\"[^\"]*\"|'[^']*')", "", root)

@@ -10,7 +10,7 @@ from torch import Tensor
 from physadv.attacks.digital.changes import Covered
 from physadv.attacks.digital.descent import Steepest, descend
 from physadv.attacks.digital.problem import Problem
-from physadv.attacks.digital.views import Seen
+from physadv.attacks.digital.views import SignInScenes
 from physadv.attacks.losses import LOSSES
 from physadv.attacks.physical.engine import FrameStream, design_seed
 from physadv.core.errors import PhysadvError
@@ -59,7 +59,7 @@ class RoadsideSigns:
         self._scenes = list(scenes)
         self._seed, self._device = seed, device
         self._px = stickers.texture_px if stickers else 256
-        self._views: dict[str, Seen] = {}
+        self._views: dict[str, SignInScenes] = {}
         self.pool: dict[str, Tensor] = {}
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
@@ -74,7 +74,7 @@ class RoadsideSigns:
             frames = view.shown(changed[0], step=last + (self.stickers.steps if self.stickers else 0))
         return frames, torch.full((len(frames),), self.signs[name], device=frames.device)
 
-    def _view(self, name: str) -> Seen:
+    def _view(self, name: str) -> SignInScenes:
         if name not in self._views:
             stream = FrameStream(
                 self._scenes,
@@ -84,10 +84,10 @@ class RoadsideSigns:
                 box=self.victim.box,
                 device=self._device,
             )
-            self._views[name] = Seen(load_sign(name), stream, px=self._px, device=self._device)
+            self._views[name] = SignInScenes(load_sign(name), stream, px=self._px, device=self._device)
         return self._views[name]
 
-    def _painted(self, view: Seen, name: str, step: int, generator: torch.Generator) -> Tensor:
+    def _painted(self, view: SignInScenes, name: str, step: int, generator: torch.Generator) -> Tensor:
         """The sign's artwork under one of its stickers, ``[1, 3, P, P]``."""
         config = self.stickers
         assert config is not None

@@ -198,10 +198,10 @@ def test_frames_are_boxed_as_the_victim_takes_them() -> None:
     seen = scene.sample(15, seed=3)
     for box in ("squash", "square", "either"):
         stream = FrameStream([scene], seed=3, views=15, size=size, box=box, device=CPU)
-        alone = scene.render(sign, seen.boxed(box), size=size)
+        alone = scene.render(sign, seen.with_box(box), size=size)
         # the stream prepares more frames at once, which rounds positions otherwise: within a quarter of an 8-bit step
         torch.testing.assert_close(stream.render(sign, 0), alone, atol=0.25 / 255, rtol=0.0)
-    squashed, square = (scene.render(sign, seen.boxed(box), size=size) for box in ("squash", "square"))
+    squashed, square = (scene.render(sign, seen.with_box(box), size=size) for box in ("squash", "square"))
     assert float((squashed - square)[4].abs().mean()) > 0.02  # at 60 degrees
 
 

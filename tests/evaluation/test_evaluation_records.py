@@ -10,22 +10,22 @@ import pytest
 from evaluation_kit import quick_battery
 
 from physadv.evaluation.batteries.battery import Bins, Thresholds
-from physadv.evaluation.batteries.compared_frames import SUBJECTS, Frames, Named, Seen
+from physadv.evaluation.batteries.compared_frames import SUBJECTS, ComparedFrames, NameColumn, SubjectReadings
 from physadv.evaluation.batteries.figures import build_record, notable_frames
 from physadv.evaluation.batteries.flags import failures_of, flags_of, transfer_flags
 from physadv.evaluation.batteries.summary import Record, VictimInfo
-from physadv.evaluation.design_record import Making
+from physadv.evaluation.design_record import DesignRecord
 
 NAMES = ("stop", "goal", "other")
 LETTERS = {"s": 0, "g": 1, "o": 2}
 
 
-def seen(text: str, *, targeted: bool = True) -> Seen:
+def seen(text: str, *, targeted: bool = True) -> SubjectReadings:
     """What a victim said, a letter a frame: s(top), g(oal), o(ther)."""
     codes = np.array([LETTERS[letter] for letter in text], np.int32)
     n = len(text)
-    return Seen(
-        predicted=Named(codes, NAMES),
+    return SubjectReadings(
+        predicted=NameColumn(codes, NAMES),
         probability=np.full(n, 0.8, np.float32),
         true_probability=np.where(codes == 0, 0.8, 0.1).astype(np.float32),
         goal_probability=np.where(codes == 1 if targeted else codes != 0, 0.8, 0.1).astype(np.float32),
@@ -36,11 +36,11 @@ def seen(text: str, *, targeted: bool = True) -> Seen:
 
 def frames(
     patch: str, clean: str, grey: str, random: str, *, drive: int = 0, target: bool = True, **columns: Any
-) -> Frames:
+) -> ComparedFrames:
     n = len(patch)
     texts = {"patch": patch, "clean": clean, "grey": grey, "random": random}
     steps = np.arange(n) % drive if drive else np.zeros(n)
-    base = Frames(
+    base = ComparedFrames(
         entry=np.zeros(n, np.int32),
         index=np.arange(n, dtype=np.int64),
         seed=np.full(n, 7, np.int64),
@@ -49,9 +49,9 @@ def frames(
         time_s=(steps / 10).astype(np.float32),
         distance_m=(20.0 - 2.0 * steps).astype(np.float32),
         angle_deg=np.full(n, 5.0, np.float32),
-        scene=Named(np.zeros(n, np.int32), ("here",)),
-        light=Named((np.arange(n) % 2).astype(np.int32), ("day", "dusk")),
-        weather=Named(np.full(n, -1, np.int32), ()),
+        scene=NameColumn(np.zeros(n, np.int32), ("here",)),
+        light=NameColumn((np.arange(n) % 2).astype(np.int32), ("day", "dusk")),
+        weather=NameColumn(np.full(n, -1, np.int32), ()),
         severity=np.zeros(n, np.int16),
         true_class="stop",
         goal="targeted:goal" if target else "untargeted",
@@ -60,7 +60,7 @@ def frames(
     return replace(base, **columns)
 
 
-def record(table: Frames, **changes: Any) -> Record:
+def record(table: ComparedFrames, **changes: Any) -> Record:
     return build_record(table, patch="p", victim="v", battery=quick_battery(**changes))
 
 
@@ -96,7 +96,7 @@ def test_success_counts_only_frames_whose_clean_sign_was_read() -> None:
 
 def test_slices_by_light_and_weather() -> None:
     table = frames("gsgs", "ssss", "ssss", "ssss")
-    weather = Named(np.array([0, 1, 0, 1], np.int32), ("rain", "fog"))
+    weather = NameColumn(np.array([0, 1, 0, 1], np.int32), ("rain", "fog"))
     made = record(replace(table, weather=weather, severity=np.array([1, 2, 3, 2], np.int16)))
     assert [(part.label, part.frames, part.untargeted.hits) for part in made.by_light] == [
         ("day", 2, 2),
@@ -168,10 +168,10 @@ def test_the_goal_of_an_untargeted_record_is_any_wrong_class() -> None:
 
 
 VICTIM = VictimInfo(name="v", source="", sha256="abc", classes=3, input_size=(8, 8), differentiable=True)
-MADE = Making(goal="targeted:goal", victim="v", victim_sha256="abc")
+MADE = DesignRecord(goal="targeted:goal", victim="v", victim_sha256="abc")
 
 
-def codes(made: Record, *, victim: VictimInfo = VICTIM, making: Making = MADE, **battery: Any) -> set[str]:
+def codes(made: Record, *, victim: VictimInfo = VICTIM, making: DesignRecord = MADE, **battery: Any) -> set[str]:
     flags = flags_of(made, battery=quick_battery(**battery), victim=victim, making=making, seeds=[("quick", 5)])
     return {flag.code for flag in flags}
 
@@ -191,7 +191,7 @@ def test_a_sound_record_has_no_flags() -> None:
         (frames("g" * 40, "o" * 40, "s" * 40, "s" * 40), {"nothing-to-attack"}),
     ],
 )
-def test_each_doubt_has_its_flag(table: Frames, expected: set[str]) -> None:
+def test_each_doubt_has_its_flag(table: ComparedFrames, expected: set[str]) -> None:
     assert codes(record(table)) == expected
 
 

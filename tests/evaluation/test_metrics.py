@@ -13,7 +13,7 @@ from rich.console import Console
 
 from physadv.core.statistics import Rate, rate
 from physadv.evaluation import evaluate
-from physadv.evaluation.batteries.compared_frames import Frames, read_frames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames, read_frames
 from physadv.evaluation.batteries.summary import Record, Summary, read_summary
 from physadv.evaluation.metrics.metric import METRICS, Metric, measured
 from physadv.reports import print_summary, report_from, words
@@ -28,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, Path]:
     return summary, out
 
 
-def frames_of(out: Path) -> Frames:
+def frames_of(out: Path) -> ComparedFrames:
     return read_frames(out / "outcomes.parquet", patch="blue", victim="colour", battery="quick")
 
 
@@ -79,7 +79,7 @@ def test_what_is_measured_is_what_the_table_holds(run: tuple[Summary, Path]) -> 
     assert number["longest-run"] == max(runs, default=0)
 
 
-def _letters(frames: Frames) -> list[str]:
+def _letters(frames: ComparedFrames) -> list[str]:
     """Fooled frames of drives as #, others as ., drives apart."""
     letters, before = [], None
     for row in np.flatnonzero(frames.driven).tolist():
@@ -105,7 +105,7 @@ def test_a_metric_is_one_class(run: tuple[Summary, Path], monkeypatch: pytest.Mo
         heading = "odd"
         better = "lower"
 
-        def measure(self, record: Record, frames: Frames) -> Rate:
+        def measure(self, record: Record, frames: ComparedFrames) -> Rate:
             return rate(frames.seen["patch"].won[frames.index % 2 == 1])
 
     monkeypatch.setitem(METRICS.parts, "odd", Odd)

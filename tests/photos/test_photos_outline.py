@@ -15,7 +15,7 @@ from physadv.photos.finding import homography_fit as fitting
 from physadv.photos.finding import regions
 from physadv.photos.finding.contour import edges, fit
 from physadv.photos.finding.find_sign import find_sign, pose_from_outline
-from physadv.photos.finding.outline import TRUSTED, Found, find_outlines
+from physadv.photos.finding.outline import TRUSTED, FoundOutline, find_outlines
 from physadv.photos.finding.sign_model import cut, model_of
 from physadv.photos.finding.template_scan import scanned
 from physadv.photos.finding.tiles import parts_alike
@@ -24,7 +24,7 @@ from physadv.scenes.photographs.sign_outline import HALF, apply
 from physadv.signs import load_sign, sign_names
 
 
-def read(found: Found) -> Pose:
+def read(found: FoundOutline) -> Pose:
     return solve_pose(np.asarray(STOP.outline_mm), found.outline_px, CAMERA)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from physadv.core.errors import PhysadvError
 from physadv.photos.camera import Camera, save_camera
 from physadv.photos.pose import describe
-from physadv.photos.rig.markers import Seen, pose_from_markers
+from physadv.photos.rig.markers import DetectedMarkers, pose_from_markers
 from physadv.photos.rig.rig import Rig, default_rig, load_rig, save_rig
 from physadv.photos.rig.survey import View, survey_rig
 from physadv.signs import load_sign
@@ -57,7 +57,7 @@ def views_of(rig: Rig, count: int, *, seed: int = 0, noise_px: float = 0.15) -> 
             points = np.concatenate([marker.corners_mm, np.zeros((4, 1))], 1)
             seen = cv2.projectPoints(points, pose[:3], pose[3:], PHONE.matrix, PHONE.coefficients)[0].reshape(4, 2)
             corners[marker.id] = seen + random.normal(0, noise_px, (4, 2))
-        views.append(View(f"{number}.jpg", Seen(corners), PHONE))
+        views.append(View(f"{number}.jpg", DetectedMarkers(corners), PHONE))
         poses.append(pose)
     return views, poses
 
@@ -102,7 +102,9 @@ def test_a_rig_that_hangs_right_stays() -> None:
 def test_a_marker_that_is_never_seen_stays_where_the_rig_says() -> None:
     truth = hung(3)
     views = [
-        View(view.name, Seen({k: c for k, c in view.seen.corners.items() if k != truth.markers[1].id}), PHONE)
+        View(
+            view.name, DetectedMarkers({k: c for k, c in view.seen.corners.items() if k != truth.markers[1].id}), PHONE
+        )
         for view in views_of(truth, 10)[0]
     ]
     found = survey_rig(views, RIG)

@@ -133,11 +133,11 @@ def test_crop_square_widens_the_shorter_side() -> None:
 
 def test_conditions_are_boxed_as_a_victim_takes_them() -> None:
     seen = conditions(yaw_deg=[50.0, 50.0], crop_square=[0.0, 1.0])
-    assert seen.boxed("either") is seen
+    assert seen.with_box("either") is seen
     for box, flag in (("squash", 0.0), ("square", 1.0)):
-        boxed = seen.boxed(box)
-        assert boxed.crop_square.tolist() == [flag, flag]
-        others = [(name, value) for name, value in boxed.items() if name != "crop_square"]
+        with_box = seen.with_box(box)
+        assert with_box.crop_square.tolist() == [flag, flag]
+        others = [(name, value) for name, value in with_box.items() if name != "crop_square"]
         assert all(value is getattr(seen, name) for name, value in others)
 
 

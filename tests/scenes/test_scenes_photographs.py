@@ -274,7 +274,7 @@ def test_the_sign_can_be_cut_out_of_a_larger_picture(tmp_path: Path) -> None:
     assert corners.min() == pytest.approx(0.04 * SIDE, abs=3)
 
 
-def boxed(photos: Photographs, size: int, *boxes: float) -> torch.Tensor:
+def with_box(photos: Photographs, size: int, *boxes: float) -> torch.Tensor:
     """Frames of the bare sign, ``crop_square`` of each as given."""
     drawn = replace(photos.sample(len(boxes), seed=0), crop_square=torch.tensor(boxes))
     return photos.render(bare(STOP), drawn, size=(size, size))
@@ -285,7 +285,7 @@ def test_a_victim_that_takes_squares_gets_a_square_of_the_street(tmp_path: Path)
     picture = photograph(STOP, pose(STOP, yaw_deg=50.0, fill=0.5))
     save(tmp_path, {"street": picture})
     photos = scene(tmp_path, crop="sign", margin=0.1)
-    squash, square = boxed(photos, 64, 0.0, 1.0)
+    squash, square = with_box(photos, 64, 0.0, 1.0)
     left, top, right, bottom = (round(float(v)) for v in _box_of(photos.photographs[0].located.to_photo))
     assert right - left < 0.75 * (bottom - top)
     side = round((bottom - top) * 1.2)
@@ -304,11 +304,11 @@ def _box_of(to_photo: Any) -> list[float]:
 def test_a_whole_picture_becomes_a_square_by_repeating_its_edge(folder: Path, tmp_path: Path) -> None:
     wide = np.ascontiguousarray(read_image(folder / "a.png")[24:-24])
     save(tmp_path, {"wide": wide})
-    squash, square = boxed(scene(tmp_path), SIDE, 0.0, 1.0)
+    squash, square = with_box(scene(tmp_path), SIDE, 0.0, 1.0)
     assert torch.equal(square, from_uint8(np.pad(wide, ((24, 24), (0, 0), (0, 0)), mode="edge")))
     assert (squash - square).abs().mean() > 0.02
     before = scene(folder)
-    assert torch.equal(boxed(before, 32, 1.0, 0.0, 1.0), boxed(before, 32, 0.0, 0.0, 0.0)), "square pictures stay"
+    assert torch.equal(with_box(before, 32, 1.0, 0.0, 1.0), with_box(before, 32, 0.0, 0.0, 0.0)), "square pictures stay"
 
 
 def test_paint_sticks_to_the_sign_in_a_square(tmp_path: Path) -> None:
@@ -455,14 +455,14 @@ def test_corners_of_a_picture_that_is_not_there_are_refused(folder: Path, tmp_pa
 
 def test_a_design_keeps_every_fifth_photograph_aside(tmp_path: Path) -> None:
     photos = scene(street(tmp_path / "ten", 10))
-    train, held_out = photos.parted("train"), photos.parted("held-out")
+    train, held_out = photos.for_part("train"), photos.for_part("held-out")
     names = [[int(photo.file.stem) for photo in part.photographs] for part in (photos, train, held_out)]
     assert names == [[*range(10)], [0, 1, 2, 3, 5, 6, 7, 8], [4, 9]]
     assert train.sample(9, seed=0).approach.tolist() == [*range(8), 0]
     assert photos.sample(11, seed=0).approach.tolist() == [*range(10), 0], "a battery shows all"
     assert train.pictures | held_out.pictures == photos.pictures
     few = scene(street(tmp_path / "nine", 9))
-    assert few.parted("train").pictures == few.parted("held-out").pictures == few.pictures
+    assert few.for_part("train").pictures == few.for_part("held-out").pictures == few.pictures
 
 
 @pytest.mark.parametrize(("count", "shared"), [(10, 0), (3, 3)])

@@ -67,7 +67,7 @@ class Some(View):
         return self._view.look(victim, changed, step=step)
 
 
-class Seen(View):
+class SignInScenes(View):
     """A sign's artwork, printed, on the sign, in scenes: the expectation over their conditions.
 
     Args:

@@ -104,7 +104,7 @@ class FrameStream:
         block, offset = divmod(batch, self._batches)
         if self._drawn.get(number, (-1,))[0] != block:
             scene, count = self._scenes[number], self._batches * self._per_scene
-            drawn = scene.sample(count, seed=self._seed, start=block * count).boxed(self._box)
+            drawn = scene.sample(count, seed=self._seed, start=block * count).with_box(self._box)
             self._drawn[number] = (block, scene.prepare(painted, drawn.to(self._device), size=self._size))
         start = offset * self._per_scene
         return self._drawn[number][1][start : start + self._per_scene]
@@ -247,7 +247,7 @@ def pictures_of(scenes: Sequence[Scene]) -> dict[str, list[str]]:
 
 def shared_pictures(scenes: Sequence[Scene]) -> list[str]:
     """The flag of a design that is measured on the photographs that it searches on; none where they are apart."""
-    train, held_out = (set().union(*(scene.parted(part).pictures for scene in scenes)) for part in get_args(Part))
+    train, held_out = (set().union(*(scene.for_part(part).pictures for scene in scenes)) for part in get_args(Part))
     both = len(train & held_out)
     told = f"{both} photograph{' is' if both == 1 else 's are'} both searched on and among the held-out frames"
     return [f"{told}, so success there says little about other pictures"] if both else []

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from physadv.attacks.digital.attack import Attack, build_attack
 from physadv.attacks.digital.problem import Problem
-from physadv.attacks.digital.views import Seen
+from physadv.attacks.digital.views import SignInScenes
 from physadv.attacks.gradients import check_differentiable
 from physadv.attacks.physical.engine import design_seed
 from physadv.attacks.physical.sign_search import SignChange, SignSearch, SignTask, Work, make_patch
@@ -60,7 +60,7 @@ class SignAttackConfig(SignSearch):
         """Runs the attack on the artwork, and looks at the result in frames that are held out."""
         recipe = self.recipe
         seen, held_out = (
-            Seen(task.sign, stream, px=task.px, device=task.device, printed=recipe.printed)
+            SignInScenes(task.sign, stream, px=task.px, device=task.device, printed=recipe.printed)
             for stream in (task.train, task.held_out)
         )
         problem = recipe.problem(task.victim, seen, task.goal)
@@ -81,7 +81,7 @@ class ChangedArtwork(SignChange):
         won: which of the held-out frames are won, ``[F]``, 0 or 1.
     """
 
-    def __init__(self, recipe: Attack, seen: Seen, changed: Tensor, won: Tensor, problem: Problem) -> None:
+    def __init__(self, recipe: Attack, seen: SignInScenes, changed: Tensor, won: Tensor, problem: Problem) -> None:
         self.recipe, self.seen, self.changed, self.won = recipe, seen, changed, won
         self.attack = recipe.kind
         self.queries, self.gradients = int(problem.queries[0]), int(problem.gradients[0])

@@ -199,7 +199,7 @@ def prepare(config: SignSearch, victim: Victim) -> SignTask:
     px = config.texels(victim)
 
     def stream(part: Part, views: int) -> FrameStream:
-        shown, seed = [scene.parted(part) for scene in scenes], design_seed(config.seed, part)
+        shown, seed = [scene.for_part(part) for scene in scenes], design_seed(config.seed, part)
         return FrameStream(shown, seed=seed, views=views, size=victim.input_size, box=victim.box, device=device)
 
     held_out = stream("held-out", config.held_out_batch)

@@ -41,7 +41,7 @@ Numbers = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Named:
+class NameColumn:
     """A column of names: codes into ``names``, -1 where there is none."""
 
     codes: Codes
@@ -61,10 +61,10 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SubjectReadings:
     """What the victim said of one subject, ``[n]`` each."""
 
-    predicted: Named
+    predicted: NameColumn
     probability: Numbers
     true_probability: Numbers
     goal_probability: Numbers
@@ -84,7 +84,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Frames:
+class ComparedFrames:
     """The frames of a record, sorted by entry and index, ``[n]`` each, and what was seen in them."""
 
     entry: npt.NDArray[np.int32]
@@ -96,14 +96,14 @@ class Frames:
     time_s: Numbers
     distance_m: Numbers
     angle_deg: Numbers
-    scene: Named
-    light: Named
-    weather: Named
+    scene: NameColumn
+    light: NameColumn
+    weather: NameColumn
     severity: npt.NDArray[np.int16]
     true_class: str
     goal: str
     """What the patch was made for, in words, as far as this victim knows its classes."""
-    seen: dict[Subject, Seen]
+    seen: dict[Subject, SubjectReadings]
 
     def __len__(self) -> int:
         return len(self.index)
@@ -149,8 +149,8 @@ class _Column:
     def array(self, name: str, order: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         return np.concatenate(self.parts[name])[order]
 
-    def named(self, name: str, order: npt.NDArray[np.int64]) -> Named:
-        return Named(self.array(name, order), tuple(self.names.get(name, {})))
+    def named(self, name: str, order: npt.NDArray[np.int64]) -> NameColumn:
+        return NameColumn(self.array(name, order), tuple(self.names.get(name, {})))
 
 
 _TYPES: dict[str, type[np.generic]] = {
@@ -163,7 +163,7 @@ _TYPES: dict[str, type[np.generic]] = {
 }
 
 
-def read_frames(path: Path, *, patch: str, victim: str, battery: str, places: Places | None = None) -> Frames:
+def read_frames(path: Path, *, patch: str, victim: str, battery: str, places: Places | None = None) -> ComparedFrames:
     """The frames of a record; about 200 bytes a frame are held, whatever else is in the table.
 
     With ``places`` of the table, only the row groups that hold some of them are read.
@@ -197,15 +197,15 @@ def _order(column: _Column) -> npt.NDArray[np.int64]:
     return np.argsort(_keys(column), kind="stable")
 
 
-def _seen(column: _Column, order: npt.NDArray[np.int64]) -> Seen:
+def _seen(column: _Column, order: npt.NDArray[np.int64]) -> SubjectReadings:
     arrays = {name: column.array(name, order) for name in (*_NUMBERS, *_FLAGS)}
-    return Seen(predicted=column.named("predicted", order), **arrays)
+    return SubjectReadings(predicted=column.named("predicted", order), **arrays)
 
 
-def _assemble(column: _Column, order: npt.NDArray[np.int64], seen: dict[Subject, Seen]) -> Frames:
+def _assemble(column: _Column, order: npt.NDArray[np.int64], seen: dict[Subject, SubjectReadings]) -> ComparedFrames:
     arrays = {name: column.array(name, order) for name in (*_REALS, "entry", "index", "seed", "approach", "severity")}
     true, goal = (column.named(name, order) for name in ("true_class", "goal"))
-    return Frames(
+    return ComparedFrames(
         **arrays,
         driven=column.array("frames_per_approach", order) > 1,
         scene=column.named("scene", order),

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from physadv.core.statistics import Flags, bin_index, difference, k_of_n, longest_run, rate
 from physadv.evaluation.batteries.battery import Battery, Bins, Window
-from physadv.evaluation.batteries.compared_frames import SUBJECTS, Frames
+from physadv.evaluation.batteries.compared_frames import SUBJECTS, ComparedFrames
 from physadv.evaluation.batteries.summary import (
     Approach,
     Confusion,
@@ -30,7 +30,7 @@ TRACES = 48
 _TIMELINE_BINS = 30
 
 
-def build_record(frames: Frames, *, patch: str, victim: str, battery: Battery) -> Record:
+def build_record(frames: ComparedFrames, *, patch: str, victim: str, battery: Battery) -> Record:
     """The record without pictures, flags and failures, which need more than the table."""
     gain = adversarial_gain(frames)
     control = gain.control
@@ -65,7 +65,7 @@ def build_record(frames: Frames, *, patch: str, victim: str, battery: Battery) -
     )
 
 
-def _groups(frames: Frames, which: Flags) -> npt.NDArray[np.int64] | None:
+def _groups(frames: ComparedFrames, which: Flags) -> npt.NDArray[np.int64] | None:
     groups = frames.groups()
     return None if groups is None else groups[which]
 
@@ -74,7 +74,7 @@ def _mean(values: npt.NDArray[np.float32]) -> float | None:
     return float(values.mean(dtype=np.float64)) if len(values) and not np.isnan(values).any() else None
 
 
-def success(frames: Frames, subject: Subject) -> Success:
+def success(frames: ComparedFrames, subject: Subject) -> Success:
     """How often ``subject`` fooled the victim."""
     seen, clean = frames.seen[subject], frames.clean
     kept = _groups(frames, clean)
@@ -89,7 +89,7 @@ def success(frames: Frames, subject: Subject) -> Success:
     )
 
 
-def adversarial_gain(frames: Frames, *, untargeted: bool = False) -> Gain:
+def adversarial_gain(frames: ComparedFrames, *, untargeted: bool = False) -> Gain:
     """The patch over the control with the highest success, paired, among frames whose clean sign was read correctly."""
     clean = frames.clean
     best = max(CONTROLS, key=lambda subject: int(frames.seen[subject].fooled(untargeted=untargeted)[clean].sum()))
@@ -102,7 +102,7 @@ def adversarial_gain(frames: Frames, *, untargeted: bool = False) -> Gain:
 
 
 def cut(
-    frames: Frames,
+    frames: ComparedFrames,
     which: Flags,
     control: Subject,
     *,
@@ -125,7 +125,7 @@ def cut(
     )
 
 
-def by_entry(frames: Frames, battery: Battery, control: Subject) -> Iterator[Slice]:
+def by_entry(frames: ComparedFrames, battery: Battery, control: Subject) -> Iterator[Slice]:
     """A slice a battery entry; the label is the scene's name."""
     for number in range(len(battery.entries)):
         which = np.asarray(frames.entry == number)
@@ -134,7 +134,7 @@ def by_entry(frames: Frames, battery: Battery, control: Subject) -> Iterator[Sli
 
 
 def by_bin(
-    frames: Frames, values: npt.NDArray[np.float32], edges: tuple[float, ...], control: Subject, *, unit: str
+    frames: ComparedFrames, values: npt.NDArray[np.float32], edges: tuple[float, ...], control: Subject, *, unit: str
 ) -> Iterator[Slice]:
     """A slice a bin that has frames."""
     bins = bin_index(values, edges)
@@ -143,7 +143,7 @@ def by_bin(
         yield cut(frames, bins == number, control, label=f"{low:g}–{high:g}{unit}", low=low, high=high)
 
 
-def by_weather(frames: Frames, control: Subject) -> Iterator[Slice]:
+def by_weather(frames: ComparedFrames, control: Subject) -> Iterator[Slice]:
     """A slice a weather and severity."""
     for name in frames.weather.present():
         here = frames.weather.where(name)
@@ -152,7 +152,7 @@ def by_weather(frames: Frames, control: Subject) -> Iterator[Slice]:
             yield cut(frames, which, control, label=f"{name} {severity}", low=float(severity), high=float(severity))
 
 
-def timeline(frames: Frames, control: Subject) -> Iterator[Slice]:
+def timeline(frames: ComparedFrames, control: Subject) -> Iterator[Slice]:
     """Slices of the drives' frames by distance, far to near, at most about 30."""
     if not frames.driven.any():
         return
@@ -167,7 +167,7 @@ def timeline(frames: Frames, control: Subject) -> Iterator[Slice]:
         yield cut(frames, which, control, label=f"{low:g}–{high:g} m", low=low, high=high)
 
 
-def heat_map(frames: Frames, bins: Bins) -> HeatMap:
+def heat_map(frames: ComparedFrames, bins: Bins) -> HeatMap:
     """Success by distance and angle."""
     rows, columns = bin_index(frames.distance_m, bins.distance_m), bin_index(frames.angle_deg, bins.angle_deg)
     cells = []
@@ -186,7 +186,7 @@ def heat_map(frames: Frames, bins: Bins) -> HeatMap:
     return HeatMap(distance_edges_m=bins.distance_m, angle_edges_deg=bins.angle_deg, cells=tuple(cells))
 
 
-def consecutive(frames: Frames, window: Window, control: Subject) -> Consecutive:
+def consecutive(frames: ComparedFrames, window: Window, control: Subject) -> Consecutive:
     """Runs of fooled frames, drive by drive. A frame whose clean sign is misread counts as not fooled."""
     drives = list(_drives(frames))
     patch, other = (frames.seen[subject].won & frames.clean for subject in ("patch", control))
@@ -208,7 +208,7 @@ def consecutive(frames: Frames, window: Window, control: Subject) -> Consecutive
     )
 
 
-def _drives(frames: Frames) -> Iterator[npt.NDArray[np.int64]]:
+def _drives(frames: ComparedFrames) -> Iterator[npt.NDArray[np.int64]]:
     """Rows of each drive, in order of time."""
     rows = np.flatnonzero(frames.driven)
     keys = (frames.entry.astype(np.int64)[rows] << 40) + frames.approach[rows]
@@ -216,7 +216,9 @@ def _drives(frames: Frames) -> Iterator[npt.NDArray[np.int64]]:
         yield part[np.argsort(frames.time_s[part], kind="stable")]
 
 
-def _approach(frames: Frames, rows: npt.NDArray[np.int64], fooled: Flags, window: Window, *, traced: bool) -> Approach:
+def _approach(
+    frames: ComparedFrames, rows: npt.NDArray[np.int64], fooled: Flags, window: Window, *, traced: bool
+) -> Approach:
     hits, clean = fooled[rows], frames.clean[rows]
     _, length = longest_run(hits)
     steps = max(1, len(rows) - 1)
@@ -238,7 +240,7 @@ def _approach(frames: Frames, rows: npt.NDArray[np.int64], fooled: Flags, window
     )
 
 
-def confusion(frames: Frames) -> Iterator[Confusion]:
+def confusion(frames: ComparedFrames) -> Iterator[Confusion]:
     """What the painted sign was read as, commonest first."""
     predicted = frames.seen["patch"].predicted
     goal = parse_goal(frames.goal)
@@ -255,7 +257,7 @@ def confusion(frames: Frames) -> Iterator[Confusion]:
             )
 
 
-def notable_frames(frames: Frames, bins: Bins, *, count: int) -> tuple[list[int], list[int]]:
+def notable_frames(frames: ComparedFrames, bins: Bins, *, count: int) -> tuple[list[int], list[int]]:
     """Rows of the ``count`` most and the ``count`` least fooled frames among those whose clean sign was read correctly.
 
     Frames of one cell of the heat map and one light look alike, so each list takes one of a cell before a second.

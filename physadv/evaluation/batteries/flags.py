@@ -9,7 +9,7 @@ from physadv.core.number_format import percent
 from physadv.core.statistics import Rate
 from physadv.evaluation.batteries.battery import Battery, Thresholds
 from physadv.evaluation.batteries.summary import SEEN_FRAMES, SEEN_PHOTOGRAPHS, Flag, Record, VictimInfo
-from physadv.evaluation.design_record import Making
+from physadv.evaluation.design_record import DesignRecord
 from physadv.goals import Untargeted, parse_goal
 
 CLEAN_ACCURACY = 0.9
@@ -61,7 +61,7 @@ def flags_of(
     *,
     battery: Battery,
     victim: VictimInfo,
-    making: Making,
+    making: DesignRecord,
     seeds: Sequence[tuple[str, int]],
     photographs: frozenset[str] = frozenset(),
 ) -> Iterator[Flag]:
@@ -142,7 +142,7 @@ def _controls(record: Record) -> Iterator[Flag]:
         )
 
 
-def _design_frames(battery: Battery, making: Making, seeds: Sequence[tuple[str, int]]) -> Iterator[Flag]:
+def _design_frames(battery: Battery, making: DesignRecord, seeds: Sequence[tuple[str, int]]) -> Iterator[Flag]:
     for scene, seed in seeds:
         if seed == making.seed and scene in making.scenes:
             yield warning(
@@ -156,7 +156,7 @@ def _design_frames(battery: Battery, making: Making, seeds: Sequence[tuple[str, 
         )
 
 
-def _design_photographs(battery: Battery, making: Making, photographs: frozenset[str]) -> Iterator[Flag]:
+def _design_photographs(battery: Battery, making: DesignRecord, photographs: frozenset[str]) -> Iterator[Flag]:
     seen = len(photographs & making.photographs)
     if seen:
         yield warning(
@@ -166,7 +166,7 @@ def _design_photographs(battery: Battery, making: Making, photographs: frozenset
         )
 
 
-def _victim(record: Record, victim: VictimInfo, making: Making) -> Iterator[Flag]:
+def _victim(record: Record, victim: VictimInfo, making: DesignRecord) -> Iterator[Flag]:
     same = making.victim_sha256 == victim.sha256 if making.victim_sha256 and victim.sha256 else None
     if same is None and making.victim is not None:
         same = making.victim == victim.name

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from physadv.core.color import linear_to_srgb, to_uint8
 from physadv.core.files import atomic_path
-from physadv.evaluation.batteries.compared_frames import SUBJECTS, Frames
+from physadv.evaluation.batteries.compared_frames import SUBJECTS, ComparedFrames
 from physadv.evaluation.batteries.summary import Picture, Record, Subject, ranked
 from physadv.evaluation.outcomes import Places, read_batches
 from physadv.scenes import Conditions, PaintedSign, Scene
@@ -53,7 +53,7 @@ def frames_a_side(records: Sequence[Record]) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Album:
+class FramePictures:
     """Where the pictures of one record come from and go to.
 
     Attributes:
@@ -77,7 +77,7 @@ class Album:
     keys: tuple[str, str, str]
 
     def pictures(
-        self, frames: Frames, most: Sequence[int], least: Sequence[int]
+        self, frames: ComparedFrames, most: Sequence[int], least: Sequence[int]
     ) -> tuple[tuple[Picture, ...], tuple[Picture, ...]]:
         """Writes and describes these rows of ``frames``, the most and the least fooled, in that order."""
         names = [f"{self.stem}-most-{rank}" for rank in range(1, len(most) + 1)]
@@ -94,7 +94,9 @@ class Album:
         )
         return _ranked(described[: len(most)]), _ranked(described[len(most) :])
 
-    def _render(self, frames: Frames, rows: Sequence[int], found: _Found, size: tuple[int, int]) -> Iterator[Tensor]:
+    def _render(
+        self, frames: ComparedFrames, rows: Sequence[int], found: _Found, size: tuple[int, int]
+    ) -> Iterator[Tensor]:
         images: dict[int, Tensor] = {}
         for entry in sorted({int(frames.entry[row]) for row in rows}):
             here = [at for at, row in enumerate(rows) if int(frames.entry[row]) == entry]
@@ -102,7 +104,7 @@ class Album:
             images.update(zip(here, self.scenes[entry].render(self.painted, conditions, size=size), strict=True))
         return (images[at] for at in range(len(rows)))
 
-    def _find(self, frames: Frames, rows: Sequence[int]) -> _Found:
+    def _find(self, frames: ComparedFrames, rows: Sequence[int]) -> _Found:
         """The rows of the table that show the patch in these frames, and their conditions."""
         patch, victim, battery = self.keys
         wanted = {(int(frames.entry[row]), int(frames.index[row])): at for at, row in enumerate(rows)}
@@ -154,7 +156,7 @@ def _ranked(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
     return tuple(picture.model_copy(update={"rank": rank}) for rank, picture in enumerate(pictures, 1))
 
 
-def _described(frames: Frames, row: int, number: int, name: str) -> Picture:
+def _described(frames: ComparedFrames, row: int, number: int, name: str) -> Picture:
     patch = frames.seen["patch"]
     return Picture(
         rank=1,

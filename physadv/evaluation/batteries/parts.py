@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from physadv.evaluation.batteries.battery import Battery, frame_counts
-from physadv.evaluation.batteries.scoring import Stretch
+from physadv.evaluation.batteries.scoring import FrameRange
 from physadv.scenes import Scene
 from physadv.scenes.weather.weather import Weather
 
@@ -16,7 +16,7 @@ PART_FRAMES = 256
 
 
 @dataclass(frozen=True)
-class Course:
+class CountedBattery:
     """A battery with its scenes loaded and its frames counted."""
 
     battery: Battery
@@ -37,14 +37,14 @@ class Course:
         """Digests of those that the entries show."""
         return frozenset().union(*(scene.pictures for scene in self.scenes))
 
-    def stretches(self) -> Iterator[Stretch]:
+    def stretches(self) -> Iterator[FrameRange]:
         """The battery in parts."""
         for number, (entry, scene, count) in enumerate(
             zip(self.battery.entries, self.scenes, self.counts, strict=True)
         ):
             for start in range(0, count, PART_FRAMES):
                 size = min(PART_FRAMES, count - start)
-                yield Stretch(self.battery.name, number, scene, entry.seed, start, size)
+                yield FrameRange(self.battery.name, number, scene, entry.seed, start, size)
 
     def seeds(self) -> list[tuple[str, int]]:
         """Scene (under its weather) and seed of each entry, for comparison with a design's."""

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from physadv.core.progress import Listener, counter
 from physadv.evaluation.batteries.battery import Thresholds
-from physadv.evaluation.batteries.compared_frames import Frames, read_frames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames, read_frames
 from physadv.evaluation.batteries.figures import build_record, notable_frames
 from physadv.evaluation.batteries.flags import failures_of, flags_of, transfer_flags
-from physadv.evaluation.batteries.gallery import Album, frames_a_side
-from physadv.evaluation.batteries.parts import Course
+from physadv.evaluation.batteries.gallery import FramePictures, frames_a_side
+from physadv.evaluation.batteries.parts import CountedBattery
 from physadv.evaluation.batteries.scoring import Scorer
 from physadv.evaluation.batteries.summary import DatasetAccuracy, Record, VictimInfo
 from physadv.evaluation.metrics import kinds as _kinds  # noqa: F401 (registers the metrics)
@@ -43,7 +43,7 @@ class Results:
     out: Path
     table: Path
     scorer: Scorer
-    courses: Sequence[Course]
+    courses: Sequence[CountedBattery]
     limits: Thresholds
 
     def records(self, listener: Listener | None) -> list[Record]:
@@ -61,7 +61,7 @@ class Results:
                 counter(listener, DRAWING)(2 * sum(counts[: number + 1]), total)
         return self._compared(found)
 
-    def _keys(self) -> Iterator[tuple[Course, Candidate, Victim]]:
+    def _keys(self) -> Iterator[tuple[CountedBattery, Candidate, Victim]]:
         for course in self.courses:
             for candidate in self.scorer.candidates:
                 for victim in self.scorer.victims:
@@ -75,11 +75,11 @@ class Results:
     def _infos(self) -> dict[str, VictimInfo]:
         return {victim.name: victim_info(victim) for victim in self.scorer.victims}
 
-    def _frames(self, course: Course, candidate: Candidate, victim: Victim) -> Frames:
+    def _frames(self, course: CountedBattery, candidate: Candidate, victim: Victim) -> ComparedFrames:
         name = course.battery.name
         return read_frames(self.table, patch=candidate.name, victim=victim.name, battery=name, places=self._places)
 
-    def _record(self, course: Course, candidate: Candidate, victim: Victim) -> Record:
+    def _record(self, course: CountedBattery, candidate: Candidate, victim: Victim) -> Record:
         """With its verdict and flags, without pictures."""
         frames = self._frames(course, candidate, victim)
         record = build_record(frames, patch=candidate.name, victim=victim.name, battery=course.battery)
@@ -96,12 +96,12 @@ class Results:
         return record.model_copy(update={"flags": tuple(flags), "failures": tuple(failures)})
 
     def _illustrated(
-        self, record: Record, course: Course, candidate: Candidate, victim: Victim, *, count: int
+        self, record: Record, course: CountedBattery, candidate: Candidate, victim: Victim, *, count: int
     ) -> Record:
         """With pictures of so many of the most and of the least fooled frames."""
         frames = self._frames(course, candidate, victim)
         most, least = notable_frames(frames, course.battery.bins, count=count)
-        album = Album(
+        album = FramePictures(
             table=self.table,
             places=self._places,
             out=self.out,
@@ -114,7 +114,7 @@ class Results:
         shown_most, shown_least = album.pictures(frames, most, least)
         return record.model_copy(update={"most_fooled": shown_most, "least_fooled": shown_least})
 
-    def _numbers(self, course: Course, candidate: Candidate, victim: Victim) -> tuple[int, int, int]:
+    def _numbers(self, course: CountedBattery, candidate: Candidate, victim: Victim) -> tuple[int, int, int]:
         candidates, victims = list(self.scorer.candidates), list(self.scorer.victims)
         return candidates.index(candidate), victims.index(victim), list(self.courses).index(course)
 

@@ -26,9 +26,9 @@ from physadv.core.versions import package_versions
 from physadv.evaluation.batteries.battery import Battery, Thresholds, load_battery
 from physadv.evaluation.batteries.gallery import FOLDER as PICTURES_FOLDER
 from physadv.evaluation.batteries.gallery import sign_pictures
-from physadv.evaluation.batteries.parts import Course
+from physadv.evaluation.batteries.parts import CountedBattery
 from physadv.evaluation.batteries.results import Results, victim_info
-from physadv.evaluation.batteries.scoring import Scorer, Stretch
+from physadv.evaluation.batteries.scoring import FrameRange, Scorer
 from physadv.evaluation.batteries.summary import (
     BatteryInfo,
     PatchInfo,
@@ -110,7 +110,7 @@ def evaluate(
     check_limits(max_asr=max_asr, max_targeted_asr=max_targeted_asr)
     limits = Thresholds(max_asr=max_asr, max_targeted_asr=max_targeted_asr)
     place = pick_device(device)
-    courses = [Course(load_battery(spec), frames) for spec in batteries]
+    courses = [CountedBattery(load_battery(spec), frames) for spec in batteries]
     check_unique("battery", [course.battery.name for course in courses])
     with ExitStack() as stack:
         models = [stack.enter_context(looking(spec, place)) for spec in victims]
@@ -210,7 +210,7 @@ def check_unique(kind: str, names: Sequence[str]) -> None:
 
 
 def _identity(
-    courses: Sequence[Course],
+    courses: Sequence[CountedBattery],
     candidates: Sequence[Candidate],
     victims: Sequence[Victim],
     options: Mapping[str, Any],
@@ -235,7 +235,7 @@ def _identity(
     }
 
 
-def _asked(courses: Sequence[Course], datasets: Sequence[SignDataset], limits: Thresholds) -> dict[str, Any]:
+def _asked(courses: Sequence[CountedBattery], datasets: Sequence[SignDataset], limits: Thresholds) -> dict[str, Any]:
     """What a finished table is made into: limits, bins, other data that the victims read."""
     return {
         "batteries": [course.battery.model_dump(mode="json", exclude={"entries"}) for course in courses],
@@ -249,7 +249,7 @@ def _command() -> str:
 
 
 @torch.no_grad()
-def _look_at_clean(scorer: Scorer, courses: Sequence[Course]) -> None:
+def _look_at_clean(scorer: Scorer, courses: Sequence[CountedBattery]) -> None:
     """Warns of a victim that does not read a clean sign in a few frames of the first battery."""
     scene, entry = courses[0].scenes[0], courses[0].battery.entries[0]
     length = scene.frames_per_approach if scene.frames_per_approach > 1 else FIRST_FRAMES
@@ -258,7 +258,7 @@ def _look_at_clean(scorer: Scorer, courses: Sequence[Course]) -> None:
     clean = {candidate.sign.name: candidate for candidate in scorer.candidates}
     for candidate in clean.values():
         for victim in scorer.victims:
-            frames = scene.render(candidate.painted["clean"], conditions.boxed(victim.box), size=victim.input_size)
+            frames = scene.render(candidate.painted["clean"], conditions.with_box(victim.box), size=victim.input_size)
             true = scorer.true[candidate.sign.name, victim.name]
             warn_unread(victim, candidate.sign, true, victim(frames))
 
@@ -269,7 +269,7 @@ class _Part(Cell[Path]):
 
     scorer: Scorer
     parts: Parts
-    stretch: Stretch
+    stretch: FrameRange
     path: Path
 
     @property
@@ -285,7 +285,7 @@ class _Part(Cell[Path]):
         return self.path
 
 
-def _score(scorer: Scorer, courses: Sequence[Course], run: RunFolder, listener: Listener | None) -> None:
+def _score(scorer: Scorer, courses: Sequence[CountedBattery], run: RunFolder, listener: Listener | None) -> None:
     """Fills in the parts that are missing, and merges them."""
     table, parts = run.folder / TABLE, Parts(run.folder / PARTS)
     if run.sealed(TABLE):
@@ -318,7 +318,7 @@ def _patch_info(candidate: Candidate, out: Path, number: int) -> PatchInfo:
     )
 
 
-def _battery_info(course: Course) -> BatteryInfo:
+def _battery_info(course: CountedBattery) -> BatteryInfo:
     return BatteryInfo(
         name=course.battery.name,
         description=course.battery.description,

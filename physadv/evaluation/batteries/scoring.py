@@ -1,4 +1,4 @@
-"""Scoring one stretch of frames: render each subject once for victims that take pictures alike, and make the rows."""
+"""Scoring one part of frames: render each subject once for victims that take pictures alike, and make the rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from physadv.victims import Reading, Victim
 
 
 @dataclass(frozen=True)
-class Stretch:
+class FrameRange:
     """Frames ``start .. start + count`` of a battery entry."""
 
     battery: str
@@ -69,29 +69,29 @@ class Scorer:
         """Painted signs that are rendered for each frame."""
         return len({id(painted) for candidate in self.candidates for painted in candidate.painted.values()})
 
-    def rows(self, stretch: Stretch) -> Iterator[pa.RecordBatch]:
-        """The rows of a stretch: a batch a candidate, subject and victim."""
-        conditions = stretch.scene.sample(stretch.count, seed=stretch.seed, start=stretch.start)
-        shared = {box: _shared_columns(stretch, conditions.boxed(box)) for box in {v.box for v in self.victims}}
+    def rows(self, part: FrameRange) -> Iterator[pa.RecordBatch]:
+        """The rows of a part: a batch a candidate, subject and victim."""
+        conditions = part.scene.sample(part.count, seed=part.seed, start=part.start)
+        shared = {box: _shared_columns(part, conditions.with_box(box)) for box in {v.box for v in self.victims}}
         readings: dict[tuple[int, str], Judged] = {}
         for candidate in self.candidates:
             for subject in SUBJECTS:
                 painted = candidate.painted[subject]
                 if (id(painted), self.victims[0].name) not in readings:
-                    readings.update(self._read(stretch.scene, painted, conditions))
+                    readings.update(self._read(part.scene, painted, conditions))
                 for victim in self.victims:
                     reading = readings[id(painted), victim.name]
-                    yield self._batch(candidate, subject, victim, reading, shared[victim.box], stretch.count)
+                    yield self._batch(candidate, subject, victim, reading, shared[victim.box], part.count)
 
     def _read(
         self, scene: Scene, painted: PaintedSign, conditions: Conditions
     ) -> Iterator[tuple[tuple[int, str], Judged]]:
         for size, box in sorted({(victim.input_size, victim.box) for victim in self.victims}):
             looking = [victim for victim in self.victims if (victim.input_size, victim.box) == (size, box)]
-            boxed = conditions.boxed(box)
+            with_box = conditions.with_box(box)
             parts: dict[str, list[Judged]] = {victim.name: [] for victim in looking}
             for start in range(0, len(conditions), self.batch):
-                some = boxed[start : start + self.batch].to(self.device)
+                some = with_box[start : start + self.batch].to(self.device)
                 frames = scene.render(painted, some, size=size)
                 for victim in looking:
                     parts[victim.name].append(self._judged(victim, frames))
@@ -121,15 +121,15 @@ class Scorer:
         return rows_of({**shared, **own, **columns}, count)
 
 
-def _shared_columns(stretch: Stretch, conditions: Conditions) -> dict[str, Any]:
-    """What all subjects of a stretch have in common, and all victims that take boxes alike."""
-    scene = stretch.scene
+def _shared_columns(part: FrameRange, conditions: Conditions) -> dict[str, Any]:
+    """What all subjects of a part have in common, and all victims that take boxes alike."""
+    scene = part.scene
     weathers = scene.annotate(conditions) if isinstance(scene, Weather) else None
     return {
-        "battery": stretch.battery,
-        "entry": stretch.entry,
+        "battery": part.battery,
+        "entry": part.entry,
         "scene": scene.name,
-        "seed": stretch.seed,
+        "seed": part.seed,
         "frames_per_approach": scene.frames_per_approach,
         **conditions.to_columns(),
         "light_name": [scene.lights[number] for number in conditions.light.tolist()],

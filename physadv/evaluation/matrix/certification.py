@@ -157,7 +157,7 @@ class CertificationSummary(Result):
 
 
 @dataclass(frozen=True)
-class Found:
+class CertifiedPictures:
     """What a defence says of some pictures, ``[N]`` each; ``predicted`` is None where it says only what is right."""
 
     predicted: npt.NDArray[np.int64] | None
@@ -165,7 +165,7 @@ class Found:
     bound: npt.NDArray[np.float64]
 
 
-Certify = Callable[[Victim, Tensor, Tensor, int], Found]
+Certify = Callable[[Victim, Tensor, Tensor, int], CertifiedPictures]
 """Of a victim, pictures ``[N, 3, H, W]``, their labels ``[N]`` and the number of the first of them."""
 
 
@@ -204,7 +204,7 @@ def certifier_of(defense: Defense, plan: CertificationPlan) -> Certifier:
 
 
 def _smoothed(defense: RandomizedSmoothing, plan: CertificationPlan) -> Certifier:
-    def certified(victim: Victim, pictures: Tensor, labels: Tensor, first: int) -> Found:
+    def certified(victim: Victim, pictures: Tensor, labels: Tensor, first: int) -> CertifiedPictures:
         made = certify(
             victim,
             pictures,
@@ -217,7 +217,9 @@ def _smoothed(defense: RandomizedSmoothing, plan: CertificationPlan) -> Certifie
             first=first,
         )
         right = (made.predicted == made.labels).cpu().numpy()
-        return Found(made.predicted.cpu().numpy(), right, np.where(right, made.radius_l2.cpu().numpy(), 0.0))
+        return CertifiedPictures(
+            made.predicted.cpu().numpy(), right, np.where(right, made.radius_l2.cpu().numpy(), 0.0)
+        )
 
     top = certified_radius(plan.n, plan.n, sigma=defense.sigma, alpha=plan.alpha)
     levels = tuple(round(top * step / _LEVELS, 3) for step in range(_LEVELS))
@@ -226,12 +228,12 @@ def _smoothed(defense: RandomizedSmoothing, plan: CertificationPlan) -> Certifie
 
 
 def _masked(defense: PatchCleanser) -> Certifier:
-    def certified(victim: Victim, pictures: Tensor, labels: Tensor, first: int) -> Found:
+    def certified(victim: Victim, pictures: Tensor, labels: Tensor, first: int) -> CertifiedPictures:
         made = certify_patch(
             victim, pictures, labels, patch_px=defense.patch_px, masks=defense.masks, fill=defense.fill
         )
         bound = np.where(made.certified.cpu().numpy(), float(defense.patch_px), 0.0)
-        return Found(None, made.right.cpu().numpy(), bound)
+        return CertifiedPictures(None, made.right.cpu().numpy(), bound)
 
     words = f"{defense.kind} (patch {defense.patch_px} px, {defense.masks} masks an axis, fill {defense.fill:g})"
     return Certifier(words, "side in px of a square patch, anywhere", (float(defense.patch_px),), 32, certified)

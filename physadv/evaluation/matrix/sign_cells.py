@@ -176,7 +176,7 @@ def _read(
     frames: dict[str, list[Tensor]] = {name: [] for name in shown}
     for start in range(0, where.frames, _BATCH):
         count = min(_BATCH, where.frames - start)
-        conditions = scene.sample(count, seed=seed, start=start).boxed(victim.box)
+        conditions = scene.sample(count, seed=seed, start=start).with_box(victim.box)
         for name, painted in shown.items():
             there = conditions.to(painted.rgba.device)
             frames[name].append(scene.render(painted, there, size=victim.input_size))

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from physadv.core.registry import Registry
 from physadv.core.statistics import Difference, Rate
-from physadv.evaluation.batteries.compared_frames import Frames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames
 from physadv.evaluation.batteries.summary import Record
 from physadv.evaluation.metrics.measured import Measured, Unit
 
@@ -37,7 +37,7 @@ class Metric(ABC):
     """Among the others: those of lower numbers come first."""
 
     @abstractmethod
-    def measure(self, record: Record, frames: Frames) -> Rate | Difference | float | None:
+    def measure(self, record: Record, frames: ComparedFrames) -> Rate | Difference | float | None:
         """The figure; None where there is nothing to measure it on.
 
         Args:
@@ -66,13 +66,13 @@ METRICS: Registry[type[Metric]] = Registry("metric")
 """Metrics by name."""
 
 
-def measured(record: Record, frames: Frames) -> tuple[Measured, ...]:
+def measured(record: Record, frames: ComparedFrames) -> tuple[Measured, ...]:
     """Every metric that applies to a record, in the order of their places."""
     parts = sorted(((part.place, name, part()) for name, part in METRICS.items()), key=lambda entry: entry[:2])
     return tuple(_of(name, metric, record, frames) for _, name, metric in parts if metric.applies(record))
 
 
-def _of(name: str, metric: Metric, record: Record, frames: Frames) -> Measured:
+def _of(name: str, metric: Metric, record: Record, frames: ComparedFrames) -> Measured:
     found = metric.measure(record, frames)
     over, control = metric.compared(record)
     return Measured(

@@ -103,7 +103,7 @@ class Group(Config):
         return None if self.goal == Untargeted.kind else parse_goal(self.goal).phrase
 
 
-class Shown(Config):
+class ScoredPhotograph(Config):
     """One photograph and one victim."""
 
     file: str
@@ -174,7 +174,7 @@ class PhotographSummary(Result):
     """The same two without the calibration; None where there is none."""
     victims: tuple[VictimInfo, ...] = ()
     """What they are shown; empty in results of an older physadv."""
-    shown: tuple[Shown, ...]
+    shown: tuple[ScoredPhotograph, ...]
     flags: tuple[str, ...]
     versions: dict[str, str]
     outcomes_version: int = OUTCOMES_VERSION
@@ -202,7 +202,7 @@ class PhotographSummary(Result):
         )
 
 
-def groups(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[Group]:
+def groups(rows: Sequence[Row], shown: Sequence[ScoredPhotograph]) -> Iterator[Group]:
     """Shares of each patch or control and victim."""
     lux = {row.file: row.illuminance_lux for row in rows}
     clean = {
@@ -234,11 +234,11 @@ def groups(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[Group]:
         )
 
 
-def _distance_m(one: Shown) -> float:
+def _distance_m(one: ScoredPhotograph) -> float:
     return math.nan if one.distance_m is None else one.distance_m
 
 
-def _part(by: Any, label: str, some: Sequence[Shown]) -> Part:
+def _part(by: Any, label: str, some: Sequence[ScoredPhotograph]) -> Part:
     aimed = [one for one in some if one.aimed]
     return Part(
         by=by,
@@ -275,7 +275,9 @@ def _mean(shares: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def agreements(shown: Sequence[Shown], *, as_sent: bool = False) -> tuple[Agreement | None, Agreement | None]:
+def agreements(
+    shown: Sequence[ScoredPhotograph], *, as_sent: bool = False
+) -> tuple[Agreement | None, Agreement | None]:
     """Of the simulation with what was misread, and with what was won at another goal; None where nothing is known."""
     aimed = [one for one in shown if one.aimed]
     misread = [one.as_sent if as_sent else one.simulated for one in shown]
@@ -286,7 +288,9 @@ def agreements(shown: Sequence[Shown], *, as_sent: bool = False) -> tuple[Agreem
     )
 
 
-def _agreement(predicted: Sequence[float | None], happened: Sequence[bool], shown: Sequence[Shown]) -> Agreement | None:
+def _agreement(
+    predicted: Sequence[float | None], happened: Sequence[bool], shown: Sequence[ScoredPhotograph]
+) -> Agreement | None:
     known = [
         (share, was, f"{one.victim}/{one.patch}/{one.subject}")
         for share, was, one in zip(predicted, happened, shown, strict=True)
@@ -298,7 +302,7 @@ def _agreement(predicted: Sequence[float | None], happened: Sequence[bool], show
     return agreement(np.array(shares, np.float64), np.array(outcomes), list(names))
 
 
-def flags(rows: Sequence[Row], shown: Sequence[Shown]) -> Iterator[str]:
+def flags(rows: Sequence[Row], shown: Sequence[ScoredPhotograph]) -> Iterator[str]:
     """What a reader has to know of photographs and figures, in sentences."""
     doubtful = sum(bool(row.flags) for row in rows)
     if doubtful:

@@ -20,7 +20,14 @@ from physadv.core.run_folder import claim
 from physadv.core.versions import package_versions
 from physadv.evaluation.batteries.results import victim_info
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, SCHEMA, VERSION_KEY
-from physadv.evaluation.photographs.figures import PAINTED, PhotographSummary, Shown, agreements, flags, groups
+from physadv.evaluation.photographs.figures import (
+    PAINTED,
+    PhotographSummary,
+    ScoredPhotograph,
+    agreements,
+    flags,
+    groups,
+)
 from physadv.evaluation.photographs.scoring import Scorer
 from physadv.evaluation.photographs.verdicts import (
     SUMMARY_NAME,
@@ -138,7 +145,7 @@ def evaluate_photographs(
         for model in models:
             warn_doubts(model)
         batches: list[pa.RecordBatch] = []
-        shown: list[Shown] = []
+        shown: list[ScoredPhotograph] = []
         for number, row in enumerate(rows):
             for made, batch in scorer(row, number):
                 shown.append(made)

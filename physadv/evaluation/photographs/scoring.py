@@ -18,7 +18,7 @@ from physadv.core.color import from_uint8
 from physadv.core.images import cut_out
 from physadv.evaluation.judged import judge
 from physadv.evaluation.outcomes import rows_of
-from physadv.evaluation.photographs.figures import MARGIN, Shown
+from physadv.evaluation.photographs.figures import MARGIN, ScoredPhotograph
 from physadv.goals import Goal, Untargeted
 from physadv.photos.pose import distance_as_if_m
 from physadv.photos.session import Row, read_crop
@@ -60,12 +60,12 @@ class Scorer:
     device: torch.device
 
     @torch.no_grad()
-    def __call__(self, row: Row, number: int) -> Iterator[tuple[Shown, list[pa.RecordBatch]]]:
+    def __call__(self, row: Row, number: int) -> Iterator[tuple[ScoredPhotograph, list[pa.RecordBatch]]]:
         """Of each victim, what it reads in photograph ``number`` and in its simulated frames."""
         crop = read_crop(self.session, row)
         drawn = simulated_conditions(row, self.scene, number=number, draws=self.draws, seed=self.seed)
         for victim in self.victims:
-            conditions = drawn.boxed(victim.box)
+            conditions = drawn.with_box(victim.box)
             view = victim_view(crop, row, victim.input_size, square=victim.box == "square").to(self.device)
             reading = Reading(check_logits(victim, view).float().cpu())
             frames = self._simulated(self.painted, row, conditions, victim)
@@ -75,7 +75,7 @@ class Scorer:
             misread = Untargeted(own)
             probabilities = reading.probabilities[0]
             best = int(probabilities.argmax())
-            made = Shown(
+            made = ScoredPhotograph(
                 file=row.file,
                 crop=row.crop,
                 victim=victim.name,

@@ -18,7 +18,7 @@ from physadv.core.files import at_home
 from physadv.core.identity import digest_of, digest_of_files
 from physadv.core.names import find_name
 from physadv.core.onnx import TimedRuns, external_files, open_onnx
-from physadv.photos.finding.outline import TRUSTED, Box, Found, find_outlines
+from physadv.photos.finding.outline import TRUSTED, Box, FoundOutline, find_outlines
 from physadv.scenes.photographs.sign_outline import apply
 from physadv.signs import Sign
 
@@ -213,7 +213,7 @@ def load_detector(path: Path) -> Detector:
     return Detector(load_config(DetectorCard, path), path.parent)
 
 
-def find_with_detector(pixels: Pixels, sign: Sign, detector: Detector) -> list[Found]:
+def find_with_detector(pixels: Pixels, sign: Sign, detector: Detector) -> list[FoundOutline]:
     """The sign's outline in each of the detector's boxes, best first; the box itself where there is no outline.
 
     A box alone says about where the sign is and how large, not how it is turned: its confidence stays below
@@ -244,12 +244,12 @@ def _is_roomy(within: Box, pixels: Pixels) -> bool:
     return bool(width >= 8 and height >= 8)
 
 
-def _box_alone(one: Detection, sign: Sign) -> Found:
+def _box_alone(one: Detection, sign: Sign) -> FoundOutline:
     left, top, right, bottom = one.box
     across, down = (right - left) / sign.width_mm, (bottom - top) / sign.height_mm
     middle = (left + right - 1.0) / 2.0, (top + bottom - 1.0) / 2.0
     homography = np.array([[across, 0.0, middle[0]], [0.0, down, middle[1]], [0.0, 0.0, 1.0]])
-    return Found(
+    return FoundOutline(
         homography=homography,
         confidence=_BOX_CONFIDENCE * TRUSTED * one.score,
         outline_px=apply(homography, sign.outline_mm),

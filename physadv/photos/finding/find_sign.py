@@ -15,11 +15,10 @@ from physadv.photos.camera import Camera
 from physadv.photos.finding import homography_fit as fitting
 from physadv.photos.finding.clicked_points import grip_points_mm
 from physadv.photos.finding.detector import Detector, find_with_detector
-from physadv.photos.finding.outline import SURE, TRUSTED, find_outlines
-from physadv.photos.finding.outline import Found as Outlined
+from physadv.photos.finding.outline import SURE, TRUSTED, FoundOutline, find_outlines
 from physadv.photos.finding.sign_model import cut, model_of
 from physadv.photos.pose import Pose, solve_pose
-from physadv.photos.rig.markers import Seen, find_markers, marker_scale, pose_from_markers, side_lengths
+from physadv.photos.rig.markers import DetectedMarkers, find_markers, marker_scale, pose_from_markers, side_lengths
 from physadv.photos.rig.rig import Rig
 from physadv.scenes.photographs.sign_outline import HALF
 from physadv.signs import Sign
@@ -56,7 +55,7 @@ _SMALL_PX = 12.0
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class FoundSign:
     """A sign in a photograph.
 
     Attributes:
@@ -85,7 +84,7 @@ def find_sign(
     points: Matrix | None = None,
     detector: Detector | None = None,
     painted: bool = False,
-) -> tuple[Found, Seen]:
+) -> tuple[FoundSign, DetectedMarkers]:
     """The sign in a photograph, and the markers that are seen.
 
     Args:
@@ -100,7 +99,7 @@ def find_sign(
     Raises:
         PhysadvError: it is not found; the sentence says what was looked for.
     """
-    seen = find_markers(pixels) if rig is not None else Seen({})
+    seen = find_markers(pixels) if rig is not None else DetectedMarkers({})
     if points is not None:
         found = _by_points(pixels, points, sign, camera)
     elif rig is not None and any(marker.id in seen.corners for marker in rig.markers):
@@ -118,7 +117,7 @@ def find_sign(
     return found, seen
 
 
-def _by_points(pixels: Pixels, points: Matrix, sign: Sign, camera: Camera) -> Found:
+def _by_points(pixels: Pixels, points: Matrix, sign: Sign, camera: Camera) -> FoundSign:
     height, width = pixels.shape[:2]
     if points.min() < -1.0 or (points > [width, height]).any():
         raise PhysadvError(
@@ -140,7 +139,7 @@ def _by_points(pixels: Pixels, points: Matrix, sign: Sign, camera: Camera) -> Fo
             *flags,
             f"the sign would be turned by {pose.roll_deg:.0f}°; is the first point the one that it should be?",
         )
-    return Found(pose, "corners", round(confidence, 3), outline, flags)
+    return FoundSign(pose, "corners", round(confidence, 3), outline, flags)
 
 
 def _looks_mirrored(pixels: Pixels, sign: Sign, pose: Pose, outline: Matrix) -> bool:
@@ -151,7 +150,7 @@ def _looks_mirrored(pixels: Pixels, sign: Sign, pose: Pose, outline: Matrix) -> 
     return mirrored - plain > _MIRRORED
 
 
-def _by_markers(seen: Seen, rig: Rig, sign: Sign, camera: Camera) -> Found:
+def _by_markers(seen: DetectedMarkers, rig: Rig, sign: Sign, camera: Camera) -> FoundSign:
     pose = pose_from_markers(seen, rig, camera)
     if pose is None:
         raise PhysadvError("none of the rig's markers is seen")
@@ -173,15 +172,15 @@ def _by_markers(seen: Seen, rig: Rig, sign: Sign, camera: Camera) -> Found:
     if count == 1:
         flags.append("only one marker is seen; the pose is rough")
     confidence = min(1.0, 0.6 + 0.2 * (count - 1)) * float(np.clip(1.5 - 0.5 * pose.error_px / _GOOD_PX, 0.1, 1.0))
-    return Found(pose, "markers", round(confidence, 3), outline, tuple(flags))
+    return FoundSign(pose, "markers", round(confidence, 3), outline, tuple(flags))
 
 
-def _side_px(seen: Seen, rig: Rig) -> float:
+def _side_px(seen: DetectedMarkers, rig: Rig) -> float:
     """Shortest side of the rig's markers in the photograph."""
     return min(float(side_lengths(seen.corners[m.id]).min()) for m in rig.markers if m.id in seen.corners)
 
 
-def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector | None, *, painted: bool) -> Found:
+def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector | None, *, painted: bool) -> FoundSign:
     """By colour, shape and artwork; a find below :data:`TRUSTED` is none, unless a detector sees the sign there."""
     places, how = find_outlines(pixels, sign), "outline"
     if not _sure(places) and detector is not None:
@@ -209,7 +208,7 @@ def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector |
         flags.append("only parts of the sign agree with its artwork: half hidden, damaged or dim; look at its outline")
     elif first.confidence < SURE:
         flags.append(f"picture and artwork agree only to {percent(first.confidence)}; look whether it is the sign")
-    return Found(pose, how, round(first.confidence, 3), first.outline_px, tuple(flags), tuple(rough))
+    return FoundSign(pose, how, round(first.confidence, 3), first.outline_px, tuple(flags), tuple(rough))
 
 
 def pose_from_outline(seen_px: Matrix, sign: Sign, camera: Camera) -> Pose:
@@ -219,7 +218,7 @@ def pose_from_outline(seen_px: Matrix, sign: Sign, camera: Camera) -> Pose:
     return solve_pose(outline, seen_px, camera, point_sd_px=sd, together=len(outline) / _FIXED_BY)
 
 
-def _sure(places: Sequence[Outlined]) -> bool:
+def _sure(places: Sequence[FoundOutline]) -> bool:
     return bool(places) and places[0].confidence >= TRUSTED
 
 

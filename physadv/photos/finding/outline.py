@@ -53,7 +53,7 @@ _ODD_MIRRORED, _ODD_TURNED, _ODD_ASLANT = 0.04, 0.03, 0.15
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class FoundOutline:
     """A sign in a photograph.
 
     Attributes:
@@ -91,7 +91,7 @@ class _Laid:
     outline: Matrix
 
 
-def find_outlines(pixels: Pixels, sign: Sign, *, within: Box | None = None) -> list[Found]:
+def find_outlines(pixels: Pixels, sign: Sign, *, within: Box | None = None) -> list[FoundOutline]:
     """Where a picture may show a sign, at most three places, best first; empty where nothing resembles it.
 
     Two finds of similar confidence are two signs.
@@ -114,14 +114,14 @@ def find_outlines(pixels: Pixels, sign: Sign, *, within: Box | None = None) -> l
     return found
 
 
-def _refined(pixels: Pixels, guessed: list[_Laid], model: Model, back: Matrix) -> list[Found]:
+def _refined(pixels: Pixels, guessed: list[_Laid], model: Model, back: Matrix) -> list[FoundOutline]:
     laid = _best([_coarse(pixels, guess, model) for guess in guessed[:_REFINED]], _KEPT)
     return sorted([_fine(pixels, one, model, back) for one in laid], key=lambda one: -one.confidence)
 
 
-def _distinct(found: list[Found]) -> list[Found]:
+def _distinct(found: list[FoundOutline]) -> list[FoundOutline]:
     """The best of each place, at most as many as are told."""
-    kept: list[Found] = []
+    kept: list[FoundOutline] = []
     for one in sorted(found, key=lambda each: -each.confidence):
         if all(shared(one.outline_px, other.outline_px) < _SAME_PLACE for other in kept):
             kept.append(one)
@@ -212,7 +212,7 @@ def _coarse(pixels: Pixels, guess: _Laid, model: Model) -> _Laid:
     return _Laid(to_picture, value - _odd(to_picture), apply(to_picture, np.asarray(model.sign.outline_mm)))
 
 
-def _fine(pixels: Pixels, guess: _Laid, model: Model, back: Matrix) -> Found:
+def _fine(pixels: Pixels, guess: _Laid, model: Model, back: Matrix) -> FoundOutline:
     """At the picture's own resolution: artwork, then contour."""
     chip = cut(pixels, _box(guess.outline), model, side_px=_FINE_PX, grow=_FINE_ROOM)
     laid, value = fitting.refined(chip, np.linalg.inv(chip.to_picture) @ guess.to_picture, model)
@@ -228,7 +228,7 @@ def _fine(pixels: Pixels, guess: _Laid, model: Model, back: Matrix) -> Found:
     to_picture = fitting.to_centres(back @ chip.to_picture @ laid)
     odd = _odd(to_picture)
     confidence = _confidence(whole, parts, support, colour, odd)
-    return Found(
+    return FoundOutline(
         homography=to_picture,
         confidence=confidence,
         outline_px=apply(to_picture, model.sign.outline_mm),

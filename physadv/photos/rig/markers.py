@@ -37,7 +37,7 @@ SCALE_RANGE = (0.9, 1.1)
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class DetectedMarkers:
     """Markers that a photograph shows: their corners ``[4, 2]`` in pixels by id, in OpenCV's order."""
 
     corners: dict[int, Matrix]
@@ -53,7 +53,7 @@ class Seen:
         )
 
 
-def find_markers(pixels: Pixels) -> Seen:
+def find_markers(pixels: Pixels) -> DetectedMarkers:
     """The ArUco markers of a picture ``[H, W, 3]`` RGB, their corners to a fraction of a pixel.
 
     A marker that is seen twice is left out: it says nothing sure.
@@ -74,7 +74,7 @@ def find_markers(pixels: Pixels) -> Seen:
             twice.add(number)
         rough = (place.reshape(4, 2).astype(np.float64) + 0.5) / scale - 0.5
         corners[number] = _refined(grey, rough)
-    return Seen({number: place for number, place in corners.items() if number not in twice})
+    return DetectedMarkers({number: place for number, place in corners.items() if number not in twice})
 
 
 def side_lengths(corners: Matrix) -> Matrix:
@@ -141,7 +141,7 @@ def printed_rig(rig: Rig, bar_mm: float) -> Rig:
     return rig.scaled(scale)
 
 
-def pose_from_markers(seen: Seen, rig: Rig, camera: Camera) -> Pose | None:
+def pose_from_markers(seen: DetectedMarkers, rig: Rig, camera: Camera) -> Pose | None:
     """The sign's pose, if at least one of the rig's markers is seen.
 
     A marker that has been moved or bent is found by its reprojection error and left out, as long as two others agree.
@@ -159,7 +159,7 @@ def pose_from_markers(seen: Seen, rig: Rig, camera: Camera) -> Pose | None:
     return pose
 
 
-def marker_scale(seen: Seen, rig: Rig) -> float | None:
+def marker_scale(seen: DetectedMarkers, rig: Rig) -> float | None:
     """How large the markers were printed, as a share of what the rig says; None if fewer than four are seen.
 
     The markers' centres, which the user has placed by the ruler, fix the plane; their sides are measured on it.
@@ -206,7 +206,7 @@ class ChartReading:
     px_per_mm: float
 
 
-def read_chart(pixels: Pixels, seen: Seen, chart: Chart) -> ChartReading | None:
+def read_chart(pixels: Pixels, seen: DetectedMarkers, chart: Chart) -> ChartReading | None:
     """Colours of the chart's patches, if two of its markers are seen and it is near enough to be read.
 
     The paper between the patches says how the light varies over the chart; a plane is fitted to its logarithm and

@@ -14,7 +14,7 @@ from physadv.core.errors import PhysadvError
 from physadv.core.progress import Listener, counter
 from physadv.photos.camera import Camera, camera_from_focal, load_camera
 from physadv.photos.photo_files import Refusal, list_files, read_file
-from physadv.photos.rig.markers import Seen, find_markers, pose_from_markers
+from physadv.photos.rig.markers import DetectedMarkers, find_markers, pose_from_markers
 from physadv.photos.rig.rig import Marker, Rig
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
@@ -33,7 +33,7 @@ class View:
     """Markers that one photograph shows, and the camera that took it."""
 
     name: str
-    seen: Seen
+    seen: DetectedMarkers
     camera: Camera
 
 

@@ -204,7 +204,7 @@ class Photographs(Scene):
         aside = found[HELD_OUT - 1 :: HELD_OUT]
         return aside if self._part == "held-out" else tuple(photo for photo in found if photo not in aside)
 
-    def parted(self, part: Part) -> Photographs:
+    def for_part(self, part: Part) -> Photographs:
         """Every fifth photograph for what is held out and the others for training; all for both if they are few."""
         return Photographs(self.config, part=part)
 

@@ -132,8 +132,8 @@ class Weather(Scene):
     def fingerprint(self) -> str:
         return digest_of([self.name, self.base.fingerprint, self.grid.model_dump(mode="json")])
 
-    def parted(self, part: Part) -> Weather:
-        return Weather(self.base.parted(part), self.grid, name=self.name, description=self.description)
+    def for_part(self, part: Part) -> Weather:
+        return Weather(self.base.for_part(part), self.grid, name=self.name, description=self.description)
 
     def sample(self, count: int, *, seed: int, start: int = 0) -> Conditions:
         return self.base.sample(count, seed=seed, start=start)

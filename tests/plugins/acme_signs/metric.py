@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from physadv.core.statistics import Rate, rate
-from physadv.evaluation.batteries.compared_frames import Frames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames
 from physadv.evaluation.batteries.summary import Record
 from physadv.evaluation.metrics.metric import METRICS, Metric
 
@@ -16,6 +16,6 @@ class Unsure(Metric):
     heading = "unsure"
     better = "lower"
 
-    def measure(self, record: Record, frames: Frames) -> Rate:
+    def measure(self, record: Record, frames: ComparedFrames) -> Rate:
         less = frames.seen["patch"].true_probability < frames.seen["clean"].true_probability
         return rate(less, frames.groups())

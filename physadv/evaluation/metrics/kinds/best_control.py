@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from physadv.core.statistics import Rate
-from physadv.evaluation.batteries.compared_frames import Frames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames
 from physadv.evaluation.batteries.summary import Record
 from physadv.evaluation.metrics.metric import METRICS, Metric
 
@@ -21,5 +21,5 @@ class BestControl(Metric):
     def compared(self, record: Record) -> tuple[str, Rate | None]:
         return record.gain.control, None
 
-    def measure(self, record: Record, frames: Frames) -> Rate | None:
+    def measure(self, record: Record, frames: ComparedFrames) -> Rate | None:
         return next((one.at_goal for one in record.controls if one.subject == record.gain.control), None)

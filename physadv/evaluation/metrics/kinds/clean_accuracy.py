@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from physadv.core.statistics import Rate
-from physadv.evaluation.batteries.compared_frames import Frames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames
 from physadv.evaluation.batteries.summary import Record
 from physadv.evaluation.metrics.metric import METRICS, Metric
 
@@ -17,5 +17,5 @@ class CleanAccuracy(Metric):
     better = "higher"
     place = 4
 
-    def measure(self, record: Record, frames: Frames) -> Rate:
+    def measure(self, record: Record, frames: ComparedFrames) -> Rate:
         return record.clean_accuracy

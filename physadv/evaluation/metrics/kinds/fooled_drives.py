@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from physadv.core.statistics import Rate
-from physadv.evaluation.batteries.compared_frames import Frames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames
 from physadv.evaluation.batteries.summary import CONTROL_NAMES, Record
 from physadv.evaluation.metrics.metric import METRICS, Metric
 
@@ -27,5 +27,5 @@ class FooledDrives(Metric):
     def compared(self, record: Record) -> tuple[str, Rate | None]:
         return CONTROL_NAMES[record.gain.control], record.consecutive.control_rate if record.consecutive else None
 
-    def measure(self, record: Record, frames: Frames) -> Rate | None:
+    def measure(self, record: Record, frames: ComparedFrames) -> Rate | None:
         return record.consecutive.rate if record.consecutive else None

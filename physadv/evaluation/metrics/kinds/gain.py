@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from physadv.core.statistics import Difference, Rate
-from physadv.evaluation.batteries.compared_frames import Frames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames
 from physadv.evaluation.batteries.summary import CONTROL_NAMES, Record
 from physadv.evaluation.metrics.metric import METRICS, Metric
 
@@ -24,5 +24,5 @@ class Gain(Metric):
     def compared(self, record: Record) -> tuple[str, Rate | None]:
         return CONTROL_NAMES[record.gain.control], None
 
-    def measure(self, record: Record, frames: Frames) -> Difference:
+    def measure(self, record: Record, frames: ComparedFrames) -> Difference:
         return record.gain.difference

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from physadv.core.number_format import metres
-from physadv.evaluation.batteries.compared_frames import Frames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames
 from physadv.evaluation.batteries.summary import Record
 from physadv.evaluation.metrics.metric import METRICS, Metric
 
@@ -28,5 +28,5 @@ class LongestRun(Metric):
         way = f"{run.longest_run_s:.1f} s, {metres(run.longest_run_m)}"
         return f"{way}; median over drives {run.median_longest_run:g}"
 
-    def measure(self, record: Record, frames: Frames) -> float | None:
+    def measure(self, record: Record, frames: ComparedFrames) -> float | None:
         return float(record.consecutive.longest_run) if record.consecutive else None

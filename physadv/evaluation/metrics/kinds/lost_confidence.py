@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from physadv.evaluation.batteries.compared_frames import Frames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames
 from physadv.evaluation.batteries.summary import Record
 from physadv.evaluation.metrics.metric import METRICS, Metric
 
@@ -20,7 +20,7 @@ class LostConfidence(Metric):
         clean, painted = _means(record)
         return "" if clean is None or painted is None else f"mean probability from {clean:.2f} to {painted:.2f}"
 
-    def measure(self, record: Record, frames: Frames) -> float | None:
+    def measure(self, record: Record, frames: ComparedFrames) -> float | None:
         clean, painted = _means(record)
         return None if clean is None or painted is None else clean - painted
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from physadv.core.statistics import Rate
-from physadv.evaluation.batteries.compared_frames import Frames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames
 from physadv.evaluation.batteries.summary import Record
 from physadv.evaluation.metrics.metric import METRICS, Metric
 from physadv.goals import parse_goal
@@ -21,5 +21,5 @@ class Success(Metric):
     def title_of(self, record: Record) -> str:
         return parse_goal(record.goal).title
 
-    def measure(self, record: Record, frames: Frames) -> Rate:
+    def measure(self, record: Record, frames: ComparedFrames) -> Rate:
         return record.patch_success.at_goal

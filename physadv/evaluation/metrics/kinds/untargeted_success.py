@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from physadv.core.statistics import Rate
-from physadv.evaluation.batteries.compared_frames import Frames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames
 from physadv.evaluation.batteries.summary import Record
 from physadv.evaluation.metrics.metric import METRICS, Metric
 from physadv.goals import Untargeted
@@ -20,5 +20,5 @@ class UntargetedSuccess(Metric):
     def applies(self, record: Record) -> bool:
         return record.kind != Untargeted.kind
 
-    def measure(self, record: Record, frames: Frames) -> Rate:
+    def measure(self, record: Record, frames: ComparedFrames) -> Rate:
         return record.patch_success.untargeted
