@@ -200,7 +200,10 @@ def parse_goal(words: str) -> Goal:
     if kind not in GOALS:
         forms = ", ".join(goal.form for _, goal in GOALS.items())
         raise PhysadvError(f"goal {words!r}: should be one of {forms}")
-    return GOALS[kind].parse(argument)
+    goal = GOALS[kind].parse(argument)
+    if argument and not goal.argument:
+        raise TypeError(f"goal {kind!r}: takes {argument!r} and does not write it back; it should define argument")
+    return goal
 
 
 def check_goal(words: str, victim: Victim) -> None:

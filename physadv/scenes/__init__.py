@@ -1,5 +1,6 @@
 """How a sign is seen. Four steps that never mix: sample conditions, place the sign, light it, record the picture."""
 
+from physadv.core.registry import import_all
 from physadv.scenes.camera.geometry import viewing_angle_deg
 from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
 from physadv.scenes.frames import Frames
@@ -8,7 +9,6 @@ from physadv.scenes.photographs.photographs import Photographs, PhotographsConfi
 from physadv.scenes.roadside.config import RoadsideConfig
 from physadv.scenes.roadside.roadside import Roadside
 from physadv.scenes.scene import PaintedSign, Part, Prepared, Scene
-from physadv.scenes.weather import weather as weather  # registers its kind
 
 __all__ = [
     "INTEGERS",
@@ -31,3 +31,5 @@ __all__ = [
     "scene_names",
     "viewing_angle_deg",
 ]
+
+import_all(__path__, __name__)  # every file may register a kind

@@ -144,8 +144,11 @@ class Scene(ABC):
 
     @property
     def fingerprint(self) -> str:
-        """Of all that decides the frames: the scene's declaration and the content of every file that it reads."""
-        return digest_of([self.kind, self.name, sorted(self.pictures)])
+        """Of all that decides the frames: the scene's declaration and the content of every file that it reads.
+
+        A kind that reads files, or that is made in Python with more than a name, says what else there is.
+        """
+        return digest_of([self.kind, self.name, self.declaration, sorted(self.pictures)])
 
     def for_part(self, part: Part) -> Scene:
         """The scene of that part of a design's frames: drawn ones differ by their seeds, photographs are dealt out."""

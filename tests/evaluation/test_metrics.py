@@ -114,3 +114,40 @@ def test_a_metric_is_one_class(run: tuple[Summary, Path], monkeypatch: pytest.Mo
     said = io.StringIO()
     print_summary(summary.model_copy(update={"records": (record,)}), Console(file=said, width=200))
     assert "odd" in said.getvalue()
+
+
+@pytest.mark.parametrize("value", [np.float32(2.5), 3, np.int64(3)])
+def test_a_metric_may_give_any_number(value: float, run: tuple[Summary, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Number(Metric):
+        """A number."""
+
+        title = "A number"
+        heading = "success"
+        better = "lower"
+
+        def measure(self, record: Record, frames: ComparedFrames) -> float:
+            return value
+
+    monkeypatch.setitem(METRICS.parts, "number", Number)
+    summary, out = run
+    found = {one.metric: one for one in measured(summary.records[0], frames_of(out))}
+    assert found["number"].value == float(value)
+    assert (found["success"].heading, found["number"].heading) == ("success", "number"), "no column hides another"
+
+
+def test_a_metric_that_gives_something_else_is_a_defect(
+    run: tuple[Summary, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wrong(Metric):
+        """An array."""
+
+        title = "Wrong"
+        better = "lower"
+
+        def measure(self, record: Record, frames: ComparedFrames) -> float:
+            return np.zeros(2)  # type: ignore[return-value]
+
+    monkeypatch.setitem(METRICS.parts, "wrong", Wrong)
+    summary, out = run
+    with pytest.raises(TypeError, match="metric 'wrong': gives"):
+        measured(summary.records[0], frames_of(out))

@@ -45,6 +45,22 @@ def test_words_are_read_back_as_they_were_written(kind: str, victim: Victim) -> 
     check_goal(written.words, victim)
 
 
+def test_a_goal_that_does_not_write_what_it_was_given_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a record would say less than what was asked, and be scored as something else."""
+
+    class Forgetful(Untargeted):
+        kind = "forgetful"
+
+        @classmethod
+        def parse(cls, argument: str) -> Forgetful:
+            return cls()
+
+    monkeypatch.setitem(GOALS.parts, "forgetful", Forgetful)
+    assert parse_goal("forgetful").words == "forgetful"
+    with pytest.raises(TypeError, match=r"'forgetful': takes '0\.7' and does not write"):
+        parse_goal("forgetful:0.7")
+
+
 def test_a_bound_goal_is_written_in_the_victims_own_words(victim: Victim) -> None:
     clean = torch.tensor([[5.0, 1.0, 0.0, 3.0, 0.0]])
 

@@ -56,6 +56,20 @@ def test_its_declaration_is_the_scene(scene: Scene) -> None:
     assert (type(scene).__doc__ or "").strip()
 
 
+def test_every_number_of_its_declaration_is_part_of_its_identity(scene: Scene) -> None:
+    """Else the same command would give yesterday's result after its file has changed."""
+    config = getattr(scene, "config", None)
+    if config is None:
+        assert load_scene({**dict(scene.declaration), "name": "another"}).fingerprint != scene.fingerprint  # type: ignore[arg-type]
+        return
+    said = scene.declaration
+    assert isinstance(said, dict)
+    for name, value in config.model_dump().items():
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            changed = load_scene({**said, name: value + (1 if isinstance(value, int) else 0.01)})
+            assert changed.fingerprint != scene.fingerprint, name
+
+
 def test_a_frame_depends_on_its_seed_and_number_alone(scene: Scene) -> None:
     all_, some = scene.sample(12, seed=7), scene.sample(4, seed=7, start=5)
     for name, values in some.items():

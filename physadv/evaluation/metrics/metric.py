@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from numbers import Real
 from typing import ClassVar, Literal
 
 from physadv.core.registry import Registry
@@ -63,17 +64,24 @@ class Metric(ABC):
 
 
 METRICS: Registry[type[Metric]] = Registry("metric")
-"""Metrics by name."""
+"""Metrics by name. Where two have the same heading, the later one's column is called by its name."""
 
 
 def measured(record: Record, frames: ComparedFrames) -> tuple[Measured, ...]:
     """Every metric that applies to a record, in the order of their places."""
     parts = sorted(((part.place, name, part()) for name, part in METRICS.items()), key=lambda entry: entry[:2])
-    return tuple(_of(name, metric, record, frames) for _, name, metric in parts if metric.applies(record))
+    found = [_of(name, metric, record, frames) for _, name, metric in parts if metric.applies(record)]
+    headings = [one.heading for one in found]
+    return tuple(
+        one.model_copy(update={"heading": one.metric}) if one.heading and one.heading in headings[:place] else one
+        for place, one in enumerate(found)
+    )
 
 
 def _of(name: str, metric: Metric, record: Record, frames: ComparedFrames) -> Measured:
     found = metric.measure(record, frames)
+    if not isinstance(found, (Rate, Difference, Real, type(None))) or isinstance(found, bool):
+        raise TypeError(f"metric {name!r}: gives {found!r}; it should be a Rate, a Difference, a number or None")
     over, control = metric.compared(record)
     return Measured(
         metric=name,
@@ -85,7 +93,7 @@ def _of(name: str, metric: Metric, record: Record, frames: ComparedFrames) -> Me
         of=metric.of,
         rate=found if isinstance(found, Rate) else None,
         difference=found if isinstance(found, Difference) else None,
-        value=found if isinstance(found, float) else None,
+        value=float(found) if isinstance(found, Real) else None,
         over=over,
         control=control,
         note=metric.note(record),
