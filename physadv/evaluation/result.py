@@ -49,6 +49,8 @@ class Result(Config, ABC):
     """Of its file in the folder."""
     called: ClassVar[str]
     """What it is, in a message."""
+    always_versioned: ClassVar[bool] = True
+    """Whether a file without a version is of this one; else it is of one from before there were versions."""
 
     @property
     @abstractmethod
@@ -92,7 +94,8 @@ class Result(Config, ABC):
             PhysadvError: it is of another schema, or an older version.
         """
         now = cls.model_fields["schema_version"].default
-        version = content.get("schema_version", 0) if isinstance(content, dict) else now
+        known = now if cls.always_versioned else 0
+        version = content.get("schema_version", known) if isinstance(content, dict) else now
         if isinstance(version, int) and 0 <= version < now and len(content) > 1:
             raise PhysadvError(
                 f"{file}: version {version} of {cls.called}; this physadv reads version {now}: run the command that "

@@ -58,6 +58,7 @@ def test_its_parts_go_through_the_tests_of_ours(file: str, installed: dict[str, 
     assert " passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_they_are_listed_and_used(installed: dict[str, str], tmp_path: Path) -> None:
     done = _python(
         f"""
@@ -96,6 +97,7 @@ print(patch.record.mask["kind"], patch.record.paint["kind"], patch.record.goal)
     assert done.stdout.split() == ["acme-dot", "acme-sepia", "acme_doubt"]
 
 
+@pytest.mark.slow
 def test_one_that_breaks_is_one_line_and_no_harm(tmp_path: Path) -> None:
     points = ["broken = acme_signs.broken", "good = acme_signs.attack", "gone = acme_signs.not_there"]
     environment = _installed(tmp_path, {"attack": points})
@@ -112,6 +114,7 @@ def test_one_that_breaks_is_one_line_and_no_harm(tmp_path: Path) -> None:
     assert "'gone' (acme_signs.not_there of acme-signs 1.0) is left out: ModuleNotFoundError" in lines[1]
 
 
+@pytest.mark.slow
 def test_nothing_is_looked_up_while_physadv_is_being_imported(installed: dict[str, str]) -> None:
     """Else a plug-in would import a package that is half there."""
     done = _python(

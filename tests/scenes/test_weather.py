@@ -165,6 +165,7 @@ def test_weather_reaches_the_table_and_the_summary(tmp_path: Path) -> None:
     assert all(picture.weather in ("fog", "shadow") and picture.severity == 2 for picture in pictures)
 
 
+@pytest.mark.slow
 def test_albumentations_is_imported_late() -> None:
     code = "import sys, physadv.scenes.weather.weather; print('albumentations' in sys.modules)"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -279,6 +279,7 @@ def test_a_style_sheet_of_another_file_is_refused() -> None:
         svg.checked('<?xml-stylesheet href="a.css"?>' + of())
 
 
+@pytest.mark.slow
 def test_rules_that_would_take_for_ever_are_refused() -> None:
     rules = "".join(f"g g g g .a{number}, * {{fill:red}}" for number in range(5_000))
     with pytest.raises(BadSvg, match="too many style rules"):

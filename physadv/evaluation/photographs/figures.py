@@ -149,6 +149,7 @@ class PhotographSummary(Result):
 
     file_name = "photographs.json"
     called = "scores of photographs"
+    always_versioned = False
 
     kind: Literal["photographs"] = "photographs"
     schema_version: Literal[2] = PHOTOGRAPHS_VERSION
