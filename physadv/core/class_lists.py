@@ -122,23 +122,23 @@ def _of_table(path: Path) -> list[str]:
         told = "has several columns of names" if names else "has no column of names that can be told"
         raise PhysadvError(f"{path}: {told}; it should have a header with the columns id and name, or name alone")
     spelt = columns[names[0]]
-    orders = {tuple(_ordered(path, list(zip(map(int, columns[place]), spelt, strict=True)))) for place in ids}
-    shown = next(iter(orders)) if ids else tuple(spelt)
-    others = [place for place in range(len(header)) if headed and place not in (*ids, names[0]) and numeric[place]]
-    for place in others:
-        other = (
-            _ordered(path, list(zip(map(int, columns[place]), spelt, strict=True))) if _counts(columns[place]) else ()
-        )
-        if other and tuple(other) != shown:
-            of = repr(header[ids[0]]) if ids else "its rows"
+
+    def by(place: int) -> list[str]:
+        return _ordered(path, list(zip(map(int, columns[place]), spelt, strict=True)))
+
+    orders = [by(place) for place in ids]
+    shown, of = (orders[0], repr(header[ids[0]])) if ids else (spelt, "its rows")
+    for place in range(len(header)) if headed else ():
+        other = place not in (*ids, names[0]) and numeric[place] and _counts(columns[place])
+        if other and by(place) != shown:
             raise PhysadvError(
                 f"{path}: its column {header[place]!r} gives another order than {of}; call the order of the network's "
                 "outputs id, and leave the other out"
             )
-    if len(orders) > 1:
+    if any(order != shown for order in orders):
         several = " and ".join(repr(header[place]) for place in ids)
         raise PhysadvError(f"{path}: its columns {several} give two orders; keep the one of the network's outputs")
-    return list(orders.pop()) if orders else spelt
+    return shown
 
 
 def _headed(header: Sequence[str], numeric: Sequence[bool]) -> tuple[list[int], list[int]]:

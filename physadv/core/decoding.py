@@ -15,7 +15,7 @@ from physadv.core import netpbm
 from physadv.core.errors import PhysadvError
 from physadv.core.files import begins, check_regular
 from physadv.core.folders import OTHER_PICTURES
-from physadv.core.picture_data import check_whole
+from physadv.core.picture_data import check_rows, check_strips
 from physadv.core.picture_headers import BITS, ENTRIES, Unreadable, told_by_head
 from physadv.core.scaling import Samples, scaled
 
@@ -33,7 +33,7 @@ _SMALLER, _NOT_A_PAGE = 0b001, 0b101
 """Bits of TIFF's NewSubfileType: a page that is a smaller copy of another; or that, or what of it is seen."""
 _MOST_PAGES = 64
 _BMP_GREYS = frozenset({("1", 1), ("L", 8)})
-"""Modes and bits at which Pillow reads greys without their palette rightly."""
+"""Modes and bits of grey BMPs that Pillow reads correctly, though it drops their palette."""
 _SUBFILE, _BITS, _PHOTOMETRIC, _PALETTE, _INKS, _SAMPLE_FORMAT = 254, 258, 262, 320, 332, 339
 _OLD_PALETTE = 256
 """Below it are all values of a TIFF's palette by an old writer, of 8 bits in place of 16 (libtiff's rule)."""
@@ -143,8 +143,9 @@ def upright(image: ImageFile.ImageFile) -> Image.Image:
     Raises:
         Unreadable: its values have no known meaning.
     """
-    check_whole(image)
+    file = image.fp
     made = _in_eight_bits(image)
+    check_rows(image, file)
     _check_palette(made, image)
     ImageOps.exif_transpose(made, in_place=True)
     if made.mode not in _MODES:
@@ -166,6 +167,7 @@ def _in_eight_bits(image: ImageFile.ImageFile) -> Image.Image:
     if image.mode == "F":
         raise Unreadable("its values are floating-point numbers of unknown range; save it with 8 or 16 bits")
     if isinstance(image, TiffImagePlugin.TiffImageFile):
+        check_strips(image)
         _check_tags(image)
     if image.format == "PPM" and (numbers := netpbm.read_numbers(image)) is not None:
         return numbers

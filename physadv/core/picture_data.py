@@ -6,6 +6,7 @@ import io
 import zlib
 from typing import IO
 
+import numpy as np
 from PIL import ImageFile, TiffImagePlugin
 
 from physadv.core.picture_headers import Unreadable
@@ -19,16 +20,28 @@ _COMPRESSION, _PLANES, _ROWS, _STRIPS, _BYTES, _TILES = 259, 284, 278, 273, 279,
 _TILE_WIDTH, _TILE_HEIGHT, _BITS = 322, 323, 258
 
 
-def check_whole(image: ImageFile.ImageFile) -> None:
-    """Refuses a PNG or a TIFF with fewer rows than it says; other formats' decoders tell.
+def check_rows(image: ImageFile.ImageFile, file: IO[bytes] | None) -> None:
+    """Refuses a decoded PNG with fewer rows than its head says.
+
+    Pillow leaves what lacks black, from above to below: only a picture whose last row is all black, or that is
+    interlaced, is inflated once more to count its bytes.
+
+    Args:
+        image: decoded.
+        file: that it was read from, still open.
 
     Raises:
         Unreadable: it lacks some.
     """
-    if image.format == "PNG" and image.fp is not None:
-        _check_png(image.fp)
-    elif isinstance(image, TiffImagePlugin.TiffImageFile):
-        _check_tiff(image)
+    if image.format != "PNG" or file is None:
+        return
+    try:
+        whole = bool(np.asarray(image.crop((0, image.height - 1, image.width, image.height))).any())
+    except OSError:
+        _check_png(file)  # which tells it better
+        raise
+    if not whole or image.info.get("interlace"):
+        _check_png(file)
 
 
 def _check_png(file: IO[bytes]) -> None:
@@ -71,8 +84,14 @@ def _png_bytes(head: bytes) -> int:
     return sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in sizes if rows > 0 and columns > 0)
 
 
-def _check_tiff(image: TiffImagePlugin.TiffImageFile) -> None:
-    """TIFF 6.0, sections 3, 8 and 15: as many strips or tiles as the picture needs, and all bytes of plain ones."""
+def check_strips(image: TiffImagePlugin.TiffImageFile) -> None:
+    """Refuses a TIFF with fewer strips or tiles than its picture needs, or too few bytes in plain ones.
+
+    Source: TIFF 6.0, sections 3, 8 and 15.
+
+    Raises:
+        Unreadable: it lacks some.
+    """
     tags, (width, height) = image.tag_v2, image._tile_size if hasattr(image, "_tile_size") else image.size
     samples = len(tags.get(_BITS, (1,)))
     planes = samples if tags.get(_PLANES, 1) == 2 else 1

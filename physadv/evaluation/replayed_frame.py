@@ -27,12 +27,12 @@ from physadv.core.parquet import check_filled
 from physadv.core.versions import package_versions
 from physadv.evaluation.batteries.battery import load_battery
 from physadv.evaluation.batteries.parts import PART_FRAMES
-from physadv.evaluation.batteries.summary import BatteryInfo, PatchInfo, Summary, read_summary
+from physadv.evaluation.batteries.summary import BatteryInfo, PatchInfo, Summary
 from physadv.evaluation.outcomes import MAY_LACK, check_version, open_outcomes
+from physadv.evaluation.photographs.figures import PhotographSummary
 from physadv.evaluation.photographs.score import TABLE as PHOTOGRAPHS_TABLE
 from physadv.evaluation.photographs.scoring import PHOTOGRAPHS, victim_view
-from physadv.evaluation.photographs.verdicts import SUMMARY_NAME as PHOTOGRAPHS_NAME
-from physadv.evaluation.photographs.verdicts import read_photograph_summary
+from physadv.evaluation.result import RESULTS, open_result
 from physadv.evaluation.subjects import Candidate, load_candidates, texture_px
 from physadv.patches import Patch, ink_of
 from physadv.photos.session import TABLE as SESSION_TABLE
@@ -137,12 +137,19 @@ def replay(
         PhysadvError: no such row, the patch or the session is not there or not the same, or the folder is no
             evaluation's.
     """
-    if (folder / PHOTOGRAPHS_NAME).is_file():
+    kind, content, file = open_result(folder)
+    if RESULTS[kind] is PhotographSummary:
         for option, value in (("--patch", patch), ("--device", device)):
             if value is not None:
                 raise PhysadvError(f"{option}: has no meaning for photographs, which are neither painted nor rendered")
-        return _photograph(folder, row, px)
-    summary = _summary(folder)
+        return _photograph(PhotographSummary.of(content, file), folder, row, px)
+    if RESULTS[kind] is not Summary:
+        raise PhysadvError(
+            f"{folder}: the rows of an attack's table, or of a certification's, are pictures of a data set, which are "
+            "changed one by one and not kept; give a folder of physadv evaluate or run (examples of an attack are in "
+            "cells/)"
+        )
+    summary = Summary.of(content, file)
     place = pick_device(device) if device is not None else _device_of(summary)
     values, batch = _looked_at(folder / summary.provenance.outcomes, row, summary)
     options = summary.provenance.options
@@ -181,13 +188,12 @@ def _enlarged(size: tuple[int, int], px: int) -> tuple[int, int]:
     return round(size[0] * scale), round(size[1] * scale)
 
 
-def _photograph(folder: Path, row: int, px: int) -> Replay:
+def _photograph(summary: PhotographSummary, folder: Path, row: int, px: int) -> Replay:
     """A photograph as a victim was shown it, from the session's crop.
 
     Raises:
         PhysadvError: see :func:`replay`.
     """
-    summary = read_photograph_summary(folder)
     table = folder / PHOTOGRAPHS_TABLE
     values = _near(table, row, MAY_LACK | {"distance_m", "hfov_deg"})[0]
     if values["battery"] != PHOTOGRAPHS:
@@ -240,15 +246,6 @@ def _device_of(summary: Summary) -> torch.device:
         return pick_device(summary.provenance.device)
     except PhysadvError:
         return torch.device("cpu")
-
-
-def _summary(folder: Path) -> Summary:
-    if (folder / "robustness.json").is_file():
-        raise PhysadvError(
-            f"{folder}: the rows of an attack's table are pictures of a data set, which are changed one by one and not "
-            "kept; give a folder of physadv evaluate or run (examples of the attack are in cells/)"
-        )
-    return read_summary(folder)
 
 
 def _near(path: Path, row: int, may_lack: Collection[str] = MAY_LACK) -> tuple[dict[str, Any], pa.Table]:

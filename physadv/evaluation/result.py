@@ -131,6 +131,16 @@ def read_result(path: Path) -> Result:
     Raises:
         PhysadvError: there is none, it is of an unknown kind, or it cannot be read.
     """
+    kind, content, file = open_result(path)
+    return RESULTS[kind].of(content, file)
+
+
+def open_result(path: Path) -> tuple[str, Any, Path]:
+    """The kind of the result in a folder, or in one of its files, with what the file holds and where it is.
+
+    Raises:
+        PhysadvError: there is none, it is of an unknown kind, or it is no JSON.
+    """
     names = [kind.file_name for _, kind in RESULTS.items()]
     file = path if path.is_file() else next((path / name for name in names if (path / name).is_file()), None)
     if file is None:
@@ -143,7 +153,7 @@ def read_result(path: Path) -> Result:
     kind = content.get("kind", by_name) if isinstance(content, dict) else by_name
     if not isinstance(kind, str) or kind not in RESULTS:
         raise PhysadvError(f"{file}: {unknown_name('kind of result', str(kind), RESULTS)}")
-    return RESULTS[kind].of(content, file)
+    return kind, content, file
 
 
 def shown_figure(figure: Measured) -> str:

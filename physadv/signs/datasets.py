@@ -585,9 +585,8 @@ def _once(folder: Path, items: Sequence[Item]) -> tuple[list[Item], list[str]]:
         if known.label != item.label:
             raise PhysadvError(f"{folder}: {names[0]} and {names[1]} are one file in two classes; it can be of one")
         again.append(names[1])
-    told = [
-        f"{folder}: {listing.counted(len(again), 'link')} to pictures that are there left out: {listing.some(again)}"
-    ]
+    count = listing.counted(len(again), "link")
+    told = [f"{folder}: {count} to pictures that are counted already, left out: {listing.some(again)}"]
     return list(first.values()), told if again else []
 
 

@@ -270,24 +270,39 @@ def test_a_mask_of_a_tiff_is_heeded(tmp_path: Path) -> None:
         read_image(tmp_path / "picture.tiff")
 
 
-def png_of_rows(there: int, *, said: int = 8, interlaced: int = 0) -> bytes:
-    """A grey PNG of so many rows of 4 pixels, which says that it has ``said``."""
+def png_of(width: int, height: int, rows: bytes, *, interlaced: int = 0) -> bytes:
+    """A grey PNG of 8 bits that says it is so large, and holds these rows with their filters' kinds."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    head = struct.pack(">IIBBBBB", 4, said, 8, 0, 0, 0, interlaced)
-    rows = zlib.compress(b"".join(b"\0" + bytes([200] * 4) for _ in range(there)))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, interlaced)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def test_a_png_with_fewer_rows_than_it_says_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "whole.png").write_bytes(png_of_rows(8))
+    (tmp_path / "whole.png").write_bytes(png_of(4, 8, (b"\0" + bytes([200] * 4)) * 8))
     assert (read_image(tmp_path / "whole.png") == 200).all()
     for there in (0, 4, 7):
-        (tmp_path / "cut.png").write_bytes(png_of_rows(there))
+        (tmp_path / "cut.png").write_bytes(png_of(4, 8, (b"\0" + bytes([200] * 4)) * there))
         with pytest.raises(PhysadvError, match=rf"cut\.png: not a readable picture \(it has {5 * there} of 40 bytes"):
             read_image(tmp_path / "cut.png")
+
+
+@pytest.mark.parametrize("passes", [7, 6])
+def test_an_interlaced_png_has_all_its_passes(passes: int, tmp_path: Path) -> None:
+    """Its last row is of the last pass but one, so it does not tell."""
+    adam7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    rows = b""
+    for x, y, across, down in adam7[:passes]:
+        columns = -(-(7 - x) // across)
+        rows += (b"\0" + bytes([200] * columns)) * -(-(7 - y) // down)
+    (tmp_path / "a.png").write_bytes(png_of(7, 7, rows, interlaced=1))
+    if passes == 7:
+        assert (read_image(tmp_path / "a.png") == 200).all()
+        return
+    with pytest.raises(PhysadvError, match=r"it has 39 of 63 bytes"):
+        read_image(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])

@@ -145,7 +145,7 @@ def test_a_kind_without_a_page_of_its_own_has_a_table(tmp_path: Path, physadv: C
     for words in (
         "any attack up to 0.25",
         "bounded by the L2 radius",
-        "Certainly read correctly",
+        "Certified accuracy",
         "one behind randomized smoothing",
     ):
         assert words in page

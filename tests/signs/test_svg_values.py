@@ -107,7 +107,7 @@ WRONG = {
     # lengths
     "a decimal comma": ("<rect width='3,5' height='9'/>", "has width='3,5' at <rect>; it should be", LENGTH),
     "a word": ("<rect width='wide' height='9'/>", "width='wide'", LENGTH),
-    "a unit that is none": ("<rect width='100foo' height='9'/>", "width='100foo'", LENGTH),
+    "an unknown unit": ("<rect width='100foo' height='9'/>", "width='100foo'", LENGTH),
     "calc": ("<rect width='calc(1px + 2px)' height='9'/>", "width='calc(1px + 2px)'", LENGTH),
     "em": ("<rect width='2em' height='9'/>", "width='2em'", LENGTH),
     "a point without digits": ("<circle r='5.'/>", "r='5.'", LENGTH),
@@ -176,7 +176,7 @@ WRONG = {
     "a point": ("<polyline points='0,0 9,a'/>", "points='0,0 9,a'", "numbers; it has 'a'"),
     "degrees": (full("transform='rotate(45deg)'"), "transform='rotate(45deg)'", "it has 'deg'"),
     "pixels": (full("transform='translate(9px, 9px)'"), "transform='translate(9px, 9px)'", "'px, 9px'"),
-    "a move that is none": (full("transform='translateX(9)'"), "transform='translateX(9)'", "plain numbers"),
+    "a transform of CSS": (full("transform='translateX(9)'"), "transform='translateX(9)'", "plain numbers"),
     "too few numbers": (full("transform='matrix(1 0 0 1 0)'"), "transform='matrix(1 0 0 1 0)'", "plain numbers"),
     "no bracket": (full("transform='rotate(45'"), "transform='rotate(45'", "plain numbers"),
     "a gradient's move": ("<linearGradient gradientTransform='x'/>", "gradientTransform='x'", "plain numbers"),

@@ -38,7 +38,7 @@ from physadv.evaluation.batteries.summary import (
 )
 from physadv.evaluation.junit import write_junit
 from physadv.evaluation.outcomes import OUTCOMES_VERSION, Parts, check_version
-from physadv.evaluation.runners.runner import Cell, LocalRunner
+from physadv.evaluation.runners.runner import Job, LocalRunner
 from physadv.evaluation.subjects import Candidate, load_candidates, texture_px
 from physadv.evaluation.victims_at_work import check_limits, looking
 from physadv.patches import Patch, ink_of
@@ -264,7 +264,7 @@ def _look_at_clean(scorer: Scorer, courses: Sequence[CountedBattery]) -> None:
 
 
 @dataclass(frozen=True)
-class _Part(Cell[Path]):
+class _Part(Job[Path]):
     """A few hundred frames of an entry: a part of the table."""
 
     scorer: Scorer

@@ -35,7 +35,7 @@ from physadv.evaluation.matrix.matrix import drawn, pictures_for
 from physadv.evaluation.metrics.measured import Measured
 from physadv.evaluation.picture_accuracy import predictions
 from physadv.evaluation.result import RESULTS, Result, ResultRow
-from physadv.evaluation.runners.runner import Cell, LocalRunner
+from physadv.evaluation.runners.runner import Job, LocalRunner
 from physadv.signs.datasets import SignDataset, load_known
 from physadv.victims import Victim
 
@@ -145,14 +145,14 @@ class CertificationSummary(Result):
             return ResultRow({"case": case}, (figure,), warnings)
 
         found = [
-            row("no defence, no attack", "accuracy", "Read correctly", self.clean_accuracy),
-            row("defended, no attack", "accuracy", "Read correctly", self.defended_accuracy),
+            row("no defence, no attack", "accuracy", "Accuracy", self.clean_accuracy),
+            row("defended, no attack", "accuracy", "Accuracy", self.defended_accuracy),
         ]
         if self.abstained is not None:
-            found.append(row("defended, no attack", "abstained", "Without an answer", self.abstained))
+            found.append(row("defended, no attack", "abstained", "Abstained", self.abstained))
         for level in self.levels:
             case = f"any attack up to {level.bound:g}"
-            found.append(row(case, "certified", "Certainly read correctly", level.accuracy))
+            found.append(row(case, "certified", "Certified accuracy", level.accuracy))
         return tuple(found)
 
 
@@ -334,7 +334,7 @@ def read_certification(folder: Path) -> CertificationSummary:
 
 
 @dataclass(frozen=True)
-class _Part(Cell[Path]):
+class _Part(Job[Path]):
     """The table of a few pictures."""
 
     certifier: Certifier

@@ -49,8 +49,7 @@ from physadv.evaluation.matrix.sign_cells import (
 )
 from physadv.evaluation.metrics.measured import Measured
 from physadv.evaluation.result import RESULTS, Result, ResultRow
-from physadv.evaluation.runners import runner
-from physadv.evaluation.runners.runner import LocalRunner
+from physadv.evaluation.runners.runner import Job, LocalRunner
 from physadv.goals import check_goal
 from physadv.signs.datasets import SignDataset, load_dataset
 from physadv.signs.listing import tell
@@ -377,7 +376,7 @@ class _Shown:
 
 
 @dataclass(frozen=True)
-class _Attacked(runner.Cell[Cell]):
+class _Attacked(Job[Cell]):
     """One attack on one victim: a record, a table and a picture of examples."""
 
     out: Path

@@ -30,7 +30,6 @@ from physadv.evaluation.photographs.figures import (
 )
 from physadv.evaluation.photographs.scoring import Scorer
 from physadv.evaluation.photographs.verdicts import (
-    SUMMARY_NAME,
     judged,
     read_photograph_summary,
     write_photograph_summary,
@@ -185,7 +184,7 @@ def evaluate_photographs(
             versions=package_versions(),
         )
         write_photograph_summary(out, summary, seconds=time.monotonic() - began)
-        run.finish(TABLE, SUMMARY_NAME, "junit.xml", asked=asked)
+        run.finish(TABLE, PhotographSummary.file_name, "junit.xml", asked=asked)
     return summary
 
 

@@ -8,7 +8,6 @@ from physadv.evaluation.batteries.flags import above
 from physadv.evaluation.junit import Case, rate_words, write_cases
 from physadv.evaluation.photographs.figures import PAINTED, Group, PhotographSummary
 
-SUMMARY_NAME = PhotographSummary.file_name
 SUITE = "photographs"
 
 

@@ -1,4 +1,4 @@
-"""Cells, and what runs them: batteries, robustness matrices and certifications are all loops over cells."""
+"""Jobs, and what runs them: batteries, robustness matrices and certifications are all loops over jobs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from physadv.core.registry import Registry
 T = TypeVar("T")
 
 
-class Cell(ABC, Generic[T]):
+class Job(ABC, Generic[T]):
     """A piece of work whose result is files: it appears whole or not at all, and is not done twice.
 
-    Cells of one run do not depend on one another, so they may be made in any order and place.
+    Jobs of one run do not depend on one another, so they may be made in any order and place.
     """
 
     @property
@@ -33,15 +33,15 @@ class Cell(ABC, Generic[T]):
 
 
 class Runner(ABC):
-    """Runs cells; what is kept from an earlier run is not made again."""
+    """Runs jobs; what is kept from an earlier run is not made again."""
 
     @abstractmethod
-    def run(self, cells: Sequence[Cell[T]], *, stage: str = "", listener: Listener | None = None) -> Iterator[T]:
-        """What each cell has made, in the order of the cells.
+    def run(self, jobs: Sequence[Job[T]], *, stage: str = "", listener: Listener | None = None) -> Iterator[T]:
+        """What each job has made, in the order of the jobs.
 
         Args:
-            cells: that do not depend on one another.
-            stage: what their sizes count, for the listener; empty: the cells tell of themselves.
+            jobs: that do not depend on one another.
+            stage: what their sizes count, for the listener; empty: the jobs tell of themselves.
             listener: told of progress.
         """
 
@@ -52,16 +52,16 @@ RUNNERS: Registry[type[Runner]] = Registry("runner")
 
 @RUNNERS.register("local")
 class LocalRunner(Runner):
-    """One cell after another, in this process: a model's own operations use all cores, or the GPU."""
+    """One job after another, in this process: a model's own operations use all cores, or the GPU."""
 
-    def run(self, cells: Sequence[Cell[T]], *, stage: str = "", listener: Listener | None = None) -> Iterator[T]:
+    def run(self, jobs: Sequence[Job[T]], *, stage: str = "", listener: Listener | None = None) -> Iterator[T]:
         """As every runner."""
-        total, done = sum(cell.size for cell in cells), 0
-        for cell in cells:
-            found = cell.kept()
+        total, done = sum(job.size for job in jobs), 0
+        for job in jobs:
+            found = job.kept()
             if found is None:
-                found = cell.make(None if stage else listener)
-            done += cell.size
+                found = job.make(None if stage else listener)
+            done += job.size
             if stage:
                 counter(listener, stage)(done, total)
             yield found
