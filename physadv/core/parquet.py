@@ -1,4 +1,8 @@
-"""Parquet tables whose pages carry checksums, which are verified when they are read: a flipped bit is an error."""
+"""Parquet tables whose pages carry checksums, which are verified when they are read: a flipped bit is an error.
+
+Their values are checked too: pyarrow itself hands on an index beyond its dictionary or text that is no UTF-8, and what
+computes with it reads beyond its memory.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +29,35 @@ def write_parquet(path: Path, table: pa.Table) -> None:
         writer.write_table(table)
 
 
+class TableFile(pq.ParquetFile):  # type: ignore[misc]
+    """A Parquet file, each part of which is checked value by value when it is read."""
+
+    def iter_batches(self, *args: Any, **options: Any) -> Iterator[pa.RecordBatch]:
+        """As in the base class."""
+        for batch in super().iter_batches(*args, **options):
+            batch.validate(full=True)
+            yield batch
+
+    def read(self, *args: Any, **options: Any) -> pa.Table:
+        """As in the base class."""
+        return _checked(super().read(*args, **options))
+
+    def read_row_group(self, *args: Any, **options: Any) -> pa.Table:
+        """As in the base class."""
+        return _checked(super().read_row_group(*args, **options))
+
+    def read_row_groups(self, *args: Any, **options: Any) -> pa.Table:
+        """As in the base class."""
+        return _checked(super().read_row_groups(*args, **options))
+
+
+def _checked(table: pa.Table) -> pa.Table:
+    table.validate(full=True)
+    return table
+
+
 @contextmanager
-def open_parquet(path: Path, *, schema: pa.Schema | None = None) -> Iterator[pq.ParquetFile]:
+def open_parquet(path: Path, *, schema: pa.Schema | None = None) -> Iterator[TableFile]:
     """A table, to be read in parts.
 
     Args:
@@ -38,7 +69,7 @@ def open_parquet(path: Path, *, schema: pa.Schema | None = None) -> Iterator[pq.
     """
     check_regular(path, what="table")
     try:
-        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+        with TableFile(path, pre_buffer=False, page_checksum_verification=True) as file:
             if schema is not None:
                 _check_columns(path, file.schema_arrow, schema)
             yield file

@@ -18,11 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
-from physadv.core.parquet import check_filled, open_parquet, parquet_writer
+from physadv.core.parquet import TableFile, check_filled, open_parquet, parquet_writer
 from physadv.scenes import INTEGERS, Conditions
 
 OUTCOMES_VERSION = 2
@@ -72,7 +71,7 @@ MAY_LACK = frozenset({"weather", "severity", "weather_parameters"})
 """Columns whose values may be missing."""
 
 
-def open_outcomes(path: Path) -> AbstractContextManager[pq.ParquetFile]:
+def open_outcomes(path: Path) -> AbstractContextManager[TableFile]:
     """A table of outcomes or a part of one, to be read in parts.
 
     Raises:
