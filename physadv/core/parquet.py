@@ -57,12 +57,13 @@ def _checked(table: pa.Table) -> pa.Table:
 
 
 @contextmanager
-def open_parquet(path: Path, *, schema: pa.Schema | None = None) -> Iterator[TableFile]:
+def open_parquet(path: Path, *, schema: pa.Schema | None = None, may_lack: Collection[str] = ()) -> Iterator[TableFile]:
     """A table, to be read in parts.
 
     Args:
         path: of the file.
         schema: that it should have; None: any.
+        may_lack: columns of the schema that an older table does not have.
 
     Raises:
         PhysadvError: it is missing or damaged, as far as it is read, or has other columns.
@@ -71,7 +72,9 @@ def open_parquet(path: Path, *, schema: pa.Schema | None = None) -> Iterator[Tab
     try:
         with TableFile(path, pre_buffer=False, page_checksum_verification=True) as file:
             if schema is not None:
-                _check_columns(path, file.schema_arrow, schema)
+                found = file.schema_arrow
+                old = {name for name in may_lack if name not in found.names}
+                _check_columns(path, found, pa.schema([field for field in schema if field.name not in old]))
             yield file
     except (pa.ArrowException, OSError, ValueError) as error:
         raise PhysadvError(

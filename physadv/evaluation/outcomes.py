@@ -10,9 +10,8 @@ import functools
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +21,12 @@ import pyarrow.compute as pc
 from physadv.core.errors import PhysadvError
 from physadv.core.files import atomic_path
 from physadv.core.parquet import TableFile, check_filled, open_parquet, parquet_writer
-from physadv.scenes import INTEGERS, Conditions
+from physadv.scenes import COLUMNS, INTEGERS
 
-OUTCOMES_VERSION = 2
+OUTCOMES_VERSION = 3
 """Of the table's schema; in the file's metadata under ``VERSION_KEY``. A test ties it to the columns."""
+_ADDED = {"2": ("extra",), "3": ()}
+"""Columns that came after a version that is still read."""
 VERSION_KEY = b"physadv.outcomes_version"
 RUN_KEY = b"physadv.run"
 TOP = 5
@@ -33,7 +34,8 @@ TOP = 5
 ROWS_PER_GROUP = 8192
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
-_CONDITIONS = [(field.name, pa.int64() if field.name in INTEGERS else pa.float64()) for field in fields(Conditions)]
+_TYPES = {"extra": pa.string(), **dict.fromkeys(INTEGERS, pa.int64())}
+_CONDITIONS = [(name, _TYPES.get(name, pa.float64())) for name in COLUMNS]
 
 SCHEMA = pa.schema(
     [
@@ -63,11 +65,12 @@ SCHEMA = pa.schema(
         ("won", pa.bool_()),
     ]
 )
-"""``weather``, ``severity`` and ``weather_parameters`` (JSON) are null where there is none; so are ``distance_m`` and
-``hfov_deg`` of a photograph whose focal length is not known. ``correct`` is ``predicted == true_class``. ``goal`` is
-what the patch was made for, in words, as far as the victim knows its classes, else ``untargeted``; ``won`` says whether
-it is met, and ``goal_probability`` is the victim's probability of what is wanted."""
-MAY_LACK = frozenset({"weather", "severity", "weather_parameters"})
+"""``weather``, ``severity``, ``weather_parameters`` and ``extra`` (JSON, both) are null where there is none; so are
+``distance_m`` and ``hfov_deg`` of a photograph whose focal length is not known. ``correct`` is
+``predicted == true_class``. ``goal`` is what the patch was made for, in words, as far as the victim knows its classes,
+else ``untargeted``; ``won`` says whether it is met, and ``goal_probability`` is the victim's probability of what is
+wanted."""
+MAY_LACK = frozenset({"weather", "severity", "weather_parameters", "extra"})
 """Columns whose values may be missing."""
 
 
@@ -77,7 +80,7 @@ def open_outcomes(path: Path) -> AbstractContextManager[TableFile]:
     Raises:
         PhysadvError: it is missing or damaged, or has other columns.
     """
-    return open_parquet(path, schema=SCHEMA)
+    return open_parquet(path, schema=SCHEMA, may_lack=_ADDED["2"])
 
 
 def rows_of(columns: Mapping[str, Any], count: int) -> pa.RecordBatch:
@@ -168,7 +171,20 @@ def read_batches(
         names = list(columns) if columns else None
         for batch in file.iter_batches(batch_size=ROWS_PER_GROUP, columns=names, **wanted):
             check_filled(path, batch, MAY_LACK)
-            yield batch
+            yield completed(batch, names or SCHEMA.names)
+
+
+T = TypeVar("T", pa.RecordBatch, pa.Table)
+
+
+def completed(rows: T, names: Sequence[str] = SCHEMA.names) -> T:
+    """Rows with columns of these names, without values where an older table has no such column."""
+    columns = {
+        name: rows.column(name) if name in rows.schema.names else pa.nulls(len(rows), SCHEMA.field(name).type)
+        for name in names
+    }
+    made: T = type(rows).from_pydict(columns)
+    return made
 
 
 def select(
@@ -230,8 +246,8 @@ def check_version(path: Path) -> int:
     with open_outcomes(path) as file:
         metadata, rows = file.schema_arrow.metadata or {}, file.metadata.num_rows
     version = metadata.get(VERSION_KEY)
-    if version != str(OUTCOMES_VERSION).encode():
-        found = f"version {version.decode()}" if version else "no version"
+    if version is None or version.decode(errors="replace") not in _ADDED:
+        found = f"version {version.decode(errors='replace')}" if version else "no version"
         raise PhysadvError(
             f"{path}: {found} of the outcomes table; this physadv reads version {OUTCOMES_VERSION}: run the command "
             "that wrote it again, into another folder"

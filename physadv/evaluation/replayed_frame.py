@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from physadv.core.versions import package_versions
 from physadv.evaluation.batteries.battery import load_battery
 from physadv.evaluation.batteries.parts import PART_FRAMES
 from physadv.evaluation.batteries.summary import BatteryInfo, PatchInfo, Summary
-from physadv.evaluation.outcomes import MAY_LACK, check_version, open_outcomes
+from physadv.evaluation.outcomes import MAY_LACK, check_version, completed, open_outcomes
 from physadv.evaluation.photographs.figures import PhotographSummary
 from physadv.evaluation.photographs.score import TABLE as PHOTOGRAPHS_TABLE
 from physadv.evaluation.photographs.scoring import PHOTOGRAPHS, victim_view
@@ -38,11 +38,10 @@ from physadv.patches import Patch, ink_of
 from physadv.photos.session import TABLE as SESSION_TABLE
 from physadv.photos.session import Row as SessionRow
 from physadv.photos.session import load_session, read_crop
-from physadv.scenes import Conditions, Scene
+from physadv.scenes import COLUMNS, Conditions, Scene
 
 _SAME = ("patch", "subject", "victim", "battery", "entry")
 """Columns that the frames of one look of a victim have in common."""
-_CONDITIONS = tuple(field.name for field in fields(Conditions))
 _DRAWING = ("physadv", "torch", "numpy", "opencv-python-headless", "resvg_py")
 """Packages that decide the pixels of a frame."""
 VIEW_PX = 512
@@ -156,7 +155,8 @@ def replay(
     victim = next(info for info in summary.victims if info.name == values["victim"])
     scene = _scene(folder, next(info for info in summary.batteries if info.name == values["battery"]), values["entry"])
     candidate = _candidate(folder, summary, values["patch"], patch, options.get("calibration"), place)
-    conditions = Conditions.from_columns({name: batch.column(name).to_numpy() for name in _CONDITIONS})
+    columns = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in COLUMNS}
+    conditions = Conditions.from_columns(columns)
     painted, conditions = candidate.painted[values["subject"]], conditions.to(place)
     at = conditions.index.tolist().index(values["index"])
     with torch.no_grad():
@@ -166,7 +166,7 @@ def replay(
         f"{values['subject']} of {values['patch']}, frame {values['index']} of {values['scene']} (seed "
         f"{values['seed']}), {values['distance_m']:.1f} m, {values['angle_deg']:.0f} deg, {values['light_name']}"
     )
-    told = (*_CONDITIONS, "light_name", "angle_deg", "weather", "severity", "weather_parameters")
+    told = (*COLUMNS, "light_name", "angle_deg", "weather", "severity", "weather_parameters")
     shown_conditions = {name: values[name] for name in told}
     notes = _other_versions(summary.provenance.versions)
     return Replay(row, values, frames[at].cpu(), view[0].cpu(), what, shown_conditions, notes)
@@ -259,7 +259,7 @@ def _near(path: Path, row: int, may_lack: Collection[str] = MAY_LACK) -> tuple[d
             starts.append(starts[-1] + file.metadata.row_group(number).num_rows)
         group = max(number for number, start in enumerate(starts[:-1]) if start <= row)
         near = range(max(0, group - 1), min(file.num_row_groups, group + 2))
-        rows = file.read_row_groups(list(near)).combine_chunks()
+        rows = completed(file.read_row_groups(list(near))).combine_chunks()
     for batch in rows.to_batches():
         check_filled(path, batch, may_lack)
     values: dict[str, Any] = rows.slice(row - starts[near[0]], 1).to_pylist()[0]

@@ -2,7 +2,7 @@
 
 from physadv.core.registry import import_all
 from physadv.scenes.camera.geometry import viewing_angle_deg
-from physadv.scenes.conditions import INTEGERS, QUANTITIES, Conditions
+from physadv.scenes.conditions import COLUMNS, INTEGERS, QUANTITIES, Conditions
 from physadv.scenes.frames import Frames
 from physadv.scenes.library import SCENE_KINDS, SCENES, SceneField, ScenesField, load_scene, scene_names
 from physadv.scenes.photographs.photographs import Photographs, PhotographsConfig
@@ -11,6 +11,7 @@ from physadv.scenes.roadside.roadside import Roadside
 from physadv.scenes.scene import PaintedSign, Part, Prepared, Scene
 
 __all__ = [
+    "COLUMNS",
     "INTEGERS",
     "QUANTITIES",
     "SCENES",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from physadv.core.errors import PhysadvError
 from physadv.core.notebooks import one_line
 from physadv.victims import Box
 
@@ -115,6 +117,9 @@ class Conditions:
     noise_seed: Tensor
     """Of the sensor's noise, int64."""
 
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+    """What a kind of scene adds to all this by names of its own, ``[N, ...]`` each; a table keeps it as JSON."""
+
     def __len__(self) -> int:
         return len(self.index)
 
@@ -127,23 +132,24 @@ class Conditions:
         return one_line(self, f"of {count} frames", *spans)
 
     def __getitem__(self, which: slice | Tensor) -> Conditions:
-        return Conditions(**{name: value[which] for name, value in self.items()})
+        extra = {name: value[which] for name, value in self.extra.items()}
+        return Conditions(**{name: value[which] for name, value in self.items()}, extra=extra)
 
     def items(self) -> Iterable[tuple[str, Tensor]]:
-        """``(column, tensor)`` pairs in declaration order."""
-        return ((field.name, getattr(self, field.name)) for field in fields(self))
+        """``(column, tensor)`` pairs in declaration order, without :attr:`extra`."""
+        return ((name, getattr(self, name)) for name in _NUMBERS)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Conditions:
         """On another device, and the real-valued columns in another precision."""
         here = torch.device(device) if device is not None else self.index.device
         if here == self.index.device and dtype in (None, self.distance_m.dtype):
             return self
-        return Conditions(
-            **{
-                name: value.to(device=device, dtype=dtype if value.is_floating_point() else None)
-                for name, value in self.items()
-            }
-        )
+
+        def moved(value: Tensor) -> Tensor:
+            return value.to(device=device, dtype=dtype if value.is_floating_point() else None)
+
+        extra = {name: moved(value) for name, value in self.extra.items()}
+        return Conditions(**{name: moved(value) for name, value in self.items()}, extra=extra)
 
     def with_box(self, box: Box) -> Conditions:
         """As a victim is shown them that takes boxes in one way: squashed, or widened to squares; all else stays."""
@@ -152,31 +158,70 @@ class Conditions:
         return replace(self, crop_square=torch.full_like(self.crop_square, float(box == "square")))
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Columns for a table: float64 for quantities (exact for what float32 holds), int64 for counts."""
-        return {
+        """Columns for a table: float64 for quantities (exact for what float32 holds), int64 for counts, JSON texts."""
+        columns: dict[str, npt.NDArray[Any]] = {
             name: (value.double() if value.is_floating_point() else value).cpu().numpy() for name, value in self.items()
         }
+        return {**columns, "extra": _texts(self.extra, len(self))}
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> Conditions:
-        """The inverse of :meth:`to_columns`; other columns are ignored."""
-        values = {}
-        for field in fields(cls):
-            array = np.array(columns[field.name])
-            real = np.issubdtype(array.dtype, np.floating)
-            values[field.name] = torch.as_tensor(array, dtype=torch.float32 if real else torch.int64)
-        return cls(**values)
+        """The inverse of :meth:`to_columns`; other columns are ignored.
+
+        Raises:
+            PhysadvError: ``extra`` is not what :meth:`to_columns` writes.
+        """
+        values = {name: _tensor(np.array(columns[name])) for name in _NUMBERS}
+        return cls(**values, extra=_from_texts(list(columns.get("extra", ()))))
 
     @classmethod
     def cat(cls, parts: Iterable[Conditions]) -> Conditions:
         """Several batches as one."""
         batches = list(parts)
-        return cls(**{field.name: torch.cat([getattr(part, field.name) for part in batches]) for field in fields(cls)})
+        extra = {name: torch.cat([part.extra[name] for part in batches]) for name in batches[0].extra}
+        return cls(
+            **{name: torch.cat([getattr(part, name) for part in batches]) for name in _NUMBERS},
+            extra=extra,
+        )
 
 
-QUANTITIES: tuple[str, ...] = tuple(
-    field.name for field in fields(Conditions) if field.name not in {"index", "approach", "time_s", "light"}
-)
+def _texts(extra: Mapping[str, Tensor], count: int) -> npt.NDArray[Any]:
+    """A JSON object a frame, None where there is nothing to say."""
+    texts = np.full(count, None, dtype=object)
+    if extra:
+        columns = {name: _shortest(value.cpu().numpy()) for name, value in extra.items()}
+        for row in range(count):
+            texts[row] = json.dumps({name: values[row] for name, values in columns.items()})
+    return texts
+
+
+def _shortest(values: npt.NDArray[Any]) -> list[Any]:
+    """Numbers as nested lists, with no more digits than float32 needs to be read back."""
+    if values.dtype == np.float32:
+        values = np.array([float(str(value)) for value in values.ravel()]).reshape(values.shape)
+    numbers: list[Any] = values.tolist()
+    return numbers
+
+
+def _from_texts(texts: list[str | None]) -> dict[str, Tensor]:
+    if all(text is None for text in texts):
+        return {}
+    try:
+        rows = [json.loads(text) for text in texts]  # type: ignore[arg-type]  # None is a TypeError, as it should be
+        return {name: _tensor(np.array([row[name] for row in rows])) for name in rows[0]}
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise PhysadvError(f"a table's column extra does not hold the same numbers for all frames ({error})") from error
+
+
+def _tensor(values: npt.NDArray[Any]) -> Tensor:
+    dtypes = {"f": torch.float32, "b": torch.bool}
+    return torch.as_tensor(values, dtype=dtypes.get(values.dtype.kind, torch.int64))
+
+
+COLUMNS: tuple[str, ...] = tuple(one.name for one in fields(Conditions))
+"""Of a table, in order; the last one, ``extra``, is text and may lack."""
+_NUMBERS = tuple(name for name in COLUMNS if name != "extra")
+QUANTITIES: tuple[str, ...] = tuple(name for name in _NUMBERS if name not in {"index", "approach", "time_s", "light"})
 """Columns whose distribution a scene declares."""
 INTEGERS = frozenset({"index", "approach", "light", "background", "noise_seed"})
 """Columns that count."""

@@ -98,7 +98,7 @@ class Prepared:
 
     def __getitem__(self, which: slice) -> Self:
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        parts: dict[str, Any] = {k: v[which] for k, v in values if isinstance(v, (Tensor, Conditions))}
+        parts: dict[str, Any] = {k: v[which] for k, v in values if isinstance(v, (Tensor, Conditions, Prepared))}
         return replace(self, **parts)
 
 
@@ -111,6 +111,7 @@ class Scene(ABC):
         description: one line for people.
         lights: names that :attr:`Conditions.light` points into.
         differentiable: whether gradients reach the painted sign.
+        why_no_gradient: in a few words, where they do not and there is more to say.
         frames_per_approach: frames that belong together (one drive-by), 1 where frames are independent.
     """
 
@@ -119,6 +120,7 @@ class Scene(ABC):
     description: str = ""
     lights: tuple[str, ...]
     differentiable: bool = True
+    why_no_gradient: str = ""
     frames_per_approach: int = 1
     configuration: ClassVar[type[Config]]
     """Of what its declaration says; of the kinds in :data:`physadv.scenes.SCENE_KINDS`."""

@@ -15,7 +15,7 @@ from physadv.evaluation import evaluate, read_result
 from physadv.evaluation.batteries.compared_frames import read_frames
 from physadv.evaluation.matrix.certification import CertificationPlan, CertificationSummary, Level
 from physadv.evaluation.matrix.matrix import Cell, RobustnessPlan, RobustnessSummary
-from physadv.evaluation.outcomes import OUTCOMES_VERSION
+from physadv.evaluation.outcomes import OUTCOMES_VERSION, SCHEMA, check_version, read_batches
 from physadv.evaluation.photographs.figures import Group, Part, PhotographSummary
 from physadv.evaluation.result import RESULTS, Result
 from physadv.reports import REPORTS, report_from
@@ -187,8 +187,11 @@ def test_every_version_that_is_read_has_such_a_file() -> None:
     assert now <= {path.stem for path in FROZEN}
 
 
-def test_a_table_as_it_was_written_once_is_still_read() -> None:
-    path = FROZEN[0].parent / f"outcomes-{OUTCOMES_VERSION}.parquet"
+@pytest.mark.parametrize("version", range(2, OUTCOMES_VERSION + 1))
+def test_a_table_as_it_was_written_once_is_still_read(version: int) -> None:
+    path = FROZEN[0].parent / f"outcomes-{version}.parquet"
+    assert check_version(path) == sum(len(batch) for batch in read_batches(path))
+    assert {tuple(batch.schema.names) for batch in read_batches(path)} == {tuple(SCHEMA.names)}
     frames = read_frames(path, patch="blue", victim="colour", battery="quick")
     (record,) = read_result(FROZEN[0].parent / "batteries-2.json").rows
     success = next(one for one in record.figures if one.metric == "success")

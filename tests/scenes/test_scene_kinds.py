@@ -16,7 +16,7 @@ from physadv.scenes import SCENE_KINDS, Conditions, PaintedSign, Scene, load_sce
 from physadv.signs import load_sign
 
 SIZE = (40, 32)
-COARSE = {"weather": 2.5 / 255}
+COARSE = {"weather": 2.5 / 255, "albumentations": 2.5 / 255}
 """Kinds whose pixels are rounded to 8 bits on the way."""
 
 
@@ -25,11 +25,28 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return street(tmp_path_factory.mktemp("street"), 6)
 
 
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import albumentations as A
+
+    path = tmp_path_factory.mktemp("pipeline") / "pipeline.yaml"
+    A.save(A.Compose([A.Perspective((0.05, 0.1), p=1.0), A.RandomGamma(p=1.0)]), path, data_format="yaml")
+    return path
+
+
 @pytest.fixture(params=[kind for kind in SCENE_KINDS if SCENE_KINDS[kind].__module__ != "evaluation_kit"])
-def scene(request: pytest.FixtureRequest, photographs: Path) -> Scene:
+def scene(request: pytest.FixtureRequest, photographs: Path, pipeline: Path) -> Scene:
     """A scene of the kind, with as little said of it as it takes."""
     takes: dict[str, dict[str, Any]] = {
         "weather": {"base": "daylight"},
+        "albumentations": {"pipeline": str(pipeline)},
+        "kornia": {
+            "transforms": [
+                {"RandomPerspective": {"distortion_scale": 0.4, "p": 1.0}},
+                {"ColorJiggle": {"brightness": 0.2, "p": 1.0}},
+                {"RandomGaussianNoise": {"std": 0.02}},
+            ]
+        },
         "photographs": {"folder": str(photographs), "variation": {"exposure_ev": [-0.5, 0.5]}},
     }
     said = {"kind": request.param, **takes.get(request.param, {})}
@@ -72,11 +89,13 @@ def test_every_number_of_its_declaration_is_part_of_its_identity(scene: Scene) -
 
 def test_a_frame_depends_on_its_seed_and_number_alone(scene: Scene) -> None:
     all_, some = scene.sample(12, seed=7), scene.sample(4, seed=7, start=5)
-    for name, values in some.items():
-        assert torch.equal(values, dict(all_[5:9].items())[name]), name
+    for name, values in {**dict(some.items()), **some.extra}.items():
+        assert torch.equal(values, {**dict(all_[5:9].items()), **all_[5:9].extra}[name]), name
     assert set(all_.light.tolist()) <= set(range(len(scene.lights)))
     other = scene.sample(12, seed=8)
-    assert any(not torch.equal(values, dict(other.items())[name]) for name, values in all_.items())
+    assert any(not torch.equal(values, dict(other.items())[name]) for name, values in all_.items()) or any(
+        not torch.equal(values, other.extra[name]) for name, values in all_.extra.items()
+    )
 
 
 def test_a_frame_is_the_same_whatever_the_batch(scene: Scene) -> None:

@@ -68,7 +68,10 @@ class DesignConfig(SignSearch):
         ink_of(self.calibration)
         for scene in (one.value for one in self.scenes):
             if not scene.differentiable:
-                raise PhysadvError(f"scene {scene.name!r}: has no gradient, so it can score a patch but not design one")
+                why = f" ({scene.why_no_gradient})" if scene.why_no_gradient else ""
+                raise PhysadvError(
+                    f"scene {scene.name!r}: has no gradient{why}, so it can score a patch but not design one"
+                )
         check_differentiable(victim, "a design")
 
     @property

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import torch
 from PIL import Image
@@ -17,7 +19,7 @@ from physadv.core.files import atomic_path
 from physadv.evaluation.batteries.compared_frames import SUBJECTS, ComparedFrames
 from physadv.evaluation.batteries.summary import Picture, Record, Subject, ranked
 from physadv.evaluation.outcomes import Places, read_batches
-from physadv.scenes import Conditions, PaintedSign, Scene
+from physadv.scenes import COLUMNS, Conditions, PaintedSign, Scene
 
 FOLDER = "pictures"
 FRAME_PX = 192
@@ -27,8 +29,6 @@ MOST_FRAMES = 144
 """Frames of a run that are drawn, and that its report shows."""
 PICTURES, FEWER_PICTURES = 6, 3
 """Of the most and of the least fooled frames, each: of a record of a small run, and of a large one."""
-
-_CONDITIONS = tuple(field.name for field in fields(Conditions))
 
 
 def frames_a_side(records: Sequence[Record]) -> list[int]:
@@ -100,7 +100,7 @@ class FramePictures:
         images: dict[int, Tensor] = {}
         for entry in sorted({int(frames.entry[row]) for row in rows}):
             here = [at for at, row in enumerate(rows) if int(frames.entry[row]) == entry]
-            conditions = found.conditions[torch.tensor(here)].to(self.painted.rgba.device)
+            conditions = found.conditions(here).to(self.painted.rgba.device)
             images.update(zip(here, self.scenes[entry].render(self.painted, conditions, size=size), strict=True))
         return (images[at] for at in range(len(rows)))
 
@@ -113,7 +113,7 @@ class FramePictures:
         order: list[int] = []
         for group in self.places.groups(patch=patch, victim=victim, battery=battery):
             start = self.places.starts[group]
-            for batch in read_batches(self.table, [*_CONDITIONS, "entry", *_NAMES], groups=[group]):
+            for batch in read_batches(self.table, [*COLUMNS, "entry", *_NAMES], groups=[group]):
                 keep = [
                     (at, wanted[key])
                     for at, key in _matching(batch, patch=patch, victim=victim, battery=battery)
@@ -122,11 +122,14 @@ class FramePictures:
                 for at, place in keep:
                     numbers[place] = start + at
                     order.append(place)
-                parts.append(batch.take(pa.array([at for at, _ in keep], pa.int64())).select(list(_CONDITIONS)))
+                parts.append(batch.take(pa.array([at for at, _ in keep], pa.int64())).select(list(COLUMNS)))
                 start += len(batch)
         back = np.argsort(order)
-        columns = {name: np.concatenate([part.column(name).to_numpy() for part in parts])[back] for name in _CONDITIONS}
-        return _Found(tuple(numbers), Conditions.from_columns(columns))
+        columns = {
+            name: np.concatenate([part.column(name).to_numpy(zero_copy_only=False) for part in parts])[back]
+            for name in COLUMNS
+        }
+        return _Found(tuple(numbers), columns)
 
 
 _NAMES = ("patch", "victim", "battery", "subject")
@@ -137,7 +140,11 @@ class _Found:
     """Rows of the table, and the conditions in them, in the order of the frames that were asked for."""
 
     rows: tuple[int, ...]
-    conditions: Conditions
+    columns: Mapping[str, npt.NDArray[Any]]
+
+    def conditions(self, which: Sequence[int]) -> Conditions:
+        """Of some of the frames, which are of one scene."""
+        return Conditions.from_columns({name: values[list(which)] for name, values in self.columns.items()})
 
 
 def _matching(batch: pa.RecordBatch, **keys: str) -> Iterator[tuple[int, tuple[int, int]]]:

@@ -185,7 +185,7 @@ def simulated_conditions(row: Row, scene: Scene, *, number: int, draws: int, see
         "exposure_ev": row.exposure_ev,
         "temperature_k": row.temperature_k,
     }
-    values = {name: all_of(value) for name, value in known.items() if not math.isnan(value)}
+    values: dict[str, Any] = {name: all_of(value) for name, value in known.items() if not math.isnan(value)}
     if "exposure_ev" in values:
         values |= {"sun_fraction": all_of(0.0)}  # the exposure was measured on the sign itself
     return replace(drawn, **values)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -233,7 +233,7 @@ class Photographs(Scene):
         """Conditions of the frames ``start .. start + count``; frame i depends on ``(seed, i)`` alone."""
         index = torch.arange(start, start + count, dtype=torch.int64)
         number = index % len(self.photographs)
-        values: dict[str, Tensor] = {}
+        values: dict[str, Any] = {}
         for name in QUANTITIES:
             if name == "noise_seed":
                 values[name] = integers(index, seed=seed, stream=name)
@@ -445,10 +445,8 @@ def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _neutral(conditions: Conditions) -> Conditions:
-    values = dict(conditions.items())
-    values["exposure_ev"] = torch.zeros_like(conditions.exposure_ev)
-    values["temperature_k"] = torch.full_like(conditions.temperature_k, _STILL["temperature_k"])
-    return Conditions(**values)
+    daylight = torch.full_like(conditions.temperature_k, _STILL["temperature_k"])
+    return replace(conditions, exposure_ev=torch.zeros_like(conditions.exposure_ev), temperature_k=daylight)
 
 
 def _jitter(conditions: Conditions, step: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -90,7 +91,7 @@ class Roadside(Scene):
             chosen = (approach if config.drive else index // stations) % len(self.lights)
         else:
             chosen = integers(approach, seed=seed, stream="light") % len(self.lights)
-        values: dict[str, Tensor] = {}
+        values: dict[str, Any] = {}
         numbers = torch.stack([index if name in _PER_FRAME else approach for name in QUANTITIES])
         for name, uniform in zip(QUANTITIES, uniforms(numbers, seed=seed, stream=QUANTITIES), strict=True):
             value = self._base[name].draw(uniform)

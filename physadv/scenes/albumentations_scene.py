@@ -1,0 +1,164 @@
+"""A scene through albumentations: another scene's frames, changed by a pipeline of a user's; scored only.
+
+albumentations 2.0.8 is the last release under the MIT licence, and no longer maintained: all that is known here of its
+pipelines is in this file.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from physadv.core.color import from_uint8, to_uint8
+from physadv.core.config import BesidePath, Config, Text, read_yaml, validate
+from physadv.core.errors import PhysadvError
+from physadv.core.identity import digest_of
+from physadv.scenes.conditions import Conditions
+from physadv.scenes.library import SCENE_KINDS, SceneField
+from physadv.scenes.scene import PaintedSign, Part, Scene
+from physadv.scenes.weather.weather_kind import Pixels, albumentations_library
+from physadv.signs import Sign
+
+
+class AlbumentationsConfig(Config):
+    """A scene through albumentations as its YAML declares it."""
+
+    kind: Literal["albumentations"] = "albumentations"
+    name: Text
+    description: str = ""
+    pipeline: BesidePath
+    """File of ``albumentations.save(compose, path, data_format="yaml")``, or ``"json"``."""
+    base: SceneField = Field(default="frontal", validate_default=True)
+    """The scene whose frames are changed: straight ahead, in even light, if not given."""
+    px: int = Field(default=64, ge=16, le=1024)
+    """Side of the square pictures that the pipeline gets; they are then resized for the victim."""
+
+
+class _Saved(Config):
+    """The content of such a file."""
+
+    version: str = Field(alias="__version__")
+    transform: dict[str, Any]
+
+
+@SCENE_KINDS.register("albumentations")
+class AlbumentationsScene(Scene):
+    """Another scene's frames through a saved pipeline of albumentations; scored only, for it has no gradient.
+
+    Frames are rendered at ``px`` x ``px``, rounded to 8 bits, changed and resized. A frame's own ``noise_seed`` decides
+    what the pipeline draws.
+    """
+
+    kind = "albumentations"
+    differentiable = False
+    why_no_gradient = "albumentations passes none"
+    configuration = AlbumentationsConfig
+
+    def __init__(self, config: AlbumentationsConfig) -> None:
+        self.config, self.name, self.px = config, config.name, config.px
+        self._use(config.base.value)
+        self.description = config.description or f"{self.base.name} through {Path(config.pipeline).name}"
+        path = Path(config.pipeline)
+        self.saved = validate(_Saved, read_yaml(path), path)
+        self._pipeline = _loaded(self.saved, path)
+        self._change(np.zeros((self.px, self.px, 3), np.uint8), seed=0)
+
+    def _use(self, base: Scene) -> None:
+        self.base, self.lights, self.frames_per_approach = base, base.lights, base.frames_per_approach
+
+    @property
+    def pictures(self) -> frozenset[str]:
+        return self.base.pictures
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return digest_of([self.kind, self.name, self.saved.model_dump(), self.px, self.base.fingerprint])
+
+    def for_part(self, part: Part) -> AlbumentationsScene:
+        other = AlbumentationsScene(self.config)
+        other._use(self.base.for_part(part))
+        return other
+
+    def sample(self, count: int, *, seed: int, start: int = 0) -> Conditions:
+        return self.base.sample(count, seed=seed, start=start)
+
+    def render(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
+        frames = to_uint8(self.base.render(painted, conditions, size=(self.px, self.px)))
+        changed = np.stack(
+            [
+                self._change(pixels, seed=seed)[0]
+                for pixels, seed in zip(frames, conditions.noise_seed.tolist(), strict=True)
+            ]
+        )
+        seen = from_uint8(changed).to(painted.rgba)
+        if tuple(seen.shape[-2:]) == size:
+            return seen
+        return F.interpolate(seen, size=size, mode="bilinear", antialias=True, align_corners=False).clamp(0.0, 1.0)
+
+    def homographies(self, sign: Sign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
+        """Where the pipeline moves the picture's corners; what it bends beside that is not in a homography."""
+        to_picture = self.base.homographies(sign, conditions, size=(self.px, self.px))
+        blank = np.zeros((self.px, self.px, 3), np.uint8)
+        found = []
+        for seed in conditions.noise_seed.tolist():
+            pixels, matrix = self._change(blank, seed=seed)
+            scale = np.diag([size[1] / pixels.shape[1], size[0] / pixels.shape[0], 1.0])
+            found.append(scale @ matrix)
+        return torch.from_numpy(np.stack(found)).to(to_picture) @ to_picture
+
+    def _change(self, pixels: Pixels, *, seed: int) -> tuple[Pixels, np.ndarray[Any, np.dtype[np.float64]]]:
+        """The picture as the pipeline changes it, and where its points go, in pixels that cover [i, i + 1).
+
+        Raises:
+            PhysadvError: the pipeline does not take such a picture, or makes something else of it.
+        """
+        side = float(self.px - 1)
+        corners = np.array([[0.0, 0.0], [side, 0.0], [side, side], [0.0, side]], np.float32)
+        self._pipeline.set_random_seed(seed % 2**32)
+        try:
+            made = self._pipeline(image=pixels, keypoints=corners)
+        except Exception as error:  # albumentations refuses by errors of many kinds
+            words = " ".join(str(error).split())[:300]
+            raise PhysadvError(
+                f"{self.config.pipeline}: fails on a picture of {self.px} x {self.px}: {words}"
+            ) from error
+        seen, moved = made["image"], np.asarray(made["keypoints"], np.float32)
+        if not isinstance(seen, np.ndarray) or seen.dtype != np.uint8 or seen.ndim != 3 or seen.shape[2] != 3:
+            raise PhysadvError(
+                f"{self.config.pipeline}: makes no 8-bit picture of three colors; leave out what prepares pictures for "
+                "a network (Normalize, ToTensorV2, ToFloat): that is the victim card's"
+            )
+        return seen, cv2.getPerspectiveTransform(corners + 0.5, moved[:, :2] + np.float32(0.5))
+
+
+def _loaded(saved: _Saved, path: Path) -> Any:
+    """The pipeline, which moves points with its pictures.
+
+    Raises:
+        PhysadvError: it is no saved pipeline, or albumentations does not know one of its transforms or their values.
+    """
+    A = albumentations_library()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # it warns of an unknown parameter, and goes on without
+        try:
+            made = A.from_dict({"transform": saved.transform})
+        except Exception as error:
+            words = " ".join(str(error).split())[:300] or type(error).__name__
+            raise PhysadvError(
+                f"{path}: is no pipeline that albumentations {A.__version__} can load ({type(error).__name__}: "
+                f"{words}); write it with albumentations.save(compose, path, data_format='yaml')"
+            ) from error
+    inner = made.transforms if isinstance(made, A.Compose) else [made]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that no transform moves points, where none does
+        points = A.KeypointParams(format="xy", remove_invisible=False)
+        return A.Compose(inner, p=getattr(made, "p", 1.0), keypoint_params=points)

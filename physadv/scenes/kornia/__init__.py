@@ -1,0 +1,1 @@
+"""Scenes that are chains of Kornia's augmentations."""

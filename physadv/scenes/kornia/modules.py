@@ -1,0 +1,77 @@
+"""Kornia's augmentations by name, as a scene's file lists them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import kornia.augmentation
+from kornia.augmentation import AugmentationSequential, GeometricAugmentationBase2D, IntensityAugmentationBase2D
+from torch import nn
+
+from physadv.core.errors import PhysadvError, shown, unknown_name
+
+_OF_A_BATCH = ("same_on_batch", "p_batch", "keepdim")
+"""Parameters that say how the pictures of a batch belong together, which frames do not."""
+
+
+@cache
+def augmentations() -> dict[str, type[nn.Module]]:
+    """Kornia's augmentations of single pictures, by class name."""
+    bases = (IntensityAugmentationBase2D, GeometricAugmentationBase2D)
+    return {
+        name: part
+        for name, part in sorted(vars(kornia.augmentation).items())
+        if inspect.isclass(part) and issubclass(part, nn.Module) and issubclass(part, bases) and part not in bases
+    }
+
+
+def sequence(transforms: Sequence[str | Mapping[str, Any]]) -> AugmentationSequential:
+    """The modules of a list, in a row.
+
+    Args:
+        transforms: names of classes, or mappings of one name to the class's parameters.
+
+    Raises:
+        PhysadvError: an unknown name or parameter, or a value that the class refuses.
+    """
+    return AugmentationSequential(*(_module(one, f"transforms[{at}]") for at, one in enumerate(transforms)))
+
+
+def _module(said: str | Mapping[str, Any], where: str) -> nn.Module:
+    if isinstance(said, Mapping) and len(said) != 1:
+        raise PhysadvError(
+            f"{where}: {shown(dict(said))} names {len(said)} transforms; each has an entry of its own in the list"
+        )
+    name, parameters = (said, {}) if isinstance(said, str) else next(iter(said.items()))
+    known = augmentations()
+    if name not in known:
+        other = getattr(kornia.augmentation, name, None)
+        if inspect.isclass(other) and issubclass(other, nn.Module):
+            raise PhysadvError(f"{where}: {name} is no intensity or geometric augmentation of single pictures")
+        raise PhysadvError(f"{where}: {unknown_name('augmentation of Kornia', name, known)}")
+    if not isinstance(parameters, Mapping):
+        raise PhysadvError(f"{where}: {name} = {shown(parameters)}: should be a mapping of parameters to values")
+    takes = [one for one in inspect.signature(known[name]).parameters if one not in _OF_A_BATCH]
+    for parameter in parameters:
+        if parameter in _OF_A_BATCH:
+            raise PhysadvError(f"{where}: {name}: {parameter} has no meaning here, for each frame is drawn by itself")
+        if parameter not in takes:
+            raise PhysadvError(f"{where}: {name}: {unknown_name('parameter', str(parameter), takes)}")
+    try:
+        return known[name](**{key: _value(value) for key, value in parameters.items()})
+    except Exception as error:  # Kornia checks its arguments by errors of many kinds
+        raise PhysadvError(f"{where}: {name}: {reason(error)}") from error
+
+
+def _value(value: Any) -> Any:
+    """As Kornia takes it: a list is a tuple."""
+    return tuple(_value(one) for one in value) if isinstance(value, (list, tuple)) else value
+
+
+def reason(error: Exception) -> str:
+    """What an error of Kornia's says, in one line."""
+    words = " ".join(str(error).split())
+    return words[:300] or type(error).__name__
