@@ -12,6 +12,7 @@ from kornia.augmentation import AugmentationSequential, GeometricAugmentationBas
 from torch import nn
 
 from physadv.core.errors import PhysadvError, shown, unknown_name
+from physadv.scenes.kornia import augmentation
 
 _OF_A_BATCH = ("same_on_batch", "p_batch", "keepdim")
 """Parameters that say how the pictures of a batch belong together, which frames do not."""
@@ -19,9 +20,10 @@ _OF_A_BATCH = ("same_on_batch", "p_batch", "keepdim")
 
 @cache
 def augmentations() -> dict[str, type[nn.Module]]:
-    """Kornia's augmentations of single pictures, by class name."""
+    """Augmentations of single pictures, Kornia's and those of :mod:`physadv.augmentation`, by class name."""
+    own = {name: getattr(augmentation, name) for name in augmentation.__all__ if name != "RandomScene"}
     bases = (IntensityAugmentationBase2D, GeometricAugmentationBase2D)
-    return {
+    return own | {
         name: part
         for name, part in sorted(vars(kornia.augmentation).items())
         if inspect.isclass(part) and issubclass(part, nn.Module) and issubclass(part, bases) and part not in bases

@@ -158,7 +158,7 @@ class Weather(Scene):
         cells = self.grid.cells
         turns = (conditions.index // self.frames_per_approach).tolist()
         return [
-            _annotation(*cells[turn % len(cells)], noise_seed=seed)
+            annotation(*cells[turn % len(cells)], noise_seed=seed)
             for turn, seed in zip(turns, conditions.noise_seed.tolist(), strict=True)
         ]
 
@@ -175,7 +175,8 @@ def _resized(frames: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(frames, size=size, mode="bilinear", antialias=True, align_corners=False).clamp(0.0, 1.0)
 
 
-def _annotation(kind: str, severity: int, *, noise_seed: int) -> Annotation:
+def annotation(kind: str, severity: int, *, noise_seed: int) -> Annotation:
+    """The weather of a frame of that noise seed."""
     draw = Draw(noise_seed)
     return Annotation(kind, severity, {**WEATHERS[kind].draw(severity, draw), "seed": draw.seed()})
 
