@@ -1,4 +1,4 @@
-"""What one optimisation step costs, as a multiple of the victim's own forward and backward pass.
+"""What one optimization step costs, as a multiple of the victim's own forward and backward pass.
 
 Prints a table: the roadside's whole step (render 64 views with all its physics, victim forward and backward, update), a
 chain of stock kornia.augmentation modules doing the like, the same with its differentiable JPEG, and, where
@@ -61,7 +61,7 @@ def alone(victim: Victim, device: torch.device) -> Step:
 
 
 def kornia_chain(victim: Victim, device: torch.device, *, jpeg: bool) -> Step:
-    """One texture expanded into a batch through stock modules: affine, perspective, colour, blur, noise."""
+    """One texture expanded into a batch through stock modules: affine, perspective, color, blur, noise."""
     import kornia.augmentation as K
 
     px = 4 * victim.input_size[0]

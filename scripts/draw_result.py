@@ -22,9 +22,9 @@ FRAME, GAP, LINE = 150, 14, 40
 ROWS, COLUMNS = 2, 4
 
 
-def label(canvas: np.ndarray, text: str, x: int, y: int, colour: tuple[int, int, int]) -> None:
+def label(canvas: np.ndarray, text: str, x: int, y: int, color: tuple[int, int, int]) -> None:
     """One line of text."""
-    cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
+    cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.42, color, 1, cv2.LINE_AA)
 
 
 def main() -> None:

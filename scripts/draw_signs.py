@@ -1,4 +1,4 @@
-"""Draws the artwork of every sign in ``sign_data/`` from dimensions in millimetres.
+"""Draws the artwork of every sign in ``sign_data/`` from dimensions in millimeters.
 
 usage: python scripts/draw_signs.py [FOLDER]      # needs shapely; rewrites FOLDER/<country>/<sign>.svg
 
@@ -39,7 +39,7 @@ DE_RED, DE_YELLOW, DE_GREEN, DE_BLUE = "#b5171f", "#f3b114", "#0b7a4b", "#0a4f94
 
 @dataclass(frozen=True)
 class Layer:
-    """One colour and where it lies."""
+    """One color and where it lies."""
 
     color: str
     shape: BaseGeometry
@@ -58,7 +58,7 @@ def drawing(name: str) -> Callable[[Drawing], Drawing]:
 
 
 def inside(face: Polygon, margin_mm: float) -> BaseGeometry:
-    """The face without its margin; rounded corners keep their centres."""
+    """The face without its margin; rounded corners keep their centers."""
     return face.buffer(-margin_mm, join_style="mitre")
 
 

@@ -45,7 +45,7 @@ def hidden(pixels: Reals, box: Box, random: np.random.Generator) -> tuple[Reals,
 
 
 def night(pixels: Reals, box: Box, random: np.random.Generator) -> tuple[Reals, Box]:
-    """A hundredth to a tenth of the light, of a lamp's colour, brightest about the sign, with the sensor's noise."""
+    """A hundredth to a tenth of the light, of a lamp's color, brightest about the sign, with the sensor's noise."""
     left, top, right, bottom = box
     rows, columns = np.mgrid[: pixels.shape[0], : pixels.shape[1]]
     x = (columns - (left + right) / 2) / (2 * (right - left))
@@ -76,12 +76,12 @@ def damaged(pixels: Reals, box: Box, random: np.random.Generator) -> tuple[Reals
     part = made[int(top) : int(bottom), int(left) : int(right)]
     part[:] = 0.55 * part + 0.45 * (0.6 * part.mean(2, keepdims=True) + 70)
     for _ in range(random.integers(4, 8)):
-        colour = SPRAYED[random.integers(len(SPRAYED))]
+        color = SPRAYED[random.integers(len(SPRAYED))]
         points = [middle + random.uniform(-0.4, 0.4, 2) * size]
         for _ in range(random.integers(2, 5)):
             points.append(points[-1] + random.uniform(-0.3, 0.3, 2) * size)
         thick = max(1, round(size[0] * random.uniform(0.04, 0.1)))
-        cv2.polylines(made, [np.round(points).astype(np.int32)], False, colour, thick, cv2.LINE_AA)
+        cv2.polylines(made, [np.round(points).astype(np.int32)], False, color, thick, cv2.LINE_AA)
     for _ in range(random.integers(1, 3)):
         x, y = np.round(middle + random.uniform(-0.35, 0.35, 2) * size).astype(int).tolist()
         across, down = np.round(random.uniform(0.08, 0.18, 2) * size).astype(int).tolist()

@@ -1,4 +1,4 @@
-"""Highway lettering from stroke geometry: centre lines of one stroke width, in a box one unit high.
+"""Highway lettering from stroke geometry: center lines of one stroke width, in a box one unit high.
 
 Proportions of the capitals and digits follow the tables of letter widths in *Standard Alphabets for Traffic Control
 Devices* (FHWA, 2004; Series C, D, E) and the 1/7 stroke of DIN 1451-2 Mittelschrift. Every letter is drawn
@@ -63,7 +63,7 @@ RIGHT_SIDE = {**dict.fromkeys("CDGOPRS023568", ROUND), **dict.fromkeys("AFLTWY47
 
 
 class Pen:
-    """Draws one centre line."""
+    """Draws one center line."""
 
     def __init__(self, x: float, y: float, squareness: float) -> None:
         self.points: list[Point] = [(x, y)]
@@ -101,7 +101,7 @@ class Pen:
 
 
 class Glyph:
-    """The strokes of one letter in a box ``w`` wide and 1 high; ``l r t b`` are the extreme centre lines."""
+    """The strokes of one letter in a box ``w`` wide and 1 high; ``l r t b`` are the extreme center lines."""
 
     def __init__(self, letter: str, style: Style) -> None:
         self.style = style
@@ -128,7 +128,7 @@ class Glyph:
         return self.stroke(self.pen(x0, y0).line(x1, y1))
 
     def slant(self, x0: float, y0: float, x1: float, y1: float, clip: tuple[float, float] = (0.0, 1.0)) -> Glyph:
-        """A slanting stroke whose centre line passes both points, ends cut level at the heights ``clip``."""
+        """A slanting stroke whose center line passes both points, ends cut level at the heights ``clip``."""
         dx, dy = x1 - x0, y1 - y0
         line = LineString([(x0 - dx, y0 - dy), (x1 + dx, y1 + dy)])
         self._parts.append(line.buffer(self.s / 2, cap_style="flat").intersection(box(-1, clip[0], 3, clip[1])))
@@ -146,7 +146,7 @@ class Glyph:
         return self
 
     def level(self, x0: float, x1: float) -> tuple[float, float]:
-        """Centre lines' x at y = 0 and 1 so that a slanting stroke's level ends start at ``x0`` and end at ``x1``."""
+        """Center lines' x at y = 0 and 1 so that a slanting stroke's level ends start at ``x0`` and end at ``x1``."""
         half = self.s / 2 * math.hypot(1.0, x1 - x0)
         return (x0 + half, x1 - half) if x1 > x0 else (x0 - half, x1 + half)
 
@@ -335,7 +335,7 @@ def glyph(letter: str, style: Style) -> tuple[BaseGeometry, float]:
 def word(
     text: str, style: Style, *, height: float, x: float = 0.0, y: float = 0.0, width: float | None = None
 ) -> BaseGeometry:
-    """A line of text centred on ``(x, y)``, capitals ``height`` high; ``width`` stretches the line to fit."""
+    """A line of text centered on ``(x, y)``, capitals ``height`` high; ``width`` stretches the line to fit."""
     parts: list[BaseGeometry] = []
     at, before = 0.0, ""
     for letter in text:

@@ -2,7 +2,7 @@
 
     python scripts/path_traced.py PATCH... --victim VICTIM [--out FOLDER] [--repeats 4] [--variant llvm_ad_rgb]
 
-Needs the extra ``render`` (Mitsuba 3). The place, its lights and the phone are those of ``tests/virtual_shop``; colours
+Needs the extra ``render`` (Mitsuba 3). The place, its lights and the phone are those of ``tests/virtual_shop``; colors
 are as the patch's picture has them (a printer is simulated by ``scripts/prove_loop.py``). RP2's fifteen places, each
 ``--repeats`` times in each of four lights, for the clean sign and every patch; crops are the sign's box with a little
 room, stretched to the victim's input, as RP2's and LISA's are. Frames go to ``--out``.
@@ -32,7 +32,7 @@ from physadv.patches import Patch, load_patch
 from physadv.signs import load_sign
 from physadv.victims import Victim
 
-CAMERA = phone.Phone(width_px=1512, height_px=1134, off_centre_px=(4.0, -3.0))
+CAMERA = phone.Phone(width_px=1512, height_px=1134, off_center_px=(4.0, -3.0))
 """The phone's picture at 1.7 megapixels: 70 pixels a sign at 40 ft, and quick to trace."""
 
 

@@ -7,7 +7,7 @@ phone are those of ``tests/virtual_shop``, which shares no code with the package
 line, as a user does it. WORK keeps every step's result, and a step that is done is not done again. The figures go to
 WORK/result.json and, in words, to the terminal.
 
-A round is 60 photographs: RP2's fifteen places, and at each the clean sign, the patch, and its grey and random twins;
+A round is 60 photographs: RP2's fifteen places, and at each the clean sign, the patch, and its gray and random twins;
 the light changes from place to place, and from round to round.
 """
 
@@ -44,7 +44,7 @@ PLACES_FT_DEG = (
 )
 """RP2, Eykholt et al. 2018, table 1."""
 DESIGN = "--mask bars --goal targeted:speedLimit80 --steps 500"
-SUBJECTS = ("clean", "patch", "grey", "random")
+SUBJECTS = ("clean", "patch", "gray", "random")
 LOOKS = (
     (0, 0),
     (25, 0),
@@ -97,7 +97,7 @@ class Shop:
             physadv("print-rig", "--sign", sign, "--out", self.rig)
         self.width_mm = json.loads((self.rig / "rig.json").read_text())["sign_width_mm"]
         self.markers = hands.cut_markers(self.rig / "rig.pdf", self.width_mm, self.press)
-        self.chart = hands.sheet_with(self.rig / "rig.pdf", "colour chart", self.press)
+        self.chart = hands.sheet_with(self.rig / "rig.pdf", "color chart", self.press)
         self.board = hands.sheet_with(self.rig / "rig.pdf", "board: photograph", self.press)
 
     def planes(self, stickers: list[hands.Sticker], seed: int, *, rig: bool) -> tuple[list[place.Plane], np.ndarray]:

@@ -1,4 +1,4 @@
-"""Symbols of traffic signs from simple geometry, in millimetres: x right, y down, centred unless told."""
+"""Symbols of traffic signs from simple geometry, in millimeters: x right, y down, centered unless told."""
 
 from __future__ import annotations
 

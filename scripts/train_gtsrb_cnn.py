@@ -201,8 +201,8 @@ def place(pictures: Tensor, box: Tensor, mirrored: Tensor, side: int, draw: Draw
     plane = torch.linalg.inv(homography) @ torch.cat([image, torch.ones_like(image[..., :1])], -1).mT
     plane = (plane[:, :2] / plane[:, 2:].clamp(min=1e-3)).mT
     plane = plane * torch.stack([1.0 - 2.0 * mirrored, torch.ones(draw.count)], -1)[:, None]
-    centre, extent = box[:, :2] + box[:, 2:] - 1, box[:, 2:] - box[:, :2]
-    grid = (centre[:, None] + extent[:, None] * plane).reshape(-1, side, side, 2)
+    center, extent = box[:, :2] + box[:, 2:] - 1, box[:, 2:] - box[:, :2]
+    grid = (center[:, None] + extent[:, None] * plane).reshape(-1, side, side, 2)
     warped = F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
 
     outside = ((grid.abs() > 0.97).any(-1) & draw.chance(0.75)[:, None, None]).unsqueeze(1)
@@ -221,7 +221,7 @@ def backdrop(pictures: Tensor, side: int, draw: Draw) -> Tensor:
 
 
 def relight(linear: Tensor, draw: Draw) -> Tensor:
-    """Shadow, exposure, colour temperature and haze, in linear light."""
+    """Shadow, exposure, color temperature and haze, in linear light."""
     ticks = torch.linspace(-1, 1, linear.shape[-1])
     angle = draw.uniform(0, math.pi)
     across = column(angle.cos()) * ticks + column(angle.sin()) * ticks[:, None] - column(draw.uniform(-1, 1))
@@ -275,8 +275,8 @@ def sense(linear: Tensor, side: int, draw: Draw) -> Tensor:
     encoded = coarse.clamp(min=1e-6) ** (1 / 2.2)
     contrast, pivot = column(draw.normal(0.25).exp().clamp(0.5, 1.8)), encoded.mean((1, 2, 3), keepdim=True)
     encoded = ((encoded - pivot) * contrast + pivot).clamp(0, 1)
-    grey = encoded.mean(1, keepdim=True)
-    encoded = grey + (encoded - grey) * column(draw.uniform(0.6, 1.25))
+    gray = encoded.mean(1, keepdim=True)
+    encoded = gray + (encoded - gray) * column(draw.uniform(0.6, 1.25))
     if side != SIZE:
         encoded = F.interpolate(encoded, size=(SIZE, SIZE), mode="bilinear", antialias=True)
     return encoded.clamp(0, 1)
@@ -302,15 +302,15 @@ def compress(images: Tensor, draw: Draw) -> Tensor:
 
 
 def cut_out(images: Tensor, draw: Draw) -> Tensor:
-    """A small rectangle of one colour on some of the batch."""
+    """A small rectangle of one color on some of the batch."""
     pixel = torch.arange(SIZE)
     left, top = draw.uniform(0, SIZE - 4), draw.uniform(0, SIZE - 4)
     wide, high = draw.uniform(2, 9), draw.uniform(2, 9)
     columns = (pixel >= left[:, None]) & (pixel < (left + wide)[:, None])
     rows = (pixel >= top[:, None]) & (pixel < (top + high)[:, None])
     hole = columns[:, None, None, :] & rows[:, None, :, None] & draw.chance(0.25)[:, None, None, None]
-    colour = torch.rand(draw.count, 3, 1, 1, generator=draw.generator)
-    return torch.where(hole, colour, images)
+    color = torch.rand(draw.count, 3, 1, 1, generator=draw.generator)
+    return torch.where(hole, color, images)
 
 
 def augment(pictures: Pictures, picked: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -372,7 +372,7 @@ class RoadsideFrames:
 
 
 class Training:
-    """The network, its running average and its optimiser, as they stand after so many steps."""
+    """The network, its running average and its optimizer, as they stand after so many steps."""
 
     def __init__(self, seed: int, *, start: Path | None = None) -> None:
         torch.manual_seed(seed)
@@ -380,19 +380,19 @@ class Training:
         if start:
             fill(self.network, read_parameters(start), source=start, what="gtsrb-cnn")
         self.averaged = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=1.0, weight_decay=0.05)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1.0, weight_decay=0.05)
         self.generator = torch.Generator().manual_seed(seed)
         self.step = 0
 
     def save(self, path: Path) -> None:
-        parts = {name: getattr(self, name).state_dict() for name in ("network", "averaged", "optimiser")}
+        parts = {name: getattr(self, name).state_dict() for name in ("network", "averaged", "optimizer")}
         random = {"generator": self.generator.get_state(), "torch": torch.get_rng_state()}
         with atomic_path(path) as temporary:
             torch.save({**parts, **random, "step": self.step}, temporary)
 
     def load(self, path: Path) -> None:
         state = torch.load(path, weights_only=True)
-        for name in ("network", "averaged", "optimiser"):
+        for name in ("network", "averaged", "optimizer"):
             getattr(self, name).load_state_dict(state[name])
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["torch"])
@@ -419,15 +419,15 @@ def learn(training: Training, pictures: Pictures, args: argparse.Namespace, chec
                 frames, classes = roadside.draw(simulated, training.step)
                 images, label = torch.cat([images, frames]), torch.cat([label, classes])
             rate = args.rate * min(1.0, (training.step + 1) / WARM_UP)
-            for group in training.optimiser.param_groups:
+            for group in training.optimizer.param_groups:
                 group["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * training.step / args.steps))
             training.network.train()
             with torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16):
                 logits = training.network(images)
             loss = F.cross_entropy(logits.float(), label, label_smoothing=0.05)
-            training.optimiser.zero_grad()
+            training.optimizer.zero_grad()
             loss.backward()
-            training.optimiser.step()
+            training.optimizer.step()
             training.averaged.update_parameters(training.network)
             training.step += 1
             bars.update(bar, completed=training.step, loss=loss.item())

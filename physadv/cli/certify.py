@@ -1,4 +1,4 @@
-"""``certify``: what no attack within a bound can change, behind a defence that can say so."""
+"""``certify``: what no attack within a bound can change, behind a defense that can say so."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def certify(
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
 ) -> None:
-    """Certify a victim behind a defence.
+    """Certify a victim behind a defense.
 
     The result is the share of pictures that no attack within a bound can change. With randomized smoothing, --set n0=50
     says how many samples choose the class, before --samples others certify it. If it was stopped, the same command

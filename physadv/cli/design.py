@@ -78,7 +78,7 @@ def design(
         typer.Option(help="Where paint may go: a kind (physadv list masks), a YAML file, or a drawing (SVG, PNG)."),
     ] = "bars",
     paint: Annotated[
-        str, typer.Option(help="Which colours: a kind of paint (see physadv list paints) or a YAML file.")
+        str, typer.Option(help="Which colors: a kind of paint (see physadv list paints) or a YAML file.")
     ] = "free",
     scene: ScenesOption = None,
     search: Annotated[str, typer.Option(help="A kind of search (adam, sign) or a YAML file.")] = "adam",

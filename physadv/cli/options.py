@@ -23,7 +23,7 @@ VictimsOption: TypeAlias = Annotated[
 DefenseOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--defense", metavar="DEFENSE", help="A defence around every victim, such as jpeg:quality=75; may be repeated."
+        "--defense", metavar="DEFENSE", help="A defense around every victim, such as jpeg:quality=75; may be repeated."
     ),
 ]
 TrueClassOption: TypeAlias = Annotated[
@@ -44,7 +44,7 @@ ScenesOption: TypeAlias = Annotated[
 ]
 ViewsOption: TypeAlias = Annotated[int, typer.Option("--views", min=1, max=MAX_VIEWS, help="Frames in each step.")]
 CalibrationOption: TypeAlias = Annotated[
-    Path | None, typer.Option("--calibration", help="Colours of a printer and a camera: a file of physadv calibrate.")
+    Path | None, typer.Option("--calibration", help="Colors of a printer and a camera: a file of physadv calibrate.")
 ]
 
 DatasetOption: TypeAlias = Annotated[
@@ -116,7 +116,7 @@ def _checked(out: Path | None, check: Callable[[Path], None]) -> Path | None:
 
 
 def behind(victims: list[str], defenses: list[str] | None) -> list[str]:
-    """The victims' names with the defences around them, as :func:`physadv.defenses.load_victim` takes them."""
+    """The victims' names with the defenses around them, as :func:`physadv.defenses.load_victim` takes them."""
     if defenses:
         from physadv.defenses import build_defense
 

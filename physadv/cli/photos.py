@@ -16,7 +16,7 @@ from physadv.core.number_format import percent
 _SHOWN = {
     "patch": "show the patch",
     "clean": "show the clean sign",
-    "grey": "show the grey control",
+    "gray": "show the gray control",
     "random": "show the random control",
     "unknown": "may show paint that is not known",
 }
@@ -35,7 +35,7 @@ def ingest(
     photographs: Annotated[
         Path,
         typer.Argument(
-            metavar="FOLDER", help="Photographs and videos; those of controls in its folders clean/, grey/ and random/."
+            metavar="FOLDER", help="Photographs and videos; those of controls in its folders clean/, gray/ and random/."
         ),
     ],
     out: Annotated[Path, out_folder("Folder of the session to write.")],
@@ -144,7 +144,7 @@ def measure_the_rig(
 ) -> None:
     """Measure where the rig's markers really are.
 
-    All photographs are adjusted together; hands place markers to a millimetre or two.
+    All photographs are adjusted together; hands place markers to a millimeter or two.
     """
     from physadv.cli.progress import progress_bar
     from physadv.photos.rig.rig import load_rig, save_rig
@@ -176,13 +176,13 @@ def calibrate(
     out: Annotated[Path, out_file("JSON file to write.")],
     name: Annotated[str, typer.Option(help="A name for printer, paper and camera.")] = "",
     paper: Annotated[float, typer.Option(min=0.3, max=1.0, help="Reflectance of the unprinted paper.")] = 0.87,
-    nodes: Annotated[int, typer.Option(min=2, max=17, help="Nodes along each axis of the colour table.")] = 5,
+    nodes: Annotated[int, typer.Option(min=2, max=17, help="Nodes along each axis of the color table.")] = 5,
     seed: SeedOption = 0,
 ) -> None:
-    """Learn a printer's and a camera's colours from a chart.
+    """Learn a printer's and a camera's colors from a chart.
 
     The chart is one that physadv print-rig has made, in the photographs of a session. --seed draws the half of the
-    colours that is held out.
+    colors that is held out.
     """
     from physadv.patches import save_calibration
     from physadv.photos.calibrate import calibrate
@@ -194,6 +194,6 @@ def calibrate(
         f"{out}: DE2000 of held-out patches {errors['held_out']['mean']:.1f} (95 % below "
         f"{errors['held_out']['p95']:.1f}), without calibration {errors['held_out_before']['mean']:.1f}; "
         f"{made.measured['patches']} patches in {made.measured['photographs']} photographs; prints "
-        f"{percent(made.measured['gamut_of_srgb'])} of sRGB's colours"
+        f"{percent(made.measured['gamut_of_srgb'])} of sRGB's colors"
     )
     say(f"next: physadv design --calibration {out} --out my-patch")

@@ -34,7 +34,7 @@ def print_sheets(
     poster: Annotated[
         bool, typer.Option("--poster", help="Print the whole face of the sign instead of stickers.")
     ] = False,
-    controls: Annotated[bool, typer.Option("--controls", help="Print the grey and the random control too.")] = False,
+    controls: Annotated[bool, typer.Option("--controls", help="Print the gray and the random control too.")] = False,
     join_mm: Annotated[float, typer.Option(help="Pieces no further apart than this stay on one sheet.")] = 0.0,
     bleed_mm: Annotated[float, typer.Option(help="Paint beyond the cut line.")] = 2.0,
     overlap_mm: Annotated[float, typer.Option(help="Overlap of the tiles of a large sticker.")] = 15.0,
@@ -87,9 +87,9 @@ def print_rig(
     icc: IccOption = None,
     intent: IntentOption = "relative",
 ) -> None:
-    """Make sheets of markers, a colour chart and a camera board.
+    """Make sheets of markers, a color chart and a camera board.
 
-    Markers around the sign give the camera's pose, the chart its colours, the board its lens. The paper is A4, Letter
+    Markers around the sign give the camera's pose, the chart its colors, the board its lens. The paper is A4, Letter
     or larger; --icc is that of the stickers.
     """
     from physadv.printing.rig_sheets import print_rig

@@ -1,1 +1,1 @@
-"""What every room stands on: errors, registries, configuration, files, colour. Knows nothing of signs or attacks."""
+"""What every room stands on: errors, registries, configuration, files, color. Knows nothing of signs or attacks."""

@@ -1,4 +1,4 @@
-"""Colour: sRGB and linear light (IEC 61966-2-1), colour temperature, and tensors to and from 8 bits."""
+"""Color: sRGB and linear light (IEC 61966-2-1), color temperature, and tensors to and from 8 bits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def linear_to_srgb(linear: Tensor) -> Tensor:
 
 
 def illuminant_rgb(temperature_k: Tensor) -> Tensor:
-    """Linear sRGB of a light of that colour temperature under a D65-balanced camera, luminance 1.
+    """Linear sRGB of a light of that color temperature under a D65-balanced camera, luminance 1.
 
     Chromaticity: CIE daylight locus from 4000 K (CIE 15:2004, eq. 3.3-3.4), Planckian locus below (Kim et al. 2002),
     both as polynomials in 1/T. Shape ``[N]`` kelvin to ``[N, 3]``.

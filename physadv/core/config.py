@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import string
 import unicodedata
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
@@ -26,10 +27,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails
 from typing_extensions import Self
 
-from physadv.core.errors import PhysadvError, shown, unknown_name
+from physadv.core.errors import PhysadvError, PhysadvWarning, shown, unknown_name
 from physadv.core.field_values import settled
 from physadv.core.files import at_home, read_bytes
 from physadv.core.registry import Registry
+from physadv.core.spelling import american
 from physadv.core.yaml_text import parse_yaml, written
 
 
@@ -61,6 +63,7 @@ class Config(BaseModel):
     def _settle(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(data, dict):
             fields = cls.__pydantic_fields__
+            data = _renamed(data, fields)
             data = {
                 key: settled(value, fields[key].annotation) if key in fields else value for key, value in data.items()
             }
@@ -71,6 +74,15 @@ class Config(BaseModel):
         schema = handler(source)
         _be_strict(schema)
         return schema
+
+
+def _renamed(data: dict[Any, Any], fields: Collection[str]) -> dict[Any, Any]:
+    """Keys of an older file by the names that they have now."""
+    old = {key: american(key) for key in data if key not in fields and american(key) in fields}
+    old = {key: now for key, now in old.items() if now not in data}
+    for key, now in old.items():
+        warnings.warn(f"key {key!r} is now called {now!r}", PhysadvWarning, stacklevel=3)
+    return {old.get(key, key): value for key, value in data.items()} if old else data
 
 
 def _text(value: object) -> str:
@@ -374,6 +386,10 @@ def parse_kind(spec: str | Path | Mapping[str, Any], kinds: Registry[type[C]]) -
         raise PhysadvError(f"{source}: key 'kind' is missing; it should be one of {', '.join(kinds)}")
     if not isinstance(kind, str):
         raise PhysadvError(f"{source}: kind = {_shown(kind)}: expected one of {', '.join(kinds)}")
+    if kind not in kinds and american(kind) in kinds:
+        warnings.warn(f"{kinds.kind} {kind!r} is now called {american(kind)!r}", PhysadvWarning, stacklevel=2)
+        data = {**data, "kind": american(kind)}
+        kind = american(kind)
     if kind not in kinds:
         raise PhysadvError(f"{source}: {unknown_name(kinds.kind, kind, kinds)}")
     return validate(kinds[kind], data, source)

@@ -32,8 +32,8 @@ _MODES = frozenset({"1", "L", "P", "RGB", "RGBX", "CMYK", "LAB"}) | _ALPHA
 _SMALLER, _NOT_A_PAGE = 0b001, 0b101
 """Bits of TIFF's NewSubfileType: a page that is a smaller copy of another; or that, or what of it is seen."""
 _MOST_PAGES = 64
-_BMP_GREYS = frozenset({("1", 1), ("L", 8)})
-"""Modes and bits of grey BMPs that Pillow reads correctly, though it drops their palette."""
+_BMP_GRAYS = frozenset({("1", 1), ("L", 8)})
+"""Modes and bits of gray BMPs that Pillow reads correctly, though it drops their palette."""
 _SUBFILE, _BITS, _PHOTOMETRIC, _PALETTE, _INKS, _SAMPLE_FORMAT = 254, 258, 262, 320, 332, 339
 _OLD_PALETTE = 256
 """Below it are all values of a TIFF's palette by an old writer, of 8 bits in place of 16 (libtiff's rule)."""
@@ -57,7 +57,7 @@ def opened(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata and of large pictures; what matters of it is refused here.
             warnings.simplefilter("ignore")
-            with path.open("rb") as file, _recognised(file) as image:
+            with path.open("rb") as file, _recognized(file) as image:
                 _check_size(image, max_pixels)
                 _check_single(image)
                 yield image
@@ -68,7 +68,7 @@ def opened(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     except UnidentifiedImageError as error:
         kinds = f"no {', '.join(FORMATS)} or {_HEIF}, or damaged"
         if begins(path, b"II") or begins(path, b"MM"):
-            kinds = "damaged, or a TIFF of a rare kind, such as floating-point colours; save it with 8 or 16 bits"
+            kinds = "damaged, or a TIFF of a rare kind, such as floating-point colors; save it with 8 or 16 bits"
         damaged = any(begins(path, start) for start in _BEGINNINGS)
         raise (PhysadvError if damaged else NotAPicture)(f"{path}: not a readable picture ({kinds})") from error
     except Image.DecompressionBombError as error:
@@ -78,7 +78,7 @@ def opened(path: Path, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
         raise PhysadvError(f"{path}: not a readable picture ({reason})") from error
 
 
-def _recognised(file: BinaryIO) -> ImageFile.ImageFile:
+def _recognized(file: BinaryIO) -> ImageFile.ImageFile:
     told = told_by_head(file)
     head = file.read(16)
     file.seek(0)
@@ -171,12 +171,12 @@ def _in_eight_bits(image: ImageFile.ImageFile) -> Image.Image:
         _check_tags(image)
     if image.format == "PPM" and (numbers := netpbm.read_numbers(image)) is not None:
         return numbers
-    if image.format == "BMP" and (image.mode, image.info.get(BITS)) not in _BMP_GREYS and image.mode in {"1", "L"}:
-        return _bmp_greys(image)
+    if image.format == "BMP" and (image.mode, image.info.get(BITS)) not in _BMP_GRAYS and image.mode in {"1", "L"}:
+        return _bmp_grays(image)
     if image.mode.startswith("I"):
-        return _deep_grey(image)
+        return _deep_gray(image)
     if _bits(image) > 8:
-        return _deep_colour(image)
+        return _deep_color(image)
     return image
 
 
@@ -195,8 +195,8 @@ def _check_tags(image: TiffImagePlugin.TiffImageFile) -> None:
         raise Unreadable("its values are no positive whole numbers, of unknown range; save it with 8 or 16 bits")
 
 
-def _bmp_greys(image: ImageFile.ImageFile) -> Image.Image:
-    """A palette that is black and white or a ramp of greys, which Pillow drops, whatever the bits of a pixel."""
+def _bmp_grays(image: ImageFile.ImageFile) -> Image.Image:
+    """A palette that is black and white or a ramp of grays, which Pillow drops, whatever the bits of a pixel."""
     codec, _, start, arguments = image.tile[0]
     if codec != "raw":
         return image
@@ -213,7 +213,7 @@ def _bmp_greys(image: ImageFile.ImageFile) -> Image.Image:
 
 
 def _check_palette(made: Image.Image, image: ImageFile.ImageFile) -> None:
-    """Refuses a pixel of a colour that the palette lacks, and sets right the palettes of old TIFFs."""
+    """Refuses a pixel of a color that the palette lacks, and sets right the palettes of old TIFFs."""
     entries = image.info.get(ENTRIES)
     if isinstance(image, TiffImagePlugin.TiffImageFile) and made.mode in {"P", "PA"}:
         values = tuple(image.tag_v2[_PALETTE])
@@ -229,10 +229,10 @@ def _check_palette(made: Image.Image, image: ImageFile.ImageFile) -> None:
     clear = made.info.get("transparency")
     lacking = [place for place, count in enumerate(counts) if count and place >= entries and place != clear]
     if lacking:
-        raise Unreadable(f"its pixels name colour {lacking[0]}, its palette has {entries}; save it again as PNG")
+        raise Unreadable(f"its pixels name color {lacking[0]}, its palette has {entries}; save it again as PNG")
 
 
-def _deep_grey(image: ImageFile.ImageFile) -> Image.Image:
+def _deep_gray(image: ImageFile.ImageFile) -> Image.Image:
     top, inverted = 65535, False
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tags, bits = image.tag_v2, _bits(image)
@@ -240,15 +240,15 @@ def _deep_grey(image: ImageFile.ImageFile) -> Image.Image:
             raise Unreadable(f"its values are integers of {bits} bits, of unknown range; save it with 8 or 16 bits")
         top, inverted = 2**bits - 1, tags.get(_PHOTOMETRIC) == 0
     values = np.asarray(image)
-    grey = scaled(values, top)
-    made = _like(image, Image.fromarray(255 - grey if inverted else grey))
+    gray = scaled(values, top)
+    made = _like(image, Image.fromarray(255 - gray if inverted else gray))
     if "transparency" in image.info:
         made.putalpha(Image.fromarray(np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)))
     return made
 
 
-def _deep_colour(image: ImageFile.ImageFile) -> Image.Image:
-    """Colours of 16 bits. Pillow keeps their upper 8; OpenCV reads all, and has to agree on those."""
+def _deep_color(image: ImageFile.ImageFile) -> Image.Image:
+    """Colors of 16 bits. Pillow keeps their upper 8; OpenCV reads all, and has to agree on those."""
     import cv2
 
     file = image.fp

@@ -1,4 +1,4 @@
-"""Colour spaces of pictures: embedded ICC profiles, and those that a file names by numbers, converted to sRGB."""
+"""Color spaces of pictures: embedded ICC profiles, and those that a file names by numbers, converted to sRGB."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Convert: TypeAlias = Callable[[Image.Image], Image.Image]
 SRGB_PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 D65 = (0.3127, 0.3290)
 _CLASSES = frozenset({"mntr", "prtr", "scnr", "spac"})
-"""Profiles of a device or a colour space; the others are links, effects and named colours (ICC.1:2010, 7.2.5)."""
+"""Profiles of a device or a color space; the others are links, effects and named colors (ICC.1:2010, 7.2.5)."""
 _SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _D50 = np.array([0.9642, 1.0, 0.8249])
@@ -37,8 +37,8 @@ _GAMMA: dict[int, float | None] = {1: None, 2: None, 6: None, 13: None, 14: None
 _HDR = {16: "PQ", 18: "HLG"}
 
 
-class UnknownColours(ValueError):
-    """A colour space that cannot be converted to sRGB; the message says why, and follows a file's name."""
+class UnknownColors(ValueError):
+    """A color space that cannot be converted to sRGB; the message says why, and follows a file's name."""
 
 
 @lru_cache(maxsize=32)
@@ -47,26 +47,26 @@ def to_srgb(profile: bytes, mode: str) -> Convert | None:
 
     Args:
         profile: the ICC profile.
-        mode: of the pictures: ``L``, ``RGB`` or ``CMYK``. Grey with an RGB profile is R = G = B.
+        mode: of the pictures: ``L``, ``RGB`` or ``CMYK``. Gray with an RGB profile is R = G = B.
 
     Raises:
-        UnknownColours: the profile is damaged, or is for another kind of picture.
+        UnknownColors: the profile is damaged, or is for another kind of picture.
     """
     try:
         opened = ImageCms.ImageCmsProfile(BytesIO(profile))
         space, kind = (str(word).strip() for word in (opened.profile.xcolor_space, opened.profile.device_class))
     except (OSError, ImageCms.PyCMSError) as error:
-        raise UnknownColours("its embedded colour profile cannot be read; save it as sRGB") from error
+        raise UnknownColors("its embedded color profile cannot be read; save it as sRGB") from error
     wanted = "RGB" if mode == "L" and space == "RGB" else mode
     if _SPACES.get(space) != wanted or kind not in _CLASSES:
-        raise UnknownColours(
-            f"its embedded colour profile is for {space} (class {kind}), its values are {mode}; save it as sRGB"
+        raise UnknownColors(
+            f"its embedded color profile is for {space} (class {kind}), its values are {mode}; save it as sRGB"
         )
     try:
         srgb = ImageCms.createProfile("sRGB")
         transform = ImageCms.buildTransform(opened, srgb, wanted, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC)
     except ImageCms.PyCMSError as error:
-        raise UnknownColours(f"its embedded colour profile cannot be applied ({error}); save it as sRGB") from error
+        raise UnknownColors(f"its embedded color profile cannot be applied ({error}); save it as sRGB") from error
 
     def convert(picture: Image.Image) -> Image.Image:
         made = ImageCms.applyTransform(picture if picture.mode == wanted else picture.convert(wanted), transform)
@@ -106,13 +106,13 @@ def coded_profile(primaries: int, transfer: int) -> bytes | None:
     """The ICC profile that code points of ITU-T H.273 stand for (PNG's ``cICP``, HEIC's ``nclx``); None: sRGB.
 
     Raises:
-        UnknownColours: high dynamic range, or numbers that are not for still pictures.
+        UnknownColors: high dynamic range, or numbers that are not for still pictures.
     """
     if transfer in _HDR:
-        raise UnknownColours(f"has high dynamic range ({_HDR[transfer]}); save it as an ordinary picture in sRGB")
+        raise UnknownColors(f"has high dynamic range ({_HDR[transfer]}); save it as an ordinary picture in sRGB")
     if primaries not in _PRIMARIES or transfer not in _GAMMA:
-        raise UnknownColours(
-            f"has colours of primaries {primaries} and transfer {transfer} (ITU-T H.273); save it as sRGB"
+        raise UnknownColors(
+            f"has colors of primaries {primaries} and transfer {transfer} (ITU-T H.273); save it as sRGB"
         )
     corners, gamma = _PRIMARIES[primaries], _GAMMA[transfer]
     return None if (corners, gamma) == (SRGB_PRIMARIES, None) else matrix_profile(corners, D65, gamma)
@@ -127,7 +127,7 @@ def matrix_profile(primaries: Sequence[float], white: Sequence[float], gamma: fl
         gamma: exponent from value to light; None: sRGB's curve.
 
     Raises:
-        UnknownColours: they span no colours.
+        UnknownColors: they span no colors.
     """
     try:
         columns = _to_xyz(np.array(primaries, np.float64).reshape(3, 2), np.array(white, np.float64))
@@ -137,14 +137,14 @@ def matrix_profile(primaries: Sequence[float], white: Sequence[float], gamma: fl
         for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns.T, strict=True):
             tags[name] = b"XYZ " + bytes(4) + _fixed(column)
     except (np.linalg.LinAlgError, struct.error, ValueError, OverflowError) as error:
-        raise UnknownColours("names primaries that span no colours; save it as sRGB") from error
+        raise UnknownColors("names primaries that span no colors; save it as sRGB") from error
     return _file(tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
 
 
 def _to_xyz(primaries: npt.NDArray[np.float64], white: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Linear RGB to XYZ of D50 ``[3, 3]`` (Lindbloom, "RGB/XYZ Matrices"; ICC.1:2010, annex E)."""
     if not (primaries[:, 1].all() and white[1]):
-        raise ValueError("a chromaticity with y = 0 is not a colour")
+        raise ValueError("a chromaticity with y = 0 is not a color")
     light = np.array([white[0] / white[1], 1.0, (1.0 - white.sum()) / white[1]])
     unscaled = np.stack([primaries[:, 0], primaries[:, 1], 1.0 - primaries.sum(1)]) / primaries[:, 1]
     matrix = unscaled * np.linalg.solve(unscaled, light)

@@ -19,7 +19,7 @@ from physadv.core.icc import (
     D65,
     SRGB_PRIMARIES,
     Convert,
-    UnknownColours,
+    UnknownColors,
     coded_profile,
     lab_to_srgb,
     matrix_profile,
@@ -47,7 +47,7 @@ def read_image(
 ) -> npt.NDArray[np.uint8]:
     """A picture as ``[H, W, C]`` (``[H, W]`` for mode ``L``) uint8, sRGB-encoded, upright.
 
-    16 bits are scaled by 65535 (or what the file says is its largest value) and rounded; an embedded colour profile is
+    16 bits are scaled by 65535 (or what the file says is its largest value) and rounded; an embedded color profile is
     converted to sRGB, relative colorimetric; EXIF's orientation is applied.
 
     Args:
@@ -105,19 +105,19 @@ def _in_srgb(image: ImageFile.ImageFile, mode: str) -> npt.NDArray[np.uint8]:
     made = upright(image)
     try:
         convert = _conversion(image, made.mode)
-    except UnknownColours as error:
+    except UnknownColors as error:
         raise Unreadable(str(error)) from error
     return _pixels(made, mode, convert)
 
 
 def _conversion(image: ImageFile.ImageFile, mode: str) -> Convert | None:
-    """From the picture's colours to sRGB; None where they are."""
+    """From the picture's colors to sRGB; None where they are."""
     if mode == "LAB":
         return lab_to_srgb()
     base = {"CMYK": "CMYK", "1": "L", "L": "L", "LA": "L", "La": "L"}.get(mode, "RGB")
     profile = _profile(image)
     if profile is None and base == "CMYK":
-        raise UnknownColours("is CMYK without a colour profile, so its colours are not known; save it as sRGB")
+        raise UnknownColors("is CMYK without a color profile, so its colors are not known; save it as sRGB")
     return None if profile is None else to_srgb(profile, base)
 
 
@@ -127,28 +127,28 @@ def _profile(image: ImageFile.ImageFile) -> bytes | None:
     if CODING in info:
         primaries, transfer, matrix, full = info[CODING]
         if matrix or not full:
-            raise UnknownColours("its chunk cICP says YCbCr or video levels, not RGB from 0 to 255; save it as sRGB")
+            raise UnknownColors("its chunk cICP says YCbCr or video levels, not RGB from 0 to 255; save it as sRGB")
         return coded_profile(primaries, transfer)
     if "icc_profile" in info:
         if not info["icc_profile"]:
-            raise UnknownColours("its embedded colour profile is incomplete; save it as sRGB")
+            raise UnknownColors("its embedded color profile is incomplete; save it as sRGB")
         return bytes(info["icc_profile"])
     if nclx := info.get("nclx_profile"):
         return coded_profile(int(nclx["color_primaries"]), int(nclx["transfer_characteristics"]))
     if image.format == "PNG" and "srgb" not in info and ("gamma" in info or "chromaticity" in info):
         return _calibrated(info)
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and (told := _tiff_colours(image)) is not None:
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and (told := _tiff_colors(image)) is not None:
         return told
     if info.get("exif") and image.getexif().get_ifd(_INTEROPERABILITY).get(1) == "R03":
         return matrix_profile(_ADOBE_RGB, D65, _ADOBE_GAMMA)  # DCF 2.0, section 4.2: the camera's "Adobe RGB"
     return None
 
 
-def _tiff_colours(image: TiffImagePlugin.TiffImageFile) -> bytes | None:
+def _tiff_colors(image: TiffImagePlugin.TiffImageFile) -> bytes | None:
     """TIFF 6.0, section 20."""
     tags = image.tag_v2
     if _TRANSFER in tags:
-        raise UnknownColours("has a TransferFunction in place of a colour profile; save it as sRGB")
+        raise UnknownColors("has a TransferFunction in place of a color profile; save it as sRGB")
     if _WHITE not in tags and _PRIMARIES not in tags:
         return None
     numbers = (*tags.get(_WHITE, D65), *tags.get(_PRIMARIES, SRGB_PRIMARIES))
@@ -160,7 +160,7 @@ def _calibrated(info: dict[Any, Any]) -> bytes | None:
     white_and_primaries = info.get("chromaticity") or (*D65, *SRGB_PRIMARIES)
     gamma = info.get("gamma") or 1 / 2.2
     if not 1 / _MOST_GAMMA <= gamma <= _MOST_GAMMA:
-        raise UnknownColours(f"says a gamma of {gamma:g}, which no picture has; save it as sRGB")
+        raise UnknownColors(f"says a gamma of {gamma:g}, which no picture has; save it as sRGB")
     as_srgb = abs(gamma * 2.2 - 1.0) < _SLACK
     white, primaries = white_and_primaries[:2], white_and_primaries[2:]
     if as_srgb and np.allclose(white_and_primaries, (*D65, *SRGB_PRIMARIES), rtol=0.0, atol=_SLACK / 5):
@@ -185,12 +185,12 @@ def _converted(strip: Image.Image, mode: str, convert: Convert | None) -> Image.
     """A strip in sRGB and the mode that is wanted."""
     alpha = None
     if has_alpha(strip):
-        grey = strip.mode in {"1", "L", "LA", "La"}
-        strip = strip.convert("LA" if grey else "RGBA")
+        gray = strip.mode in {"1", "L", "LA", "La"}
+        strip = strip.convert("LA" if gray else "RGBA")
         alpha = strip.getchannel("A")
         if mode != "RGBA" and alpha.getextrema()[0] != 255:
             raise Unreadable("has transparent parts, and what shows through them is not known; save it without alpha")
-        strip = strip.convert("L" if grey else "RGB")
+        strip = strip.convert("L" if gray else "RGB")
     if convert is not None:
         strip = convert(strip.convert("RGB") if strip.mode in {"P", "RGBX"} else strip)
     strip = strip if strip.mode == mode else strip.convert(mode)

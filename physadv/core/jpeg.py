@@ -72,7 +72,7 @@ def _along_both(planes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return down.reshape(*rest, -1, down.shape[-1])
 
 
-def _quantise(planes: Tensor, steps: Tensor, rounding: Callable[[Tensor], Tensor], *, block: int) -> Tensor:
+def _quantize(planes: Tensor, steps: Tensor, rounding: Callable[[Tensor], Tensor], *, block: int) -> Tensor:
     """``planes [N, C, H, W]`` with the coefficients of every block rounded to ``steps [N, 1, 8, 8]``."""
     (rows, rows_back), (columns, columns_back) = (
         _dct(side, block, planes.dtype, planes.device) for side in planes.shape[-2:]
@@ -94,8 +94,8 @@ def _jpeg(
     count, _, height, width = images.shape
     planes = (forward @ images.reshape(count, 3, height * width)).reshape(images.shape)
     planes[:, 0].sub_(0.5)
-    luma = _quantise(planes[:, :1], steps[:, :1], rounding, block=8).add_(0.5)
-    chroma = _quantise(planes[:, 1:], steps[:, 1:], rounding, block=16)
+    luma = _quantize(planes[:, :1], steps[:, :1], rounding, block=8).add_(0.5)
+    chroma = _quantize(planes[:, 1:], steps[:, 1:], rounding, block=16)
     decoded = (inverse @ torch.cat([luma, chroma], 1).reshape(count, 3, height * width)).reshape(images.shape)
     return decoded.clamp_(0.0, 1.0)
 

@@ -86,7 +86,7 @@ def _lies_in(file: Path, folder: Path) -> bool:
 
 
 def _tensors(message: Any) -> Iterator[Any]:
-    """Every tensor in a message of ONNX, however deep: initialisers, constants, the bodies of loops and functions."""
+    """Every tensor in a message of ONNX, however deep: initializers, constants, the bodies of loops and functions."""
     if message.DESCRIPTOR.name == "TensorProto":
         yield message
         return

@@ -1,4 +1,4 @@
-"""What the heads of picture files say of their colours that Pillow does not tell, or tells wrongly."""
+"""What the heads of picture files say of their colors that Pillow does not tell, or tells wrongly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Info: TypeAlias = dict[str | tuple[int, int], Any]
 CODING = "cicp"
 """Of ``Image.info``: a PNG's code points of ITU-T H.273."""
 ENTRIES = "palette_entries"
-"""Of ``Image.info``: how many colours the file's palette has."""
+"""Of ``Image.info``: how many colors the file's palette has."""
 BITS = "bits"
 """Of ``Image.info``: a BMP's bits a pixel."""
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -24,7 +24,7 @@ _GIF_PROFILE = b"ICCRGBG1012"
 _ANIMATED = 2
 """Of a WebP's flags: its frames, even if it has one, lie on a canvas that they may leave open."""
 _V4, _V5 = 108, 124
-"""Sizes of the BMP headers that name a colour space."""
+"""Sizes of the BMP headers that name a color space."""
 _SRGB, _WINDOWS, _EMBEDDED, _CALIBRATED = b"BGRs", b" niW", b"DEBM", bytes(4)
 """Of a BMP's ``bV4CSType``; the second is Windows' default, sRGB too."""
 _NEAR = 0.01
@@ -74,7 +74,7 @@ def _of_png(file: BinaryIO) -> Info:
     if kind == 3:
         told[ENTRIES] = len(chunks[b"PLTE"]) // 3
     elif kind == 0 and bits < 8 and len(chunks[b"tRNS"]) >= 2:
-        largest = 2**bits - 1  # Pillow scales the greys and not the transparent one
+        largest = 2**bits - 1  # Pillow scales the grays and not the transparent one
         told["transparency"] = (chunks[b"tRNS"][1] & largest) * 255 // largest
     return told
 
@@ -103,7 +103,7 @@ def _of_gif(file: BinaryIO) -> Info:
 
 
 def _gif_table(file: BinaryIO, flags: int) -> int:
-    """Colours of the table that follows; 0 if there is none."""
+    """Colors of the table that follows; 0 if there is none."""
     entries = 2 << (flags & 7) if flags & 0x80 else 0
     file.seek(3 * entries, io.SEEK_CUR)
     return entries
@@ -122,16 +122,16 @@ def _of_bmp(file: BinaryIO) -> Info:
     head = struct.pack("<I", size) + file.read(size - 4)
     told: Info = {}
     if size == 12:
-        bits, colours, each = struct.unpack_from("<10xH", head)[0], 0, 3
+        bits, colors, each = struct.unpack_from("<10xH", head)[0], 0, 3
     elif size >= 40 and len(head) == size:
-        bits, method, colours, each = *struct.unpack_from("<14xHI12xI", head), 4
+        bits, method, colors, each = *struct.unpack_from("<14xHI12xI", head), 4
         if method == 3 and bits == 16 and size >= 56 and struct.unpack_from("<I", head, 52)[0]:
             raise Unreadable("has an alpha channel of one bit, which is not read; save it as PNG")
     else:
         return {}
     if bits <= 8:
         room = (pixels - 14 - size) // each if pixels else 1 << bits
-        told |= {BITS: bits, ENTRIES: max(0, min(colours or 1 << bits, 1 << bits, room))}
+        told |= {BITS: bits, ENTRIES: max(0, min(colors or 1 << bits, 1 << bits, room))}
     if size in (_V4, _V5) and (profile := _bmp_profile(file, head)) is not None:
         told["icc_profile"] = profile
     return told
@@ -146,7 +146,7 @@ def _bmp_profile(file: BinaryIO, head: bytes) -> bytes | None:
         return profile if len(profile) == length else b""
     if space in (_SRGB, _WINDOWS) or (space == _CALIBRATED and _is_srgb(head)):
         return None
-    raise Unreadable("names a colour space that is not embedded in it (a BMP header's bV4CSType); save it as sRGB")
+    raise Unreadable("names a color space that is not embedded in it (a BMP header's bV4CSType); save it as sRGB")
 
 
 def _is_srgb(head: bytes) -> bool:

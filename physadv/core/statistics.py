@@ -78,9 +78,9 @@ def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> tuple[float
         raise ValueError(f"wilson({hits}, {n}, {confidence}): needs 0 <= hits <= n, n > 0 and 0 < confidence < 1")
     z2 = _normal_quantile(0.5 + confidence / 2.0) ** 2
     share = hits / n
-    centre: float = (share + z2 / (2.0 * n)) / (1.0 + z2 / n)
+    center: float = (share + z2 / (2.0 * n)) / (1.0 + z2 / n)
     half: float = math.sqrt(z2 * (share * (1.0 - share) / n + z2 / (4.0 * n * n))) / (1.0 + z2 / n)
-    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
+    return max(0.0, min(share, center - half)), min(1.0, max(share, center + half))
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""What a defence is, the victim that it makes of a victim, and defences from words."""
+"""What a defense is, the victim that it makes of a victim, and defenses from words."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from physadv.core.registry import Registry
 from physadv.victims import Victim
 
 Adaptive = Literal["through", "bpda", "eot"]
-"""How an attack that knows the defence gets its gradient: exactly; past what has none by a stand-in (backward pass
-differentiable approximation, Athalye et al. 2018a, arXiv:1802.00420); or as an expectation over the defence's random
+"""How an attack that knows the defense gets its gradient: exactly; past what has none by a stand-in (backward pass
+differentiable approximation, Athalye et al. 2018a, arXiv:1802.00420); or as an expectation over the defense's random
 numbers (expectation over transformation, Athalye et al. 2018b, arXiv:1707.07397)."""
 _ORDER: tuple[Adaptive, ...] = ("through", "bpda", "eot")
 
 
 class Defense(Config, ABC):
-    """Base of all defences.
+    """Base of all defenses.
 
     Attributes:
         kind: the name in the registry.
@@ -54,17 +54,17 @@ class Defense(Config, ABC):
 
     @property
     def words(self) -> str:
-        """What :func:`build_defense` makes this defence of."""
+        """What :func:`build_defense` makes this defense of."""
         options = ",".join(f"{name}={value}" for name, value in self.options.items())
         return f"{self.kind}:{options}" if options else self.kind
 
     def wrap(self, victim: Victim) -> Defended:
-        """The victim behind this defence."""
+        """The victim behind this defense."""
         return Defended(victim, self)
 
 
 class Defended(Victim):
-    """A victim behind a defence, itself a victim.
+    """A victim behind a defense, itself a victim.
 
     It is differentiable where the victim behind it is. Each call that is differentiated draws new random numbers, so
     that a search sees their expectation; all others use the same, so that an answer can be had again.
@@ -74,7 +74,7 @@ class Defended(Victim):
         defense: how.
 
     Attributes:
-        adaptive: how an attack that knows the defence, and those behind it, gets its gradient.
+        adaptive: how an attack that knows the defense, and those behind it, gets its gradient.
         gradient_words: the same in words for a report.
         draws: how many calls have been differentiated.
     """
@@ -101,7 +101,7 @@ class Defended(Victim):
 
     @property
     def fingerprint(self) -> str:
-        """That of the victim, and the defence's options."""
+        """That of the victim, and the defense's options."""
         return hashlib.sha256(f"{self.victim.fingerprint} {self.defense.words}".encode()).hexdigest()
 
     def forward(self, images: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ class Defended(Victim):
 
 
 class Purification(Defense):
-    """Base of the defences that clean the picture before the victim reads it."""
+    """Base of the defenses that clean the picture before the victim reads it."""
 
     @abstractmethod
     def clean(self, images: Tensor) -> Tensor:
@@ -126,14 +126,14 @@ class Purification(Defense):
 
 
 DEFENSES: Registry[type[Defense]] = Registry("defense")
-"""Defences by name."""
+"""Defenses by name."""
 
 
 def build_defense(words: str) -> Defense:
-    """The defence of words such as ``median`` and ``jpeg:quality=75,gradient=bpda``.
+    """The defense of words such as ``median`` and ``jpeg:quality=75,gradient=bpda``.
 
     Raises:
-        PhysadvError: no such defence or option, an option twice or without value, or a wrong value.
+        PhysadvError: no such defense or option, an option twice or without value, or a wrong value.
     """
     name, colon, rest = words.partition(":")
     part = DEFENSES[name]
@@ -150,7 +150,7 @@ def build_defense(words: str) -> Defense:
 
 
 def defended(victim: Victim, words: Sequence[str]) -> Victim:
-    """The victim behind defences, each around those before it: the last one is the first to see the picture.
+    """The victim behind defenses, each around those before it: the last one is the first to see the picture.
 
     Raises:
         PhysadvError: as :func:`build_defense`.

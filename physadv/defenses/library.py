@@ -1,4 +1,4 @@
-"""Victims from words, with or without defences around them: the one door to a victim."""
+"""Victims from words, with or without defenses around them: the one door to a victim."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from physadv.victims import Victim, read_victim, shipped_victim, victim_names, v
 
 
 def split(spec: str) -> list[str]:
-    """The victim's name and the words of each defence; a ``+`` in a path is left alone."""
+    """The victim's name and the words of each defense; a ``+`` in a path is left alone."""
     known = "|".join(re.escape(name) for name in DEFENSES)
     return re.split(rf"\+(?=(?:{known})(?:[:+]|$))", spec)
 
 
 class _Victims(Named[Victim]):
-    """Victims whose name or path defences follow."""
+    """Victims whose name or path defenses follow."""
 
     def __call__(self, spec: str | Path | Mapping[str, Any] | Victim, folder: Path | None = None) -> Victim:
         if not isinstance(spec, (str, Path)):
@@ -48,7 +48,7 @@ VICTIMS = _Victims(
     also="the path of a victim card (.yaml)",
 )
 VictimField: TypeAlias = Annotated[Reference[Victim], VICTIMS]
-"""A victim inside a configuration: a shipped victim's name or the path of a card, and defences behind it; or a card's
+"""A victim inside a configuration: a shipped victim's name or the path of a card, and defenses behind it; or a card's
 content."""
 
 
@@ -62,7 +62,7 @@ def load_victim(spec: str | Path | Mapping[str, Any] | Victim, *, device: str | 
         device: where it runs; None leaves it where it is, which is the CPU for one that is loaded here.
 
     Raises:
-        PhysadvError: no such victim, defence or option; a wrong card; weights that are missing, unreadable or of
+        PhysadvError: no such victim, defense or option; a wrong card; weights that are missing, unreadable or of
             another network; outputs that are not one logit a class or not finite.
     """
     place = None if device is None else pick_device(device)

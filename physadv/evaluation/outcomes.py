@@ -183,8 +183,18 @@ def completed(rows: T, names: Sequence[str] = SCHEMA.names) -> T:
         name: rows.column(name) if name in rows.schema.names else pa.nulls(len(rows), SCHEMA.field(name).type)
         for name in names
     }
+    if "subject" in columns:
+        columns["subject"] = _as_spelled_now(columns["subject"])
     made: T = type(rows).from_pydict(columns)
     return made
+
+
+def _as_spelled_now(subjects: Any) -> Any:
+    """Names of subjects; up to version 2 one of them was "grey"."""
+    old = pc.equal(subjects, "grey")
+    if not pc.any(old).as_py():
+        return subjects
+    return pc.if_else(old, "gray", subjects.cast(pa.string())).cast(_NAME)
 
 
 def select(

@@ -12,8 +12,7 @@ import torch
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import sha256
-from physadv.evaluation.batteries.compared_frames import SUBJECTS
-from physadv.evaluation.batteries.summary import Subject
+from physadv.evaluation.batteries.summary import SUBJECTS, Subject
 from physadv.evaluation.design_record import DesignRecord, making_of
 from physadv.goals import Goal, Untargeted, parse_goal
 from physadv.patches import Ink, Patch, as_sent, control_patch, load_patch
@@ -75,7 +74,7 @@ def known_goal(words: str | None, victim: Victim, true_class: int) -> Goal:
 def load_candidates(
     patches: Sequence[Path | Patch], *, px: int, device: torch.device, ink: Ink = as_sent
 ) -> list[Candidate]:
-    """The patches with their controls, painted at ``px`` texels a side, in colours that reflect what ``ink`` says.
+    """The patches with their controls, painted at ``px`` texels a side, in colors that reflect what ``ink`` says.
 
     Raises:
         PhysadvError: none, one is not readable, or two have the same name.

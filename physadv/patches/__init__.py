@@ -1,4 +1,4 @@
-"""What is put on a sign: masks, paint, printable colours, and the bundle on disk."""
+"""What is put on a sign: masks, paint, printable colors, and the bundle on disk."""
 
 from physadv.patches import mask_kinds as mask_kinds  # registers the kinds
 from physadv.patches import paint_kinds as _paint_kinds  # noqa: F401 (registers them)
@@ -19,7 +19,7 @@ from physadv.patches.bundle import (
 from physadv.patches.compose import compose, compose_texels, with_rim
 from physadv.patches.controls import CONTROLS, control_patch
 from physadv.patches.freeform_mask import freeform_mask
-from physadv.patches.mask import MASKS, InMillimetres, Mask, MaskConfig, MaskField, Shapes, build_mask, parse_mask
+from physadv.patches.mask import MASKS, InMillimeters, Mask, MaskConfig, MaskField, Shapes, build_mask, parse_mask
 from physadv.patches.paint import PAINTS, PaintConfig, PaintKind, parse_paint
 from physadv.patches.patch_of_picture import patch_from_picture
 from physadv.patches.printability import (
@@ -42,7 +42,7 @@ __all__ = [
     "NOTICE",
     "PAINTS",
     "Calibration",
-    "InMillimetres",
+    "InMillimeters",
     "Ink",
     "Inks",
     "Mask",

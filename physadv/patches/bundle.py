@@ -131,7 +131,7 @@ class Patch:
 
         Args:
             px: texels a side.
-            ink: what the paint's colours reflect, once they are printed.
+            ink: what the paint's colors reflect, once they are printed.
         """
         paint = ink(self.paint_at(px))
         return compose(self.sign.texture(px).to(paint), self.mask.at(px).alpha.to(paint), paint)
@@ -188,7 +188,7 @@ def new_patch(sign: Sign, mask: Mask, paint: Tensor, *, name: str, made: Mapping
     if paint.ndim != 3 or paint.shape[0] != 3 or paint.shape[1] != paint.shape[2]:
         raise PhysadvError(f"patch {name!r}: its paint has shape {list(paint.shape)}; it should be [3, P, P]")
     if not bool(((paint >= 0.0) & (paint <= 1.0)).all()):
-        raise PhysadvError(f"patch {name!r}: its paint has values outside of 0 to 1; they should be sRGB colours")
+        raise PhysadvError(f"patch {name!r}: its paint has values outside of 0 to 1; they should be sRGB colors")
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     fields = {
         "name": name,
@@ -207,7 +207,7 @@ def save_patch(patch: Patch, folder: str | Path, *, replace: bool = False) -> No
     """Writes a bundle, whole or not at all.
 
     ``painted.png`` is the picture to look at and to compare with: the sign with its paint (RGBA, alpha is the outline).
-    ``mask.png`` (grey) and ``paint.png`` (RGBA, clear beside the mask) with ``patch.json`` are what :func:`load_patch`
+    ``mask.png`` (gray) and ``paint.png`` (RGBA, clear beside the mask) with ``patch.json`` are what :func:`load_patch`
     rebuilds it from, exact to 8 bits. All pictures are 1024 px, sRGB-encoded. A user's own sign is kept in the bundle.
 
     Raises:
@@ -329,8 +329,8 @@ def load_patch(folder: str | Path) -> Patch:
     patch = Patch(sign, _read_mask(folder, record, sign), paint, record, edited, unchecked)
     painted = patch.painted(BUNDLE_PX)
     seen = (painted[3:] * shown[3:]).bool()
-    colours, outline = (shown[:3] - linear_to_srgb(painted[:3])) * seen, shown[3:] - painted[3:]
-    if max(float(apart.abs().mean()) for apart in (colours, outline)) > _PAINTED_TOLERANCE:
+    colors, outline = (shown[:3] - linear_to_srgb(painted[:3])) * seen, shown[3:] - painted[3:]
+    if max(float(apart.abs().mean()) for apart in (colors, outline)) > _PAINTED_TOLERANCE:
         raise PhysadvError(
             f"{folder / 'painted.png'}: does not show sign {sign.name} with {folder / 'paint.png'} on it; "
             "was one of them edited?"

@@ -18,14 +18,14 @@ def compose(sign_rgba: Tensor, mask_alpha: Tensor, paint_linear: Tensor) -> Tens
     Args:
         sign_rgba: the sign's texture ``[4, P, P]``, linear, straight alpha.
         mask_alpha: ``[1, P, P]``, how much of each texel is painted.
-        paint_linear: the ink's linear colour ``[3, P, P]``.
+        paint_linear: the ink's linear color ``[3, P, P]``.
     """
     color, coverage = sign_rgba[:3], sign_rgba[3:]
     return torch.cat([_mixed(color, coverage, mask_alpha, paint_linear), coverage])
 
 
 def compose_texels(sign_rgba: Tensor, texels: PaintedTexels, paint_linear: Tensor) -> Tensor:
-    """:func:`compose` of the linear colours ``[3, n]`` of the painted texels alone: what a step of a search does."""
+    """:func:`compose` of the linear colors ``[3, n]`` of the painted texels alone: what a step of a search does."""
     color, coverage = sign_rgba.flatten(1)[:, texels.index].tensor_split([3])
     painted = _mixed(color, coverage, texels.cover, paint_linear)
     mixed = sign_rgba[:3].flatten(1).index_copy(1, texels.index, painted)
@@ -38,9 +38,9 @@ def _mixed(color: Tensor, coverage: Tensor, mask_alpha: Tensor, paint_linear: Te
 
 
 def with_rim(paint: Tensor, mask_alpha: Tensor) -> Tensor:
-    """Paint ``[3, P, P]`` whose texels that the mask covers by less than half have their nearest neighbour's colour.
+    """Paint ``[3, P, P]`` whose texels that the mask covers by less than half have their nearest neighbor's color.
 
-    A search hardly sees what such a texel does to a frame, so its colour is chance; printed, it is a speck on the rim.
+    A search hardly sees what such a texel does to a frame, so its color is chance; printed, it is a speck on the rim.
     """
     beyond = (mask_alpha[0] < 0.5).cpu().numpy()
     if beyond.all():

@@ -17,8 +17,8 @@ from physadv.patches.resample import resample
 CONTROLS: Registry[Callable[[Patch, int], Patch]] = Registry("control")
 """Kinds of control by name: functions of the patch and a seed."""
 
-MIDDLE_GREY = 0.18
-"""Linear reflectance of the grey control: the photographer's middle grey."""
+MIDDLE_GRAY = 0.18
+"""Linear reflectance of the gray control: the photographer's middle gray."""
 
 _STATISTICS_PX = 128
 _PLAIN_STD = 0.01
@@ -43,44 +43,44 @@ def clean(patch: Patch, seed: int) -> Patch:
     return replace(control, mask=patch.mask.emptied(), record=record)
 
 
-@CONTROLS.register("grey")
-def grey(patch: Patch, seed: int) -> Patch:
-    """Plain middle grey: what covering the place does, whatever the paint."""
-    return _control(patch, "grey", torch.full_like(patch.paint, float(linear_to_srgb(torch.tensor(MIDDLE_GREY)))))
+@CONTROLS.register("gray")
+def gray(patch: Patch, seed: int) -> Patch:
+    """Plain middle gray: what covering the place does, whatever the paint."""
+    return _control(patch, "gray", torch.full_like(patch.paint, float(linear_to_srgb(torch.tensor(MIDDLE_GRAY)))))
 
 
 @CONTROLS.register("random")
 def random(patch: Patch, seed: int) -> Patch:
-    """The patch's own colours at random, in blocks as coarse as its own detail: what such a texture does undesigned.
+    """The patch's own colors at random, in blocks as coarse as its own detail: what such a texture does undesigned.
 
-    A plain patch is answered with printable colours, so that its control is no copy of it.
+    A plain patch is answered with printable colors, so that its control is no copy of it.
     """
     generator = torch.Generator().manual_seed(seed)
     size = patch.paint.shape[-1]
     px = min(size, _STATISTICS_PX)
     mask = patch.mask.at(px).alpha[0]
     paint = resample(patch.paint.cpu(), patch.mask.at(size).alpha, px)
-    colours = paint[:, mask >= 0.5 * mask.max()].T
+    colors = paint[:, mask >= 0.5 * mask.max()].T
     block = detail_px(paint.mean(0), mask)
-    if float(colours.std(0, correction=0).mean()) < _PLAIN_STD:
-        colours, block = generic_palette(), _PLAIN_BLOCK * px / _STATISTICS_PX
+    if float(colors.std(0, correction=0).mean()) < _PLAIN_STD:
+        colors, block = generic_palette(), _PLAIN_BLOCK * px / _STATISTICS_PX
     blocks = int(px / block) + 2
-    choice = torch.randint(len(colours), (blocks, blocks), generator=generator)
+    choice = torch.randint(len(colors), (blocks, blocks), generator=generator)
     shift = torch.rand(2, 1, generator=generator)
     row, column = ((torch.arange(size) + 0.5) * px / size / block + shift).long().clamp(max=blocks - 1)
-    return _control(patch, "random", colours[choice[row][:, column]].movedim(-1, 0).to(patch.paint))
+    return _control(patch, "random", colors[choice[row][:, column]].movedim(-1, 0).to(patch.paint))
 
 
-def detail_px(grey_levels: Tensor, mask: Tensor) -> float:
+def detail_px(gray_levels: Tensor, mask: Tensor) -> float:
     """Size in texels of the typical detail of a picture ``[P, P]`` inside ``mask [P, P]``.
 
     Twice the shift at which the autocorrelation, averaged over both axes, falls to one half: for a field of random
     squares, their side. From 1 (texel noise, or none) to an eighth of the picture.
     """
-    px = len(grey_levels)
-    centred = (grey_levels - (grey_levels * mask).sum() / mask.sum()) * mask
+    px = len(gray_levels)
+    centered = (gray_levels - (gray_levels * mask).sum() / mask.sum()) * mask
     overlap = _autocorrelation(mask)
-    correlation = _autocorrelation(centred) / overlap.clamp(min=1.0)
+    correlation = _autocorrelation(centered) / overlap.clamp(min=1.0)
     if float(correlation[0]) < 1e-9:
         return 1.0
     relative: list[float] = (correlation / correlation[0]).tolist()

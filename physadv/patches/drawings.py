@@ -37,16 +37,16 @@ _DRAWN_PX = 2048
 _AROUND_PX = 512
 _TOLERANCE_PX = 0.35
 _CLEAR, _DARK, _LIGHT = 128, 64, 191
-_COLOURED = 48
+_COLORED = 48
 _EDGE_PX = 5
-"""An edge may be so wide; grey beyond it is neither painted nor bare."""
-_MILLIMETRES = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72.0, "pc": 25.4 / 6.0, "q": 0.25}
+"""An edge may be so wide; gray beyond it is neither painted nor bare."""
+_MILLIMETERS = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72.0, "pc": 25.4 / 6.0, "q": 0.25}
 
 
 def read_drawing(path: Path) -> Drawing:
     """The mask that an SVG or a picture shows.
 
-    A picture with clear parts is painted where it is not clear, whatever its colours; another has to be black on white,
+    A picture with clear parts is painted where it is not clear, whatever its colors; another has to be black on white,
     and is painted where it is black. An SVG is drawn, and then read in the same way.
 
     Args:
@@ -106,7 +106,7 @@ def _view_box(view_box: str, size: tuple[str, str]) -> tuple[float, float, float
 def _length_mm(length: str) -> float | None:
     """A length with a unit of the world in mm; None for pixels and shares."""
     found = re.fullmatch(r"\s*([\d.]+(?:[eE][+-]?\d+)?)\s*(mm|cm|in|pt|pc|q)\s*", length, re.IGNORECASE)
-    return float(found[1]) * _MILLIMETRES[found[2].lower()] if found else None
+    return float(found[1]) * _MILLIMETERS[found[2].lower()] if found else None
 
 
 def _check_around(pixels: Pixels, wide: float, high: float, inside: Pixels) -> None:
@@ -135,17 +135,17 @@ def _painted(pixels: Pixels) -> Cover:
     """How much of each pixel is painted, ``[H, W]``; see :func:`read_drawing`."""
     alpha, light = pixels[..., 3], _luminance(pixels)
     seen = alpha >= _CLEAR
-    coloured = (pixels[..., :3].max(-1).astype(np.int16) - pixels[..., :3].min(-1)) > _COLOURED
+    colored = (pixels[..., :3].max(-1).astype(np.int16) - pixels[..., :3].min(-1)) > _COLORED
     if not seen.all():
-        _check_clear(light[seen], coloured[seen])
+        _check_clear(light[seen], colored[seen])
         cover = alpha.astype(np.float32) / np.float32(255.0)
     else:
-        if coloured.mean() > 0.005:
-            raise ValueError("has colours; a mask is black on white, or clear where nothing is painted")
+        if colored.mean() > 0.005:
+            raise ValueError("has colors; a mask is black on white, or clear where nothing is painted")
         cover = np.float32(1.0) - light
     between = ((cover > 0.25) & (cover < 0.75)).astype(np.uint8)
     if cv2.erode(between, np.ones((_EDGE_PX, _EDGE_PX), np.uint8)).any():
-        raise ValueError("has parts that are half clear or grey; a mask is painted or bare")
+        raise ValueError("has parts that are half clear or gray; a mask is painted or bare")
     edge = np.concatenate([cover[0], cover[-1], cover[:, 0], cover[:, -1]])
     if seen.all() and float(edge.mean()) > 0.5:
         raise ValueError("is black along its edge; black is painted, on white, so turn black and white over")
@@ -154,12 +154,12 @@ def _painted(pixels: Pixels) -> Cover:
     return np.ascontiguousarray(cover, np.float32)
 
 
-def _check_clear(light: Cover, coloured: npt.NDArray[np.bool_]) -> None:
+def _check_clear(light: Cover, colored: npt.NDArray[np.bool_]) -> None:
     """Refuses what is clear at some places, and black on white at the others."""
     if not light.size:
         return
     dark, bright = float((light < _DARK / 255.0).mean()), float((light > _LIGHT / 255.0).mean())
-    if min(dark, bright) > 0.02 and dark + bright > 0.95 and coloured.mean() < 0.02:
+    if min(dark, bright) > 0.02 and dark + bright > 0.95 and colored.mean() < 0.02:
         raise ValueError("has clear parts and is black on white, so what is painted is not known; use one of both")
 
 
@@ -169,7 +169,7 @@ def _luminance(pixels: Pixels) -> Cover:
 
 
 def _pieces(cover: Cover) -> tuple[tuple[tuple[tuple[float, float], ...], ...], ...]:
-    """The outlines of what is covered by more than half, with their holes, in shares of the width from the centre."""
+    """The outlines of what is covered by more than half, with their holes, in shares of the width from the center."""
     height, width = cover.shape
     values = np.pad(cover, 1)
     x, y = np.arange(width + 2) - 0.5 - width / 2.0, np.arange(height + 2) - 0.5 - height / 2.0

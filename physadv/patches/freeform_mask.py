@@ -50,9 +50,9 @@ def freeform_mask(
         PhysadvError: no such sticker fits.
     """
     px = len(height)
-    centres = ((np.arange(px) + 0.5) / px - 0.5) * sign.extent_mm
+    centers = ((np.arange(px) + 0.5) / px - 0.5) * sign.extent_mm
     values = height.detach().double().cpu().numpy()
-    contours = contourpy.contour_generator(centres, centres, values, fill_type=contourpy.FillType.OuterOffset)
+    contours = contourpy.contour_generator(centers, centers, values, fill_type=contourpy.FillType.OuterOffset)
     face = Polygon(sign.outline_mm).buffer(-_EDGE_MM)
     top = float(values.max())
 

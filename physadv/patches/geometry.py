@@ -1,4 +1,4 @@
-"""Shapes on a sign in millimetres, and their exact coverage of a pixel grid."""
+"""Shapes on a sign in millimeters, and their exact coverage of a pixel grid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from torch import Tensor
 
 Ring: TypeAlias = tuple[tuple[float, float], ...]
-"""A closed polygon in millimetres from the sign's centre, x right, y down; the last point is not repeated."""
+"""A closed polygon in millimeters from the sign's center, x right, y down; the last point is not repeated."""
 
 BANDS_PER_PIXEL = 16
 
@@ -41,8 +41,8 @@ def _all_rings(polygon: Polygon) -> Iterable[BaseGeometry]:
     return [polygon.exterior, *polygon.interiors]
 
 
-def rasterise(rings: Iterable[Ring], *, extent_mm: float, px: int) -> Tensor:
-    """Coverage ``[1, px, px]`` float32 in [0,1] of the square of side ``extent_mm`` about the centre.
+def rasterize(rings: Iterable[Ring], *, extent_mm: float, px: int) -> Tensor:
+    """Coverage ``[1, px, px]`` float32 in [0,1] of the square of side ``extent_mm`` about the center.
 
     ``rings`` are those of :func:`to_rings`. Coverage is the area of each pixel inside the shapes: exact for upright
     rectangles, and within 1/16 of a pixel row elsewhere; the sum over all pixels is the shapes' area, exactly.

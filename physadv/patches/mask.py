@@ -22,7 +22,7 @@ from physadv.core.named import YAML
 from physadv.core.notebooks import one_line
 from physadv.core.number_format import percent
 from physadv.core.registry import Registry
-from physadv.patches.geometry import Ring, farthest_outside_mm, rasterise, to_rings
+from physadv.patches.geometry import Ring, farthest_outside_mm, rasterize, to_rings
 from physadv.signs.sign import Sign
 
 MAX_OUTSIDE = 0.01
@@ -31,11 +31,11 @@ MIN_AREA = 1e-4
 MAX_PX = 8192
 
 Mm = Annotated[float, Field(ge=-1e5, le=1e5, allow_inf_nan=False)]
-"""A coordinate in millimetres."""
+"""A coordinate in millimeters."""
 LengthMm = Annotated[float, Field(gt=0.0, le=1e5, allow_inf_nan=False)]
-"""A length in millimetres."""
+"""A length in millimeters."""
 WidthMm = Annotated[float, Field(ge=1.0, le=1e5, allow_inf_nan=False)]
-"""The width of a brush or a sticker in millimetres: nobody paints or cuts a finer one."""
+"""The width of a brush or a sticker in millimeters: nobody paints or cuts a finer one."""
 Degrees = Annotated[float, Field(ge=-360.0, le=360.0, allow_inf_nan=False)]
 """An angle, clockwise as one looks at the sign."""
 
@@ -53,7 +53,7 @@ class MaskConfig(Config):
     """Base of every mask's configuration; a kind is a subclass that knows its own shapes.
 
     >>> @MASKS.register("dot")                                        # doctest: +SKIP
-    ... class Dot(InMillimetres):
+    ... class Dot(InMillimeters):
     ...     kind: Literal["dot"] = "dot"
     ...     radius_mm: LengthMm = 50.0
     ...     def drawn(self, sign): return {"the dot": shapely.Point(0, 0).buffer(self.radius_mm)}
@@ -68,18 +68,18 @@ class MaskConfig(Config):
 
     @abstractmethod
     def shapes(self, sign: Sign) -> Shapes:
-        """The shapes in millimetres from the sign's centre, x right, y down."""
+        """The shapes in millimeters from the sign's center, x right, y down."""
 
     def geometry(self, sign: Sign) -> BaseGeometry:
         """Their union."""
         return shapely.union_all(list(self.shapes(sign).values()))
 
 
-class InMillimetres(MaskConfig):
-    """Base of the kinds that are measured in millimetres on one size of sign."""
+class InMillimeters(MaskConfig):
+    """Base of the kinds that are measured in millimeters on one size of sign."""
 
     drawn_for_mm: LengthMm | None = None
-    """Longer side of the sign that the millimetres were measured on; shapes are scaled to another sign's size.
+    """Longer side of the sign that the millimeters were measured on; shapes are scaled to another sign's size.
     None: never scaled."""
 
     def shapes(self, sign: Sign) -> Shapes:
@@ -91,7 +91,7 @@ class InMillimetres(MaskConfig):
 
     @abstractmethod
     def drawn(self, sign: Sign) -> Shapes:
-        """The shapes in the millimetres of the configuration."""
+        """The shapes in the millimeters of the configuration."""
 
 
 MASKS: Registry[type[MaskConfig]] = Registry("mask")
@@ -105,7 +105,7 @@ class Mask:
     Attributes:
         config: what it was made from.
         alpha: ``[1, px, px]`` float32, how much of each texel is painted, 0 to 1; clipped to the sign's outline.
-        shapes_mm: closed polygons to print or cut along, in mm from the sign's centre, x right, y down; fill rule
+        shapes_mm: closed polygons to print or cut along, in mm from the sign's center, x right, y down; fill rule
             even-odd (holes are rings too, and run the other way round).
         area_fraction: painted area over the sign's area, from the geometry.
         extent_mm: side of the square that ``alpha`` covers; the sign's longer side.
@@ -133,7 +133,7 @@ class Mask:
         return not self.shapes_mm
 
     def at(self, px: int) -> Mask:
-        """The same shapes rasterised at another resolution.
+        """The same shapes rasterized at another resolution.
 
         Raises:
             PhysadvError: fewer than 1 or more than 8192 texels a side.
@@ -148,7 +148,7 @@ class Mask:
 def _alpha(rings: tuple[Ring, ...], extent_mm: float, px: int) -> Tensor:
     if not 1 <= px <= MAX_PX:
         raise PhysadvError(f"px = {px}: a mask has 1 to {MAX_PX} texels a side")
-    return rasterise(rings, extent_mm=extent_mm, px=px)
+    return rasterize(rings, extent_mm=extent_mm, px=px)
 
 
 _DRAWINGS = PICTURES | {".svg"}

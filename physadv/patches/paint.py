@@ -1,4 +1,4 @@
-"""Paint: which colours a texel can take, and how a search moves among them."""
+"""Paint: which colors a texel can take, and how a search moves among them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from physadv.core.registry import Registry
 
 Level = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Rgb = tuple[Level, Level, Level]
-"""An sRGB-encoded colour."""
+"""An sRGB-encoded color."""
 
 BLACK: Rgb = (0.15, 0.15, 0.15)
 """Black ink or film: L* 16, 2 % reflectance."""
@@ -26,11 +26,11 @@ WHITE: Rgb = (0.96, 0.96, 0.96)
 """White film: 91 % reflectance."""
 
 START_SPREAD = 0.1
-"""Of parameters about a neutral colour."""
+"""Of parameters about a neutral color."""
 
 
 class PaintKind(Config):
-    """A parameterisation: parameters ``theta [C, P, P]`` to sRGB colours ``[3, P, P]``.
+    """A parameterization: parameters ``theta [C, P, P]`` to sRGB colors ``[3, P, P]``.
 
     All kinds have parameters of about unit range, so that one step size suits them all, and no kind's gradient fades
     where the paint is at its extremes, where attacks end up: sign gradient and Adam work alike.
@@ -45,7 +45,7 @@ class PaintKind(Config):
 
     @abstractmethod
     def decode(self, theta: Tensor) -> Tensor:
-        """Colours ``[3, P, P]`` in [0,1], differentiable."""
+        """Colors ``[3, P, P]`` in [0,1], differentiable."""
 
     @abstractmethod
     def project(self, theta: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class PaintKind(Config):
         return self.channels, px, px
 
     def finalize(self, theta: Tensor) -> Tensor:
-        """The colours that are printed, without gradient; those of a palette are exact."""
+        """The colors that are printed, without gradient; those of a palette are exact."""
         with torch.no_grad():
             return self.decode(theta)
 
@@ -80,47 +80,47 @@ PAINTS: Registry[type[PaintKind]] = Registry("paint")
 
 
 class OneOfAFew(PaintKind):
-    """Base of paints whose texels each take one of a few colours, exactly.
+    """Base of paints whose texels each take one of a few colors, exactly.
 
-    The forward pass shows the colour of the greatest score, the backward pass is that of a soft choice (a
-    straight-through estimator: Bengio, Léonard and Courville 2013, arXiv 1308.3432), so that what is optimised is what
+    The forward pass shows the color of the greatest score, the backward pass is that of a soft choice (a
+    straight-through estimator: Bengio, Léonard and Courville 2013, arXiv 1308.3432), so that what is optimized is what
     is printed. The soft choice mixes in linear light, so that a black texel's way to white is as steep as a white
     one's to black.
     """
 
     temperature: Annotated[float, Field(gt=0.0, le=100.0, allow_inf_nan=False)] = 0.3
-    """Of the soft choice: small minds only the runner-up colour, large all alike."""
+    """Of the soft choice: small minds only the runner-up color, large all alike."""
 
     @property
     @abstractmethod
     def inks(self) -> tuple[Rgb, ...]:
-        """The colours there are."""
+        """The colors there are."""
 
     @property
     def channels(self) -> int:
-        """A score for each colour."""
+        """A score for each color."""
         return len(self.inks)
 
     def _table(self, like: Tensor) -> Tensor:
         return torch.tensor(self.inks, dtype=like.dtype, device=like.device)
 
     def decode(self, theta: Tensor) -> Tensor:
-        """The chosen colours, with the gradient of the soft choice."""
+        """The chosen colors, with the gradient of the soft choice."""
         table = srgb_to_linear(self._table(theta))
         soft = torch.einsum("kij,kc->cij", (theta / self.temperature).softmax(0), table)
         hard = table[theta.argmax(0)].movedim(-1, 0)
         return linear_to_srgb(soft + (hard - soft).detach())
 
     def finalize(self, theta: Tensor) -> Tensor:
-        """The chosen colours, to the bit."""
+        """The chosen colors, to the bit."""
         return self._table(theta)[theta.argmax(0)].movedim(-1, 0)
 
     def project(self, theta: Tensor) -> Tensor:
-        """Centred scores (a common offset changes nothing) within [-1,1], where the soft choice has a gradient."""
+        """Centered scores (a common offset changes nothing) within [-1,1], where the soft choice has a gradient."""
         return (theta - theta.mean(0, keepdim=True)).clamp(-1.0, 1.0)
 
     def init(self, generator: torch.Generator, px: int) -> Tensor:
-        """Scores near 0: every colour is about as likely."""
+        """Scores near 0: every color is about as likely."""
         return START_SPREAD * uniform_noise(generator, self.channels, px)
 
 

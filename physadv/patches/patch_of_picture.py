@@ -22,7 +22,7 @@ def patch_from_picture(
 ) -> Patch:
     """A patch whose paint is a ready-made picture.
 
-    The picture keeps its proportions: it is scaled to cover its place, centred, and what juts out is cut off. Clear
+    The picture keeps its proportions: it is scaled to cover its place, centered, and what juts out is cut off. Clear
     parts of it count as white paper.
 
     Args:

@@ -31,7 +31,7 @@ def patch_from_noise(
     """The sticker that one would print of noise that was made to be added to pictures of the sign.
 
     The pictures show the sign from edge to edge, so a pixel of theirs is a square of the sign. A masked pixel's paint
-    is what the noise makes of the artwork there, clipped to the colours that there are; where nearly all of the sign is
+    is what the noise makes of the artwork there, clipped to the colors that there are; where nearly all of the sign is
     masked, the sticker is a poster of the whole face.
 
     Args:

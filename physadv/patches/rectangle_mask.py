@@ -2,7 +2,7 @@
 
 RP2 (Eykholt et al. 2018, section 3.2) first solves for a perturbation of the whole face under an L1 penalty, which
 leaves paint only where the classifier is vulnerable, and then draws stickers over what is left. Here the second half
-is an optimisation of its own: the rectangles that cover most of the map, under limits on number, side and area.
+is an optimization of its own: the rectangles that cover most of the map, under limits on number, side and area.
 """
 
 from __future__ import annotations

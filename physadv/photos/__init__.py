@@ -1,1 +1,1 @@
-"""What real photographs say: of signs and poses, and of a printer's and a camera's colours."""
+"""What real photographs say: of signs and poses, and of a printer's and a camera's colors."""

@@ -1,4 +1,4 @@
-"""Calibrations from photographs: of a camera on a board, of a printer's colours on a chart."""
+"""Calibrations from photographs: of a camera on a board, of a printer's colors on a chart."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def camera_from_photographs(
 
 
 def calibrate(folder: Path, *, name: str = "", paper: float = 0.87, nodes: int = 5, seed: int = 0) -> Calibration:
-    """A printer's and a camera's colours from a session whose photographs show the chart.
+    """A printer's and a camera's colors from a session whose photographs show the chart.
 
     Args:
         folder: of the session.
@@ -65,11 +65,11 @@ def calibrate(folder: Path, *, name: str = "", paper: float = 0.87, nodes: int =
     """
     session, rows = load_session(folder)
     if session.rig is None or session.rig.chart is None:
-        raise PhysadvError(f"{folder}: was read without a rig that has a colour chart; give --rig to photos ingest")
+        raise PhysadvError(f"{folder}: was read without a rig that has a color chart; give --rig to photos ingest")
     charts = [row.chart for row in rows if row.chart is not None]
     if not charts:
-        raise PhysadvError(f"{folder}: none of {len(rows)} photographs shows the colour chart large enough")
-    sent = np.array(session.rig.chart.colours, np.float64)
+        raise PhysadvError(f"{folder}: none of {len(rows)} photographs shows the color chart large enough")
+    sent = np.array(session.rig.chart.colors, np.float64)
     made = fit(Readings(sent, np.array(charts, np.float64)), nodes=nodes, paper=paper, seed=seed)
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     return made.model_copy(update={"name": name, "created": created})

@@ -212,8 +212,8 @@ def find_board(name: str, pixels: Pixels, board: Board) -> BoardView | None:
     import cv2
 
     made = board.build()
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    corners, ids, _, _ = cv2.aruco.CharucoDetector(made).detectBoard(grey)
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    corners, ids, _, _ = cv2.aruco.CharucoDetector(made).detectBoard(gray)
     if ids is None or len(ids) < _LEAST_CORNERS:
         return None
     objects, seen = made.matchImagePoints(corners, ids)

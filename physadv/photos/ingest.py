@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias, get_args
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,7 @@ from physadv.photos.session import (
     OVERLAYS,
     RECORD,
     ROWS,
+    SUBJECTS,
     TABLE,
     Row,
     Session,
@@ -54,7 +55,7 @@ Matrix: TypeAlias = npt.NDArray[np.float64]
 _ROOM = 0.5
 """Around the sign's box in a crop, as a share of it."""
 _CROP_PX = 1024
-_CONTROLS: dict[str, Subject] = {"clean": "clean", "grey": "grey", "gray": "grey", "random": "random"}
+_CONTROLS: dict[str, Subject] = {"clean": "clean", "gray": "gray", "grey": "gray", "random": "random"}
 _UNREAD = "the points given for it are not used; of a video the frames #0, #{0}, #{1} ... are read"
 
 
@@ -199,7 +200,7 @@ class _Reader:
             box_top=float(box[1]),
             box_width=float(box[2]),
             box_height=float(box[3]),
-            chart=None if chart is None else tuple((float(r), float(g), float(b)) for r, g, b in chart.colours),
+            chart=None if chart is None else tuple((float(r), float(g), float(b)) for r, g, b in chart.colors),
             flags=found.flags,
             rough=found.rough,
         )
@@ -222,7 +223,7 @@ def _said_of(clicked: Clicked | None) -> Iterator[None]:
 def subject_of(name: str, patch: str | None, *, around: str = "") -> tuple[Subject, str]:
     """What a photograph shows, by the folders that it lies in, and the name of the paint.
 
-    In a folder ``clean``, ``grey`` or ``random``, however deep, it is the clean sign or a control. Any other photograph
+    In a folder ``clean``, ``gray`` or ``random``, however deep, it is the clean sign or a control. Any other photograph
     shows the patch of ``--patch``; without one its paint is not known, and is called as its folder is.
 
     Args:
@@ -254,7 +255,7 @@ def ingest(
     """Reads photographs into a session; a stopped run, started again with the same options, resumes.
 
     Args:
-        photographs: folder; what lies in folders ``clean``, ``grey`` and ``random`` shows the controls.
+        photographs: folder; what lies in folders ``clean``, ``gray`` and ``random`` shows the controls.
         out: folder of the session: ``photos.parquet``, ``given_up.csv``, ``overlays/``, ``crops/``, ``session.json``.
         sign: that they show.
         patch: on it; a bundle. Without one the paint is not known, and is compared with no simulation.
@@ -336,7 +337,7 @@ def ingest(
         flagged=sum(bool(row.flags) for row in rows),
         doubts=tuple(counted(why for row in rows for why in row.flags)),
         rough=tuple(counted(why for row in rows for why in row.rough)),
-        shown=tuple((subject, shows[subject]) for subject in get_args(Subject) if shows[subject]),
+        shown=tuple((subject, shows[subject]) for subject in SUBJECTS if shows[subject]),
     )
 
 

@@ -33,9 +33,9 @@ def write_overlay(path: Path, pixels: Pixels, found: FoundSign, row: Row) -> Non
     import cv2
 
     shown, scale = _reduced(pixels)
-    colour = _UNSURE if found.flags else _SURE
+    color = _UNSURE if found.flags else _SURE
     outline = np.round(found.outline_px * scale * 16).astype(np.int32)
-    cv2.polylines(shown, [outline.reshape(-1, 1, 2)], True, colour, 2, cv2.LINE_AA, 4)
+    cv2.polylines(shown, [outline.reshape(-1, 1, 2)], True, color, 2, cv2.LINE_AA, 4)
     distance = "distance not known"
     if row.has_distance:
         distance = f"{row.distance_m:.2f} m ± {100 * row.distance_sd_m / row.distance_m:.1f} %"

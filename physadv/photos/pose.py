@@ -27,15 +27,15 @@ _QUANTITIES = ("distance_m", "yaw_deg", "pitch_deg", "roll_deg")
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """Where a camera that points at the sign's centre stands; angles as in :class:`physadv.scenes.Conditions`.
+    """Where a camera that points at the sign's center stands; angles as in :class:`physadv.scenes.Conditions`.
 
     Attributes:
-        distance_m: from the camera to the sign's centre.
+        distance_m: from the camera to the sign's center.
         yaw_deg, pitch_deg, roll_deg: how the sign is turned, seen from there.
         distance_sd_m, yaw_sd_deg, pitch_sd_deg, roll_sd_deg: standard deviations, from the points and the camera.
         homography: the sign's plane in mm to pixels ``[3, 3]``, lens distortion left out.
         error_px: root mean square of the reprojection error.
-        extrinsic: the same in OpenCV's words ``[6]``: rotation vector, and the sign's centre in mm.
+        extrinsic: the same in OpenCV's words ``[6]``: rotation vector, and the sign's center in mm.
     """
 
     distance_m: float
@@ -60,7 +60,7 @@ def solve_pose(
     reprojection error is refined (Levenberg-Marquardt). Deviations come from its Jacobian.
 
     Args:
-        plane_mm: points ``[n, 2]`` of the sign's plane, x right and y down from its centre; at least four.
+        plane_mm: points ``[n, 2]`` of the sign's plane, x right and y down from its center; at least four.
         seen_px: where the picture shows them ``[n, 2]``, lens distortion included.
         camera: that took it.
         point_sd_px: least standard deviation of a point's place; the reprojection error may say more.
@@ -162,7 +162,7 @@ def _by_focal_length(points: Matrix, seen: Matrix, camera: Camera, turn: Matrix,
 def describe(pose: Matrix) -> Matrix:
     """Distance in metres, and yaw, pitch and roll in degrees, ``[4]``, of OpenCV's rotation vector and shift in mm.
 
-    The camera is first turned to point at the sign's centre: how it was held does not change what the sign looks like,
+    The camera is first turned to point at the sign's center: how it was held does not change what the sign looks like,
     but for the perspective of a wide angle.
     """
     import cv2
@@ -179,7 +179,7 @@ def describe(pose: Matrix) -> Matrix:
 
 
 def distance_as_if_m(homography: Matrix, focal_px: float, size: tuple[int, int]) -> float:
-    """From where a camera of that focal length sees the sign's centre, whatever camera it was.
+    """From where a camera of that focal length sees the sign's center, whatever camera it was.
 
     Args:
         homography: the sign's plane in mm to pixels ``[3, 3]``, lens distortion left out.

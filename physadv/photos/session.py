@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from physadv.core.identity import digest_of, digest_of_files
 from physadv.core.images import read_image
 from physadv.core.limits import MAX_PX, MAX_STEPS
 from physadv.core.parquet import read_parquet, write_parquet
+from physadv.core.spelling import american
 from physadv.photos.rig.rig import Rig
 
 TABLE = "photos.parquet"
@@ -30,7 +31,9 @@ CROPS = "crops"
 OVERLAYS = "overlays"
 ROWS = "rows"
 """Folder of what is known of each file, so that no file is read twice."""
-Subject = Literal["patch", "clean", "grey", "random", "unknown"]
+_Subject = Literal["patch", "clean", "gray", "random", "unknown"]
+Subject: TypeAlias = Annotated[_Subject, BeforeValidator(american)]
+SUBJECTS: tuple[Subject, ...] = get_args(_Subject)
 """What a photograph shows: a patch whose bundle is known, a control of one, the clean sign, or paint of others."""
 
 
@@ -57,11 +60,11 @@ _FARTHEST_M = 10_000.0
 _MOST_CUT = 20.0
 """A sign's size over its crop's: more of it cannot be cut off by the photograph's edge."""
 _LEAST_AREA_SCALE = 1e-12
-"""Square pixels a square millimetre: far below that of any sign that can be seen."""
+"""Square pixels a square millimeter: far below that of any sign that can be seen."""
 
 
 def _area_scale(homography: npt.NDArray[np.float64]) -> float:
-    """Of the sign's plane at its centre, square pixels a square millimetre; 0 where it has none."""
+    """Of the sign's plane at its center, square pixels a square millimeter; 0 where it has none."""
     depth = homography[2, 2]
     return float(np.linalg.det(homography) / depth**3) if depth else 0.0
 
@@ -112,7 +115,7 @@ class Row(Config):
     box_height: Positive
     """Of the sign in the crop, in pixels; beyond its edges where the photograph's edge cuts the sign."""
     chart: tuple[tuple[Measure, Measure, Measure], ...] | None = None
-    """Colours of the chart's patches, sRGB-encoded, where it is seen."""
+    """Colors of the chart's patches, sRGB-encoded, where it is seen."""
     flags: tuple[str, ...] = ()
     """What makes the find itself, and so the sign's box, doubtful."""
     rough: tuple[str, ...] = ()
@@ -177,7 +180,7 @@ def write_table(folder: Path, rows: list[Row]) -> None:
     """``photos.parquet``, one row a photograph, by file."""
     columns = [row.model_dump() for row in sorted(rows, key=lambda row: row.file)]
     for values in columns:
-        values["chart"] = None if values["chart"] is None else [value for colour in values["chart"] for value in colour]
+        values["chart"] = None if values["chart"] is None else [value for color in values["chart"] for value in color]
     table = pa.Table.from_pylist(columns, schema=_schema())
     write_parquet(folder / TABLE, table)
 
@@ -230,7 +233,7 @@ def load_session(folder: Path) -> tuple[Session, list[Row]]:
 
 
 def _triples(values: Any) -> Any:
-    """The chart's colours from the table's flat list; what is no such list is left to be refused."""
+    """The chart's colors from the table's flat list; what is no such list is left to be refused."""
     if not isinstance(values, list) or len(values) % 3:
         return values
     return [values[start : start + 3] for start in range(0, len(values), 3)]

@@ -1,1 +1,1 @@
-"""Sheets in millimetres: stickers, their controls, and the rig that photographs are measured by."""
+"""Sheets in millimeters: stickers, their controls, and the rig that photographs are measured by."""

@@ -27,16 +27,16 @@ _ROW_MM = 5.0
 _LABEL_MM = 4.2
 _FACE_PX = 1024
 _PALE = 0.65
-"""How far the bare sign is from its own colours to white, so that the stickers stand out."""
+"""How far the bare sign is from its own colors to white, so that the stickers stand out."""
 _TABLE_SHARE = 0.45
 """Of the page, that the table may take."""
 _COLUMNS = ("sticker", "width", "height", "left", "top", "right", "bottom")
 
 
-def assembly_shapes(patch: Patch, pieces: Sequence[Piece], paper: Paper, colours: Conversion) -> list[Shape]:
+def assembly_shapes(patch: Patch, pieces: Sequence[Piece], paper: Paper, colors: Conversion) -> list[Shape]:
     """A page with the painted sign to a smaller scale, and a table of every sticker's place in mm.
 
-    Distances are measured from the sign's box: the lines through its outermost points. The stickers have their colours,
+    Distances are measured from the sign's box: the lines through its outermost points. The stickers have their colors,
     the sign between them pale ones.
     """
     sign = patch.sign
@@ -61,7 +61,7 @@ def assembly_shapes(patch: Patch, pieces: Sequence[Piece], paper: Paper, colours
             Words(paper.left, paper.left + 4.0 + 4.2 * row, text)
             for row, text in enumerate(wrapped(heading, paper.width))
         ),
-        _painted(patch, at, scale, colours),
+        _painted(patch, at, scale, colors),
         Line(tuple(at(x, y) for x, y in sign.outline_mm), 0.3, closed=True),
     ]
     for piece in pieces:
@@ -75,10 +75,10 @@ def assembly_shapes(patch: Patch, pieces: Sequence[Piece], paper: Paper, colours
     return [*made, *_table(listed, len(pieces), half_x, half_y, paper, paper.left + paper.height - table)]
 
 
-def _painted(patch: Patch, at: Place, scale: float, colours: Conversion) -> Picture:
+def _painted(patch: Patch, at: Place, scale: float, colors: Conversion) -> Picture:
     left, top = at(-patch.sign.extent_mm / 2.0, -patch.sign.extent_mm / 2.0)
     side = patch.sign.extent_mm * scale
-    return Picture(left, top, side, side, colours(_face(patch)))
+    return Picture(left, top, side, side, colors(_face(patch)))
 
 
 def _face(patch: Patch) -> Pixels:
@@ -90,7 +90,7 @@ def _face(patch: Patch) -> Pixels:
 
 
 def _boxed(x: float, y: float, label: str) -> list[Shape]:
-    """A label in the middle of a white plate, to be read on any colour."""
+    """A label in the middle of a white plate, to be read on any color."""
     half_x, half_y = text_width(label, _LABEL_MM) / 2.0 + 0.7, _LABEL_MM / 2.0
     plate = ((x - half_x, y - half_y), (x + half_x, y - half_y), (x + half_x, y + half_y), (x - half_x, y + half_y))
     return [

@@ -25,7 +25,7 @@ _LEAST_APART = 0.7
 
 @dataclass(frozen=True)
 class Dimension:
-    """A line from the sign's edge to a sticker, in mm of the sign (x right, y down from its centre).
+    """A line from the sign's edge to a sticker, in mm of the sign (x right, y down from its center).
 
     Attributes:
         piece: the sticker.

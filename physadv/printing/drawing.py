@@ -1,4 +1,4 @@
-"""Pages as lists of shapes in millimetres, and what makes PDF, PNG and SVG of them.
+"""Pages as lists of shapes in millimeters, and what makes PDF, PNG and SVG of them.
 
 The origin is a page's top left corner, x to the right and y down.
 """
@@ -19,7 +19,7 @@ from physadv.core.files import atomic_path, write_text
 
 Points: TypeAlias = tuple[tuple[float, float], ...]
 MM = 72.0 / 25.4
-"""Points of PDF a millimetre."""
+"""Points of PDF a millimeter."""
 READABLE_MM = 3.3
 """Smallest size of text that is read at arm's length: 9.4 points."""
 FONT = "Helvetica"
@@ -40,10 +40,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Fill:
-    """Polygons filled in one grey, 0 black to 1 white; holes by the even-odd rule."""
+    """Polygons filled in one gray, 0 black to 1 white; holes by the even-odd rule."""
 
     rings: tuple[Points, ...]
-    grey: float = 0.0
+    gray: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def _is_cmyk(shape: Shape) -> bool:
 
 
 def pdf_bytes(document: Document) -> bytes:
-    """The PDF; device colours, no date, no random identifier."""
+    """The PDF; device colors, no date, no random identifier."""
     from reportlab.pdfgen import canvas
 
     buffer = io.BytesIO()
@@ -192,7 +192,7 @@ def _draw(pdf: Any, shape: Shape) -> None:
         pdf.setDash(list(shape.dash_mm) if shape.dash_mm else [])
         pdf.drawPath(_path(pdf, [shape.points], closed=shape.closed), stroke=1, fill=0)
     elif isinstance(shape, Fill):
-        pdf.setFillGray(shape.grey)
+        pdf.setFillGray(shape.gray)
         pdf.drawPath(_path(pdf, shape.rings), stroke=0, fill=1, fillMode=0)
     elif isinstance(shape, Words):
         _write(pdf, shape)
@@ -243,7 +243,7 @@ def _place(pdf: Any, picture: Picture) -> None:
 
 
 def svg_text(page: Page) -> str:
-    """The cut lines of a page, in millimetres."""
+    """The cut lines of a page, in millimeters."""
     lines = []
     for shape in page.shapes:
         if isinstance(shape, Line) and shape.cut:

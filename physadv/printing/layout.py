@@ -34,10 +34,10 @@ class Placed:
         piece: which.
         part: of the turned piece that is on this page, in mm of the turned sign (see :attr:`shape`).
         left, top: where ``part`` begins, from the upper left of what is printed on.
-        turn_deg: by how much the piece is turned about the sign's centre, clockwise.
+        turn_deg: by how much the piece is turned about the sign's center, clockwise.
         bleed_mm: of paint beyond the cut line.
         row, rows, column, columns: of the tile, from 1.
-        overlap_mm: of the tile with its neighbours, across and down.
+        overlap_mm: of the tile with its neighbors, across and down.
         seams: middles of the strips that it shares with the tiles to the left, above, to the right and below, in mm of
             the turned sign; None where there is none.
     """
@@ -98,7 +98,7 @@ def _label(piece: Piece, turn_deg: float, tile: str = "") -> str:
 
 
 def laid(piece: Piece, turn_deg: float) -> BaseGeometry:
-    """A piece's shape, turned clockwise about the sign's centre."""
+    """A piece's shape, turned clockwise about the sign's center."""
     if not turn_deg:
         return piece.shape
     (a, b), (c, d) = turned(turn_deg).tolist()
@@ -212,7 +212,7 @@ def _turns(piece: Piece) -> tuple[tuple[float, Box], ...]:
 
 
 def _tiles(piece: Piece, turn: float, paper: Paper, overlap_mm: float, bleed_mm: float) -> Iterator[Placed]:
-    """Tiles of one size, neighbours sharing strips of ``overlap_mm``; those that would stay white are left out."""
+    """Tiles of one size, neighbors sharing strips of ``overlap_mm``; those that would stay white are left out."""
     shape = laid(piece, turn)
     left, top, right, bottom = shape.buffer(bleed_mm, join_style="mitre").bounds
     across, wide = _cuts(left, right, paper.clear_width, overlap_mm)

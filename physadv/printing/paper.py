@@ -151,7 +151,7 @@ _BAR_WORDS = "{:g} mm: measure this bar; if it is not, print at 100 % or give --
 
 
 def _bar(left: float, top: float, length: float) -> list[Shape]:
-    """A bar with a tick every ten millimetres."""
+    """A bar with a tick every ten millimeters."""
     whole = 10.0 * int(length / 10.0)
     ticks = [
         Line(((left + at, top - (2.5 if at in (0.0, whole) else 1.2)), (left + at, top)), 0.15)

@@ -29,7 +29,7 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Piece:
-    """What is cut out in one: its shape in mm of the sign (x right, y down from its centre), and its box."""
+    """What is cut out in one: its shape in mm of the sign (x right, y down from its center), and its box."""
 
     label: str
     shape: BaseGeometry
@@ -47,7 +47,7 @@ class Piece:
 
 
 def patch_pieces(patch: Patch, *, poster: bool = False, join_mm: float = 0.0) -> list[Piece]:
-    """The stickers of a patch, line by line from the top, labelled A, B, C ...; as a poster, the whole sign in one.
+    """The stickers of a patch, line by line from the top, labeled A, B, C ...; as a poster, the whole sign in one.
 
     Args:
         patch: what is printed.
@@ -103,13 +103,13 @@ def rings_of(shape: BaseGeometry) -> tuple[Points, ...]:
 
 
 def face(patch: Patch, *, poster: bool) -> Pixels:
-    """The colours that are printed, ``[P, P, 3]`` on the square of the sign's extent, continued beyond their edges."""
+    """The colors that are printed, ``[P, P, 3]`` on the square of the sign's extent, continued beyond their edges."""
     if poster:
         painted = patch.painted(BUNDLE_PX)
-        colours, known = linear_to_srgb(painted[:3].clamp(0.0, 1.0)), painted[3] > 0.99
+        colors, known = linear_to_srgb(painted[:3].clamp(0.0, 1.0)), painted[3] > 0.99
     else:
-        colours, known = patch.paint_at(BUNDLE_PX), patch.mask.at(BUNDLE_PX).alpha[0] >= 0.5
-    pixels = to_uint8(colours.cpu())
+        colors, known = patch.paint_at(BUNDLE_PX), patch.mask.at(BUNDLE_PX).alpha[0] >= 0.5
+    pixels = to_uint8(colors.cpu())
     if not bool(known.any()):
         return pixels
     nearest = ndimage.distance_transform_edt(~known.cpu().numpy(), return_distances=False, return_indices=True)
@@ -122,7 +122,7 @@ def window(pixels: Pixels, sign: Sign, box: Box, *, dpi: int, turn_deg: float = 
     Args:
         pixels: the face, on the square of the sign's extent.
         sign: that it belongs to.
-        box: part of it in mm, of the face turned about the sign's centre.
+        box: part of it in mm, of the face turned about the sign's center.
         dpi: of the printer.
         turn_deg: by how much the face is turned, clockwise.
     """

@@ -1,4 +1,4 @@
-"""From sRGB to a printer's own colours, through its ICC profile."""
+"""From sRGB to a printer's own colors, through its ICC profile."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _MODES = {"RGB": "RGB", "CMYK": "CMYK"}
 _CLASSES = {
     "scnr": "a scanner or a camera",
     "mntr": "a display",
-    "spac": "a colour space",
+    "spac": "a color space",
     "link": "a link of two devices",
     "abst": "effects",
-    "nmcl": "named colours",
+    "nmcl": "named colors",
 }
 """What profiles other than a printer's, ``prtr``, are for (ICC.1:2010, section 7.2.5)."""
 
@@ -38,7 +38,7 @@ class Conversion:
     words: str = "sRGB"
 
     def __call__(self, pixels: Pixels) -> Pixels:
-        """Pixels ``[H, W, 3]`` RGB to ``[H, W, 3]`` or ``[H, W, 4]`` in the printer's colours."""
+        """Pixels ``[H, W, 3]`` RGB to ``[H, W, 3]`` or ``[H, W, 4]`` in the printer's colors."""
         if self.transform is None:
             return pixels
         made = ImageCms.applyTransform(Image.fromarray(pixels), self.transform)

@@ -1,4 +1,4 @@
-"""The rig on paper: markers to fix around a sign, the colour chart, and a board to calibrate a camera on."""
+"""The rig on paper: markers to fix around a sign, the color chart, and a board to calibrate a camera on."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def print_rig(
     shown = load_sign(sign)
     sheet = pick_paper(paper, margin_mm=margin_mm, bar_mm=bar_mm)
     rig = default_rig(shown, marker_mm=marker_mm, around=around)
-    document = rig_document(rig, shown, sheet, colours=conversion(icc, intent))
+    document = rig_document(rig, shown, sheet, colors=conversion(icc, intent))
     with atomic_folder(out) as folder:
         write_document(document, folder / "rig.pdf")
         save_rig(rig, folder / "rig.json")
@@ -60,9 +60,9 @@ def print_rig(
 
 
 def rig_document(
-    rig: Rig, sign: Sign, paper: Paper, board: Board | None = None, *, colours: Conversion = _AS_SENT
+    rig: Rig, sign: Sign, paper: Paper, board: Board | None = None, *, colors: Conversion = _AS_SENT
 ) -> Document:
-    """All sheets of a rig; the chart's colours go through ``colours``.
+    """All sheets of a rig; the chart's colors go through ``colors``.
 
     Raises:
         PhysadvError: the paper is too small for the chart, the board or a marker.
@@ -70,11 +70,11 @@ def rig_document(
     drawn = [(shapes, "markers") for shapes in _marker_pages(rig, paper)]
     drawn.append((_plan(rig, sign, paper), "where the markers go"))
     if rig.chart is not None:
-        drawn.append((_chart(rig.chart, paper, colours), "colour chart: hang it beside the sign, in the same light"))
+        drawn.append((_chart(rig.chart, paper, colors), "color chart: hang it beside the sign, in the same light"))
     drawn.append((_board(board or Board(), paper), "board: photograph it from many sides to calibrate the camera"))
     words = (
         f"rig of sign {rig.sign}, {rig.sign_width_mm:g} x {rig.sign_height_mm:g} mm; print on matt paper",
-        f"colours: {colours.words}",
+        f"colors: {colors.words}",
     )
     pages: list[Page] = [
         finished(paper, shapes, title=title, lines=words, code=f"physadv rig {rig.sign}", number=k, count=len(drawn))
@@ -160,28 +160,28 @@ def _plan(rig: Rig, sign: Sign, paper: Paper) -> list[Shape]:
         shapes.append(
             Words(x + marker.x_mm * scale * 0.72, y + marker.y_mm * scale * 0.86, str(marker.id), 4.0, "middle")
         )
-    centres = sorted({(abs(marker.x_mm), abs(marker.y_mm)) for marker in rig.markers})
+    centers = sorted({(abs(marker.x_mm), abs(marker.y_mm)) for marker in rig.markers})
     words = [
         "Fix the markers flat, upright, in the sign's plane (on a board behind it), numbers as drawn.",
         *(
-            f"Centres {2 * a:.1f} mm apart across and {2 * b:.1f} mm down, middle of the sign in the middle."
-            for a, b in centres
+            f"Centers {2 * a:.1f} mm apart across and {2 * b:.1f} mm down, middle of the sign in the middle."
+            for a, b in centers
         ),
-        "A millimetre counts: measure the finished rig, and write what differs into rig.json.",
+        "A millimeter counts: measure the finished rig, and write what differs into rig.json.",
     ]
     foot = paper.left + paper.height - 6.0 * len(words)
     return [*shapes, *(Words(paper.left, foot + 6.0 * k, text) for k, text in enumerate(words))]
 
 
-def _chart(chart: Chart, paper: Paper, colours: Conversion) -> list[Shape]:
+def _chart(chart: Chart, paper: Paper, colors: Conversion) -> list[Shape]:
     reach = _reach(chart.markers, chart)
-    _check(paper, reach, "colour chart")
+    _check(paper, reach, "color chart")
     x, y = paper.left + paper.width / 2.0, paper.left + paper.height / 2.0
     shapes: list[Shape] = []
-    for (a, b), colour in zip(chart.centres_mm.tolist(), chart.colours, strict=True):
-        dot = np.round(np.array(colour) * 255.0).astype(np.uint8).reshape(1, 1, 3)
+    for (a, b), color in zip(chart.centers_mm.tolist(), chart.colors, strict=True):
+        dot = np.round(np.array(color) * 255.0).astype(np.uint8).reshape(1, 1, 3)
         half = chart.patch_mm / 2.0
-        shapes.append(Picture(x + a - half, y + b - half, chart.patch_mm, chart.patch_mm, colours(dot)))
+        shapes.append(Picture(x + a - half, y + b - half, chart.patch_mm, chart.patch_mm, colors(dot)))
     for marker in chart.markers:
         shapes += _marker(marker, x + marker.x_mm, y + marker.y_mm)
     return shapes

@@ -20,7 +20,7 @@ from physadv.printing.paper import Paper, finished, pick_paper
 from physadv.printing.pieces import Pixels, face, patch_pieces, rings_of, turned, window
 from physadv.printing.printer_profile import Conversion, conversion
 
-CONTROLS_PRINTED = ("grey", "random")
+CONTROLS_PRINTED = ("gray", "random")
 DPI_RANGE = (50, 1200)
 _CROSS_MM = 3.0
 _CONTROL_SEED = 0
@@ -34,7 +34,7 @@ class SheetOptions:
     Attributes:
         paper: of :data:`physadv.printing.paper.PAPERS`.
         poster: the whole painted face.
-        controls: the grey and the random twin too.
+        controls: the gray and the random twin too.
         join_mm: parts that are no further from each other stay on one carrier.
         bleed_mm: of paint beyond the cut line.
         overlap_mm: of tiles.
@@ -96,7 +96,7 @@ def bundle_hash(folder: Path) -> str:
 def patch_document(patch: Patch, identity: str, options: SheetOptions) -> Document:
     """All sheets of a patch: stickers, how they go together, and the controls."""
     paper = pick_paper(options.paper, margin_mm=options.margin_mm, bar_mm=options.bar_mm)
-    colours = conversion(options.icc, options.intent)
+    colors = conversion(options.icc, options.intent)
     pieces = patch_pieces(patch, poster=options.poster, join_mm=options.join_mm)
     sheets = lay_out(pieces, paper, overlap_mm=options.overlap_mm, bleed_mm=options.bleed_mm)
     kinds = [("", patch)]
@@ -106,12 +106,12 @@ def patch_document(patch: Patch, identity: str, options: SheetOptions) -> Docume
     for kind, shown in kinds:
         pixels = face(shown, poster=options.poster)
         title = patch.name if not kind else f"{patch.name}, {kind.upper()} CONTROL: photographs of it go into {kind}/"
-        drawn += [(sheet.paper, _shapes(sheet, pixels, patch, options, colours), title) for sheet in sheets]
-    drawn.append((paper, assembly_shapes(patch, pieces, paper, colours), f"{patch.name}, where the stickers go"))
+        drawn += [(sheet.paper, _shapes(sheet, pixels, patch, options, colors), title) for sheet in sheets]
+    drawn.append((paper, assembly_shapes(patch, pieces, paper, colors), f"{patch.name}, where the stickers go"))
     words = (
         f"{identity}   {patch.record.created[:10] or 'undated'}   sign {patch.sign.name}, "
         f"{patch.sign.width_mm:g} x {patch.sign.height_mm:g} mm",
-        f"colours: {colours.words}",
+        f"colors: {colors.words}",
     )
     code, count = f"physadv {patch.name} {identity}", len(drawn)
     pages = tuple(
@@ -121,15 +121,15 @@ def patch_document(patch: Patch, identity: str, options: SheetOptions) -> Docume
     return Document(f"physadv patch {patch.name} {identity}", pages)
 
 
-def _shapes(sheet: Sheet, pixels: Pixels, patch: Patch, options: SheetOptions, colours: Conversion) -> list[Shape]:
+def _shapes(sheet: Sheet, pixels: Pixels, patch: Patch, options: SheetOptions, colors: Conversion) -> list[Shape]:
     shapes: list[Shape] = []
     for placed in sheet.placed:
-        shapes += _sticker(placed, sheet.paper, pixels, patch, options, colours)
+        shapes += _sticker(placed, sheet.paper, pixels, patch, options, colors)
     return shapes
 
 
 def _sticker(
-    placed: Placed, paper: Paper, pixels: Pixels, patch: Patch, options: SheetOptions, colours: Conversion
+    placed: Placed, paper: Paper, pixels: Pixels, patch: Patch, options: SheetOptions, colors: Conversion
 ) -> list[Shape]:
     """A piece or a tile: picture, cut lines, label, and the marks of tiles."""
     left, top = paper.left + placed.left, paper.left + placed.top
@@ -138,7 +138,7 @@ def _sticker(
     area = box(*placed.part).buffer(room, join_style="mitre")
     inked = placed.shape.buffer(placed.bleed_mm, join_style="mitre").intersection(area)
     low_x, low_y, high_x, high_y = area.bounds
-    dots = colours(window(pixels, patch.sign, area.bounds, dpi=options.dpi, turn_deg=placed.turn_deg))
+    dots = colors(window(pixels, patch.sign, area.bounds, dpi=options.dpi, turn_deg=placed.turn_deg))
     through = rings_of(affinity.translate(inked, x, y))
     made: list[Shape] = [Picture(low_x + x, low_y + y, high_x - low_x, high_y - low_y, dots, through)]
     made += _cut_lines(affinity.translate(placed.shape.boundary.intersection(area), x, y))
@@ -175,7 +175,7 @@ def _cut_lines(boundary: BaseGeometry) -> list[Shape]:
 
 
 def _registration(placed: Placed, x: float, y: float) -> list[Shape]:
-    """Crosses in the middle of the strips that neighbouring tiles share; on both they lie at the same place."""
+    """Crosses in the middle of the strips that neighboring tiles share; on both they lie at the same place."""
     left, top, right, bottom = placed.part
     crosses = []
     for number, seam in enumerate(placed.seams):

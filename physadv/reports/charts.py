@@ -1,4 +1,4 @@
-"""Charts as inline SVG: pure functions from figures to markup. Colours are classes that the style sheet fills in.
+"""Charts as inline SVG: pure functions from figures to markup. Colors are classes that the style sheet fills in.
 
 Every mark carries a ``<title>`` (the tooltip) with its rate, interval and n. A chart is 360 units wide, so that it
 is read without scaling on a phone; the timeline comes in a wide form too.
@@ -22,7 +22,7 @@ WIDTH = 360.0
 LEVELS = 10
 """Steps of the sequential palette, less one: classes ``h0`` to ``h10``."""
 FEW = 10
-"""A cell of a heat map with fewer frames is not coloured: its share says next to nothing."""
+"""A cell of a heat map with fewer frames is not colored: its share says next to nothing."""
 STRIP = 15.0
 """Height of a strip with its gap."""
 TRACE_LIMIT = 24
@@ -36,7 +36,7 @@ class Bar:
     Attributes:
         label: at its left.
         rate: its length and whisker.
-        kind: its colour: ``patch``, ``control`` or ``clean``.
+        kind: its color: ``patch``, ``control`` or ``clean``.
         reference: a rate to mark on it (the best control's).
     """
 
@@ -66,7 +66,7 @@ def x_of(value: float, left: float = 0.0, width: float = WIDTH) -> float:
 
 
 def whisker(rate: Rate, y: float, left: float = 0.0, width: float = WIDTH) -> Markup:
-    """The interval of a rate as a line with end caps: one colour on the bar, another beyond its end."""
+    """The interval of a rate as a line with end caps: one color on the bar, another beyond its end."""
     if rate.value is None or rate.low is None or rate.high is None:
         return Markup("")
     low, value, high = (x_of(share, left, width) for share in (rate.low, rate.value, rate.high))

@@ -353,7 +353,7 @@ def record_charts(record: Record) -> list[Chart]:
 
 
 def controls_chart(record: Record) -> Chart:
-    """The patch beside grey and random texture, at each goal."""
+    """The patch beside gray and random texture, at each goal."""
     rows = [record.patch_success, *(control for control in record.controls if control.subject != "clean")]
 
     def kind(subject: str) -> str:

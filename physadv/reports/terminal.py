@@ -116,14 +116,14 @@ def grid(summary: Summary, battery: str) -> Table:
 
 
 def certified_table(summary: CertificationSummary) -> Table:
-    """Certified accuracy at each bound, under the accuracy without and with the defence."""
+    """Certified accuracy at each bound, under the accuracy without and with the defense."""
     title = (
         f"{summary.victim} behind {summary.defense}: {words.plural(summary.pictures, 'picture')} of {summary.dataset}"
     )
     made = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     made.add_column(Text(summary.unit))
     made.add_column(Text("read correctly, for certain"), justify="right")
-    made.add_row("no defence, no attack", Text(words.share_interval(summary.clean_accuracy)))
+    made.add_row("no defense, no attack", Text(words.share_interval(summary.clean_accuracy)))
     made.add_row("defended, no attack", Text(words.share_interval(summary.defended_accuracy)))
     if summary.abstained is not None:
         made.add_row("defended, abstains", Text(words.share_interval(summary.abstained)))

@@ -40,13 +40,13 @@ POSTER_AREA = 0.9
 
 SUBJECTS: dict[Subject, str] = {
     "patch": "This patch",
-    "grey": "Plain grey, same shape",
+    "gray": "Plain gray, same shape",
     "random": "Random texture, same shape",
     "clean": "Clean sign",
 }
 DOERS: dict[Subject, str] = {
     "patch": "the patch",
-    "grey": "a plain grey {noun} of the same shape",
+    "gray": "a plain gray {noun} of the same shape",
     "random": "the same shape in random texture",
     "clean": "the clean sign",
 }
@@ -240,13 +240,13 @@ def rest(record: Record) -> tuple[str, ...]:
 
 
 def controls_sentence(record: Record, patch: PatchInfo) -> str:
-    """What plain grey and the best control do, and whether the patch does more."""
+    """What plain gray and the best control do, and whether the patch does more."""
     parts = []
-    grey = control_of(record, "grey")
-    if grey is not None and grey.at_goal.n:
-        parts.append(f"{doer('grey', patch)} does so in {share_interval(grey.at_goal)}")
+    gray = control_of(record, "gray")
+    if gray is not None and gray.at_goal.n:
+        parts.append(f"{doer('gray', patch)} does so in {share_interval(gray.at_goal)}")
     best = control_of(record, record.gain.control)
-    if best is not None and best.subject not in ("grey", "clean") and best.at_goal.n:
+    if best is not None and best.subject not in ("gray", "clean") and best.at_goal.n:
         parts.append(f"{doer(best.subject, patch)} in {share_interval(best.at_goal)}")
     difference = record.gain.difference
     if difference.low is not None:
@@ -342,11 +342,11 @@ def one_pair(records: Sequence[Record], patch: PatchInfo) -> Verdict:
 
 
 def brief(record: Record) -> str:
-    """A record in one line: success, plain grey, gain, where, and the longest run."""
+    """A record in one line: success, plain gray, gain, where, and the longest run."""
     parts = [f"{share_interval(record.headline)} of {plural(record.headline.n, 'frame')}"]
-    grey = control_of(record, "grey")
-    if grey is not None and grey.at_goal.n:
-        parts.append(f"plain grey of the same shape {share_interval(grey.at_goal)}")
+    gray = control_of(record, "gray")
+    if gray is not None and gray.at_goal.n:
+        parts.append(f"plain gray of the same shape {share_interval(gray.at_goal)}")
     if record.gain.difference.low is not None:
         parts.append(f"the pattern itself adds {gain_words(record.gain.difference)}")
     if where(record):
@@ -544,7 +544,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     (
         "Controls",
-        "The same mask in plain grey and in random texture, and the clean sign, in the same frames. They show the "
+        "The same mask in plain gray and in random texture, and the clean sign, in the same frames. They show the "
         "effect of covering part of the sign.",
     ),
     (

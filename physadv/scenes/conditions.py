@@ -21,7 +21,7 @@ from physadv.victims import Box
 class Conditions:
     """Everything that makes a frame, ``[N]`` each; ``scene.render(painted, conditions)`` replays it exactly.
 
-    The sign's centre is the origin, x to the right and y up as the sign's reader sees them, z out of the sign's face.
+    The sign's center is the origin, x to the right and y up as the sign's reader sees them, z out of the sign's face.
     The camera stands at ``(lateral_m, height_m, distance_m)`` when the sign is not turned.
     """
 
@@ -39,7 +39,7 @@ class Conditions:
     lateral_m: Tensor
     """Of the camera, positive to the right of the sign (as its reader sees it)."""
     height_m: Tensor
-    """Of the camera over the sign's centre; negative is below."""
+    """Of the camera over the sign's center; negative is below."""
     yaw_deg: Tensor
     """The sign turned about its vertical axis."""
     pitch_deg: Tensor
@@ -55,7 +55,7 @@ class Conditions:
     exposure_ev: Tensor
     """Over (positive) or under the metered exposure, in stops."""
     temperature_k: Tensor
-    """Colour temperature of the light under a daylight-balanced camera."""
+    """Color temperature of the light under a daylight-balanced camera."""
     sun_fraction: Tensor
     """Share of the light that comes straight from the sun, 0 to 1."""
     sun_azimuth_deg: Tensor
@@ -67,7 +67,7 @@ class Conditions:
     shadow_angle_deg: Tensor
     """Direction of the shadow band in the sign's plane."""
     shadow_offset_mm: Tensor
-    """Of the band's middle from the sign's centre."""
+    """Of the band's middle from the sign's center."""
     shadow_width_mm: Tensor
     """Of the band."""
     shadow_softness_mm: Tensor
@@ -92,7 +92,7 @@ class Conditions:
     read_noise_e: Tensor
     """Standard deviation of the read noise in electrons."""
     contrast: Tensor
-    """Slope of the tone curve at middle grey over that of sRGB; 1 is plain sRGB."""
+    """Slope of the tone curve at middle gray over that of sRGB; 1 is plain sRGB."""
     jpeg_quality: Tensor
     """1 to 100 as in libjpeg; above 100 is no compression."""
 

@@ -56,11 +56,11 @@ def _captions(scene: Scene, conditions: Conditions) -> list[tuple[str, ...]]:
     return lines
 
 
-def _write(canvas: npt.NDArray[np.uint8], text: str, x: int, y: int, colour: tuple[int, int, int], width: int) -> None:
+def _write(canvas: npt.NDArray[np.uint8], text: str, x: int, y: int, color: tuple[int, int, int], width: int) -> None:
     scale = 0.36
     while scale > 0.2 and cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0] > width:
         scale -= 0.02
-    cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA)
+    cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, color, 1, cv2.LINE_AA)
 
 
 def contact_sheet(

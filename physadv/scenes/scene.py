@@ -32,7 +32,7 @@ class PaintedSign:
         sign: outline and size.
         rgba: ``[4, P, P]``, linear RGB and coverage, straight alpha; the sign's longer side fills the picture.
         sheeting: ``[1, P, P]``, how much of the retroreflective sheeting is uncovered: 1 bare, 0 under a sticker.
-        ground: the same sign in constant colours, where this one's differ from it only where the sheeting is covered.
+        ground: the same sign in constant colors, where this one's differ from it only where the sheeting is covered.
     """
 
     sign: Sign
@@ -54,25 +54,25 @@ class PaintedSign:
 
     @cached_property
     def matte_atlas(self) -> Tensor:
-        """Atlas ``[2, A, A]`` of what does not change with the paint's colour: coverage and bare sheeting."""
+        """Atlas ``[2, A, A]`` of what does not change with the paint's color: coverage and bare sheeting."""
         return build_atlas(torch.cat([self.rgba[3:], self.sheeting * self.rgba[3:]]).detach())
 
     @cached_property
-    def colour_atlas(self) -> Tensor:
-        """Atlas ``[3, A, A]`` of the colours, as far as the sign covers each texel."""
+    def color_atlas(self) -> Tensor:
+        """Atlas ``[3, A, A]`` of the colors, as far as the sign covers each texel."""
         return build_atlas(self.rgba[:3] * self.rgba[3:])
 
     @cached_property
     def change_atlas(self) -> Tensor:
-        """Atlas ``[3, A, A]`` of what the colours differ from those of the ground."""
+        """Atlas ``[3, A, A]`` of what the colors differ from those of the ground."""
         assert self.ground is not None
         return build_atlas((self.rgba[:3] - self.ground.rgba[:3]) * self.rgba[3:])
 
     def repainted(self, rgba: Tensor, *, only_covered: bool = False) -> PaintedSign:
-        """The same sign and mask in other colours; what does not depend on the colour is not computed again.
+        """The same sign and mask in other colors; what does not depend on the color is not computed again.
 
         Args:
-            rgba: the colours, and the same coverage.
+            rgba: the colors, and the same coverage.
             only_covered: they differ from this sign's only where the sheeting is covered, and gradients are wanted of
                 no others; frames are then the quicker, the less is covered.
         """

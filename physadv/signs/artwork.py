@@ -19,7 +19,7 @@ from physadv.signs.svg_values import BadSvg
 
 MAX_TEXTURE_PX = 8192
 RENDER_PX = 1024
-"""Smaller textures are drawn finer and averaged: resvg's anti-aliasing has few levels and mixes encoded colours."""
+"""Smaller textures are drawn finer and averaged: resvg's anti-aliasing has few levels and mixes encoded colors."""
 LINES_PER_TEXEL = 16
 """Lines a row of texels on which the outline's coverage is measured."""
 VIEW_BOX_SLACK = 0.005
@@ -34,8 +34,8 @@ _LINEAR = srgb_to_linear(torch.arange(256, dtype=torch.float32) / 255.0).numpy()
 def rasterize(svg: str, outline_mm: tuple[tuple[float, float], ...], extent_mm: float, px: int, name: str) -> Tensor:
     """Artwork as ``[4, px, px]`` float32: linear RGB, straight alpha.
 
-    Alpha is the share of each texel inside the outline. Colours outside it are those of the nearest texel inside, so
-    that resampling in straight alpha brings no foreign colour to the edge.
+    Alpha is the share of each texel inside the outline. Colors outside it are those of the nearest texel inside, so
+    that resampling in straight alpha brings no foreign color to the edge.
 
     Raises:
         PhysadvError: ``px`` is out of range, the SVG is broken, or it leaves part of the outline bare.
@@ -59,7 +59,7 @@ def rasterize(svg: str, outline_mm: tuple[tuple[float, float], ...], extent_mm: 
 
 
 def _check_view_box(view_box: str, extent_mm: float, name: str) -> None:
-    """Whether the artwork is drawn in the sign's own millimetres."""
+    """Whether the artwork is drawn in the sign's own millimeters."""
     half, numbers = extent_mm / 2.0, view_box.replace(",", " ").split()
     wanted = (-half, -half, extent_mm, extent_mm)
     try:
@@ -69,7 +69,7 @@ def _check_view_box(view_box: str, extent_mm: float, name: str) -> None:
     if not right:
         raise PhysadvError(
             f"sign {name!r}: the view box of its artwork is {' '.join(numbers) or 'missing'}; it should be the square "
-            f"of the sign's longer side around the centre, in mm: {' '.join(f'{number:g}' for number in wanted)}"
+            f"of the sign's longer side around the center, in mm: {' '.join(f'{number:g}' for number in wanted)}"
         )
 
 
@@ -109,12 +109,12 @@ def _check_covered(covered: npt.NDArray[np.float32], alpha: npt.NDArray[np.float
     if share < LEAST_COVERED:
         raise PhysadvError(
             f"sign {name!r}: its artwork covers only {percent(share)} of the outline; it should fill the outline, "
-            f"in a view box that is the square of the sign's longer side around the centre, in mm"
+            f"in a view box that is the square of the sign's longer side around the center, in mm"
         )
 
 
 def _bleed(color: npt.NDArray[np.float32], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Colours of the nearest known pixel where there is none."""
+    """Colors of the nearest known pixel where there is none."""
     if known.all():
         return color
     unknown = (~known).astype(np.uint8)

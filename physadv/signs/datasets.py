@@ -119,7 +119,7 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
         return SignDataset(kind=self.kind, split=self.split, classes=self.classes, items=items, notes=notes)
 
     def select(self, classes: Sequence[str]) -> SignDataset:
-        """The pictures whose class is one of ``classes`` (:mod:`physadv.core.names`), labelled in their order.
+        """The pictures whose class is one of ``classes`` (:mod:`physadv.core.names`), labeled in their order.
 
         Raises:
             PhysadvError: none of the classes is in the data set, or two of one side are spelt like one of the other.
@@ -129,7 +129,7 @@ class SignDataset(Dataset[tuple[Tensor, int]]):
         return SignDataset(kind=self.kind, split=self.split, classes=classes, items=items, notes=known.notes)
 
     def among(self, classes: Sequence[str]) -> SignDataset:
-        """The pictures whose class is one of ``classes``, labelled as they are.
+        """The pictures whose class is one of ``classes``, labeled as they are.
 
         Raises:
             PhysadvError: as :meth:`select`.
@@ -278,7 +278,7 @@ def load_dataset(kind: str, root: str | Path | None = None, *, split: str | None
 def load_known(
     classes: Sequence[str], kind: str, root: str | Path | None = None, *, split: str | None = None
 ) -> SignDataset:
-    """The pictures of a data set whose classes are among ``classes``, labelled in their order; the others are told.
+    """The pictures of a data set whose classes are among ``classes``, labeled in their order; the others are told.
 
     Raises:
         PhysadvError: as :func:`load_dataset` and :meth:`SignDataset.select`.

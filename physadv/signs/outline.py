@@ -1,4 +1,4 @@
-"""Outlines of signs: the shapes that standards use, expanded to polygons in millimetres."""
+"""Outlines of signs: the shapes that standards use, expanded to polygons in millimeters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from physadv.core.config import Config
 
 Point = tuple[float, float]
-Millimetres = Annotated[float, Field(gt=0, le=20_000, allow_inf_nan=False)]
+Millimeters = Annotated[float, Field(gt=0, le=20_000, allow_inf_nan=False)]
 Coordinate = Annotated[float, Field(ge=-20_000, le=20_000, allow_inf_nan=False)]
 
 CHORD_ERROR_MM = 0.05
@@ -23,7 +23,7 @@ class Octagon(Config):
     """Regular octagon standing on a flat."""
 
     shape: Literal["octagon"]
-    across_flats_mm: Millimetres
+    across_flats_mm: Millimeters
 
     def corners(self) -> list[Point]:
         """Where the sides meet, clockwise as seen, y down."""
@@ -35,7 +35,7 @@ class Circle(Config):
     """A disc."""
 
     shape: Literal["circle"]
-    diameter_mm: Millimetres
+    diameter_mm: Millimeters
 
     def corners(self) -> list[Point]:
         """Points on the circle, clockwise as seen, y down."""
@@ -53,8 +53,8 @@ class Rectangle(_Rounded):
     """Standing upright."""
 
     shape: Literal["rectangle"]
-    width_mm: Millimetres
-    height_mm: Millimetres
+    width_mm: Millimeters
+    height_mm: Millimeters
 
     def corners(self) -> list[Point]:
         """Where the sides meet, clockwise as seen, y down."""
@@ -66,7 +66,7 @@ class Diamond(_Rounded):
     """A square standing on a corner, measured as the standards do: along its side, before the corners are rounded."""
 
     shape: Literal["diamond"]
-    side_mm: Millimetres
+    side_mm: Millimeters
 
     def corners(self) -> list[Point]:
         """Where the sides meet, clockwise as seen, y down."""
@@ -78,7 +78,7 @@ class Triangle(_Rounded):
     """Equilateral, measured along its side before the corners are rounded."""
 
     shape: Literal["triangle"]
-    side_mm: Millimetres
+    side_mm: Millimeters
     pointing: Literal["up", "down"] = "up"
 
     def corners(self) -> list[Point]:
@@ -88,7 +88,7 @@ class Triangle(_Rounded):
 
 
 class Polygon(_Rounded):
-    """Any convex outline, corner by corner (x right, y down); its box is centred."""
+    """Any convex outline, corner by corner (x right, y down); its box is centered."""
 
     shape: Literal["polygon"]
     points_mm: Annotated[list[tuple[Coordinate, Coordinate]], Field(min_length=3, max_length=10_000)]
@@ -114,7 +114,7 @@ Outline = Annotated[
 
 
 def expand(outline: Octagon | Circle | Rectangle | Diamond | Triangle | Polygon) -> tuple[Point, ...]:
-    """The outline as a closed convex polygon in mm, its box centred on the origin, x right, y down.
+    """The outline as a closed convex polygon in mm, its box centered on the origin, x right, y down.
 
     Raises:
         ValueError: the corner radius does not fit between the corners.
@@ -129,7 +129,7 @@ def round_corners(corners: list[Point], radius_mm: float) -> list[Point]:
     """A convex polygon (clockwise as seen, y down) with its corners replaced by arcs of that radius.
 
     Raises:
-        ValueError: two neighbouring arcs would overlap.
+        ValueError: two neighboring arcs would overlap.
     """
     if radius_mm == 0:
         return corners
@@ -145,12 +145,12 @@ def round_corners(corners: list[Point], radius_mm: float) -> list[Point]:
         before /= np.linalg.norm(before)
         start = corner + setbacks[index] * before
         normal = np.array([before[1], -before[0]])  # to the inside, for corners that go clockwise
-        centre = start + radius_mm * normal
+        center = start + radius_mm * normal
         steps = _arc_steps(radius_mm, 2 * half_turns[index])
         for angle in np.linspace(0.0, 2 * half_turns[index], steps + 1):
             cos, sin = math.cos(angle), math.sin(angle)
-            spoke = start - centre
-            point = centre + np.array([cos * spoke[0] - sin * spoke[1], sin * spoke[0] + cos * spoke[1]])
+            spoke = start - center
+            point = center + np.array([cos * spoke[0] - sin * spoke[1], sin * spoke[0] + cos * spoke[1]])
             rounded.append((float(point[0]), float(point[1])))
     return rounded
 

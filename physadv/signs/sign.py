@@ -22,12 +22,12 @@ class Sign:
         title: for people, such as ``Stop (R1-1)``.
         width_mm: of the outline; flat to flat for the octagon.
         height_mm: of the outline.
-        outline_mm: closed polygon, the centre of the outline's box at the origin, x right, y down.
+        outline_mm: closed polygon, the center of the outline's box at the origin, x right, y down.
         sheeting: the retroreflective sheeting's grade.
         source: of the dimensions.
         classes: data set to the sign's class name there, such as ``{"lisa": "stop", "gtsrb": "stop"}``.
         aliases: further class names under which classifiers know it.
-        svg: the artwork; its view box is the square of side ``extent_mm`` around the centre, in mm.
+        svg: the artwork; its view box is the square of side ``extent_mm`` around the center, in mm.
         outline: the outline as the sign's file declares it.
     """
 

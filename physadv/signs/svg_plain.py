@@ -106,7 +106,7 @@ class Writer:
         out.write(f"<{element.tag}{spaces}{written}>")
         children = [child for child in element.children if child.tag != "style"]
         if element.tag in GRADIENTS and len(children) == 1:
-            # of a single stop the renderer makes a plain colour, which it paints along flat lines, too
+            # of a single stop the renderer makes a plain color, which it paints along flat lines, too
             children *= 2
         for child in children:
             self._write(out, child)

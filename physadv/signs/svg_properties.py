@@ -9,7 +9,7 @@ from physadv.signs.svg_values import (
     Grammar,
     at_least_one,
     clip,
-    colour,
+    color,
     paint,
     paint_order,
     positive,
@@ -52,7 +52,7 @@ PROPERTIES = {
     "stroke-linejoin": Property(words("miter", "round", "bevel"), "miter"),
     "stroke-miterlimit": Property(at_least_one, "4"),
     "paint-order": Property(paint_order, "normal"),
-    "color": Property(colour, "#000000"),
+    "color": Property(color, "#000000"),
     "visibility": Property(words("visible", "hidden", "collapse"), "visible"),
     "shape-rendering": Property(
         words("auto", "optimizeSpeed", "crispEdges", "geometricPrecision"),
@@ -66,7 +66,7 @@ PROPERTIES = {
     ),
     "overflow": Property(words("visible", "hidden", "scroll"), "", inherited=False),
     "clip-path": Property(clip, "none", inherited=False),
-    "stop-color": Property(colour, "#000000", inherited=False),
+    "stop-color": Property(color, "#000000", inherited=False),
     "stop-opacity": Property(share, "1", inherited=False),
 }
 EVERYWHERE = frozenset({"inherit", "initial", "unset"})

@@ -39,7 +39,7 @@ _MOVES = {"matrix": (6,), "translate": (1, 2), "scale": (1, 2), "rotate": (1, 3)
 _MOVE = re.compile(r"(matrix|translate|scale|rotate|skewX|skewY)[ \t\r\n\f]*\(([^()]*)\)")
 _ASPECT = re.compile(r"none|xM(?:in|id|ax)YM(?:in|id|ax)")
 
-COLOUR = "a colour (a name, #rrggbb, rgb() or hsl())"
+COLOR = "a color (a name, #rrggbb, rgb() or hsl())"
 _LENGTH = "a number with a decimal point, with px, mm, cm, in, pt or pc, or with nothing"
 
 
@@ -155,8 +155,8 @@ def paint_order(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def colour(text: str) -> str:
-    """A colour of sRGB as ``#rrggbb`` or ``#rrggbbaa``, or ``currentColor``."""
+def color(text: str) -> str:
+    """A color of sRGB as ``#rrggbb`` or ``#rrggbbaa``, or ``currentColor``."""
     try:
         found = parse_color(text)
     except (ValueError, TypeError, AttributeError):  # of malformed functions
@@ -164,26 +164,26 @@ def colour(text: str) -> str:
     if found == "currentcolor":
         return "currentColor"
     if found is None or found.space not in ("srgb", "hsl", "hwb"):
-        raise BadValue(COLOUR)
+        raise BadValue(COLOR)
     if found.space != "srgb" and not all(0.0 <= (part or 0.0) <= 100.0 for part in found.coordinates[1:]):
-        raise BadValue(f"{COLOUR}, with shares from 0% to 100%")
+        raise BadValue(f"{COLOR}, with shares from 0% to 100%")
     channels = [*found.to("srgb").coordinates, *([found.alpha] if found.alpha < 1.0 else [])]
     return "#" + "".join(f"{math.floor(255.0 * min(1.0, max(0.0, part)) + 0.5):02x}" for part in channels)
 
 
 def paint(text: str) -> str:
-    """A colour, nothing, or a gradient with what to paint where it has no extent."""
+    """A color, nothing, or a gradient with what to paint where it has no extent."""
     if text.lower() == "none":
         return "none"
     found = _REFERENCE.match(text)
     if found is None:
         try:
-            return colour(text)
+            return color(text)
         except BadValue as error:
             raise BadValue(f"{error}, none, or a gradient of its own (url(#name))") from error
     rest = text[found.end() :].strip()
     if rest.lower().startswith("url"):
-        raise BadValue(f"{COLOUR} or none behind its gradient")
+        raise BadValue(f"{COLOR} or none behind its gradient")
     return f"url(#{found[2]}) {paint(rest)}" if rest else f"url(#{found[2]})"
 
 

@@ -31,7 +31,7 @@ class StickerPoolConfig(Config):
     steps: int = Field(default=3, ge=1, le=MAX_STEPS)
     """Sign steps of the paint before each use."""
     step_size: float = Field(default=0.08, gt=0, le=1)
-    """Of a colour in [0,1]."""
+    """Of a color in [0,1]."""
     renewed: float = Field(default=0.15, ge=0, le=1)
     """Chance that a sticker starts anew, elsewhere, before its use."""
     rectangles: int = Field(default=4, ge=1, le=100)
@@ -150,13 +150,13 @@ METHODS.register("fast")(
 )
 METHODS.register("doa")(
     Method(
-        "Wu et al. 2020, arXiv:1909.09552: defence against occlusion attacks",
+        "Wu et al. 2020, arXiv:1909.09552: defense against occlusion attacks",
         {"attack": "rectangle-occlusion", "attack_options": {"steps": 5, "candidates": 6}, **_ALONE},
     )
 )
 METHODS.register("masked")(
     Method(
-        "Saha et al. 2023, arXiv:2306.12610: two grey masks in the worst places, one after another, for PatchCleanser",
+        "Saha et al. 2023, arXiv:2306.12610: two gray masks in the worst places, one after another, for PatchCleanser",
         {
             "attack": "rectangle-occlusion",
             "attack_options": {"steps": 0, "rectangles": 2, "height": 0.28, "width": 0.28, "candidates": 6},

@@ -21,7 +21,7 @@ class Photographs:
     """Pictures of a data set at one size.
 
     Args:
-        dataset: labelled in the victim's words.
+        dataset: labeled in the victim's words.
         size: side in pixels.
 
     Raises:
@@ -76,11 +76,11 @@ def training_photographs(
         raise PhysadvError(f"data set {kind!r}: is one track, so that nothing of it can be kept out of the training")
     parts = (np.flatnonzero(~kept).tolist(), np.flatnonzero(kept).tolist())
     try:
-        learnt, aside = (Photographs(known.subset(part), size) for part in parts)
+        learned, aside = (Photographs(known.subset(part), size) for part in parts)
     except PhysadvError:
         known.check()  # names those of both parts
         raise
-    return learnt, aside
+    return learned, aside
 
 
 def augmentation() -> nn.Module:

@@ -28,7 +28,7 @@ _CHECKPOINT_EVERY = 50
 
 
 class Training:
-    """A victim's network, its running average and its optimiser, as they stand after so many steps.
+    """A victim's network, its running average and its optimizer, as they stand after so many steps.
 
     Args:
         config: what is asked.
@@ -50,7 +50,7 @@ class Training:
         self.attack = build_attack(config.attack, config.attack_options) if config.attack else None
         average = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
         self._averaged = AveragedModel(victim, multi_avg_fn=average, use_buffers=True)
-        self.optimiser = torch.optim.AdamW(victim.parameters(), lr=1.0, weight_decay=config.weight_decay)
+        self.optimizer = torch.optim.AdamW(victim.parameters(), lr=1.0, weight_decay=config.weight_decay)
         self.signs = self._signs(frames=config.frames) if config.frames else None
         stickers = config.stickers
         self.stickered = self._signs(frames=stickers.frames, stickers=stickers) if stickers else None
@@ -97,7 +97,7 @@ class Training:
                 )
 
     def _learn(self, generator: torch.Generator) -> float:
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = self.rate(self.step)
         images, labels = self.batch(generator)
         self.victim.train()
@@ -106,9 +106,9 @@ class Training:
             raise PhysadvError(
                 f"training {self.config.made!r}: its loss is not finite at step {self.step}; lower learning_rate"
             )
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
+        self.optimizer.step()
         self._averaged.update_parameters(self.victim)
         return float(loss.detach())
 
@@ -175,7 +175,7 @@ class Training:
             "step": self.step,
             "victim": self.victim.state_dict(),
             "averaged": self._averaged.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "pool": self.stickered.pool if self.stickered else {},
             "points": self.points,
         }
@@ -187,7 +187,7 @@ class Training:
                 return
             self.victim.load_state_dict(state["victim"])
             self._averaged.load_state_dict(state["averaged"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.points = int(state["step"]), list(state["points"])
             if self.stickered:
                 self.stickered.pool = dict(state["pool"])

@@ -47,7 +47,7 @@ def model_card(
     config: TrainingConfig,
     made: Victim,
     photographs: Photographs,
-    learnt: Photographs,
+    learned: Photographs,
     *,
     start: Victim,
     listener: Listener | None = None,
@@ -58,7 +58,7 @@ def model_card(
         config: of the training.
         made: what came out.
         photographs: to measure on.
-        learnt: photographs that were learnt from.
+        learned: photographs that were learned from.
         start: what it started from.
         listener: told of each measurement.
     """
@@ -91,8 +91,8 @@ def model_card(
         made=made,
         start=start,
         paper=METHODS[config.method].paper,
-        learnt=len(learnt),
-        notes=dict.fromkeys([*learnt.dataset.notes, *photographs.dataset.notes]),
+        learned=len(learned),
+        notes=dict.fromkeys([*learned.dataset.notes, *photographs.dataset.notes]),
         where=f"{photographs.dataset.kind} {photographs.dataset.split}",
         rows=rows,
         classes=classes,

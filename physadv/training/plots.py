@@ -23,12 +23,12 @@ def draw_curves(points: Sequence[dict[str, float]], path: Path, *, title: str) -
     marker = "o" if len(points) <= FEW else ""
     loss.plot(steps, [point["loss"] for point in points], color="#8a8f98", marker=marker)
     loss.set(title="Loss of a step", xlabel="step", ylim=(0.0, None))
-    for name, words, colour in (("clean", "as they are", "#2f6fde"), ("attacked", "under its attack", "#d1495b")):
+    for name, words, color in (("clean", "as they are", "#2f6fde"), ("attacked", "under its attack", "#d1495b")):
         if points and name in points[0]:
             shares = [100.0 * point[name] for point in points]
-            accuracy.plot(steps, shares, marker=marker or ".", label=words, color=colour)
+            accuracy.plot(steps, shares, marker=marker or ".", label=words, color=color)
             if len(points) == 1:
-                accuracy.annotate(f" {shares[0]:.1f}", (steps[0], shares[0]), color=colour, va="center")
+                accuracy.annotate(f" {shares[0]:.1f}", (steps[0], shares[0]), color=color, va="center")
     accuracy.set(title="Held-out photographs, read correctly (%)", xlabel="step", ylim=(0.0, 101.0))
     accuracy.legend(loc="best", frameon=False)
     if len(points) == 1:

@@ -108,7 +108,7 @@ class RoadsideSigns:
             return problem.changed(theta)
 
     def _fresh(self, sign: Sign, generator: torch.Generator) -> Tensor:
-        """A sticker of random rectangles and colours, ``[4, P, P]``."""
+        """A sticker of random rectangles and colors, ``[4, P, P]``."""
         config = self.stickers
         assert config is not None
         px = self._px
@@ -125,5 +125,5 @@ class RoadsideSigns:
             down, right = (torch.rand(2, generator=generator) * px).tolist()
             rows, columns = ((index - at).abs() <= side / 2.0 for at, side in ((down, height), (right, width)))
             where = torch.maximum(where, (rows[:, None] & columns[None]).float())
-        colours = torch.rand(3, 1, 1, generator=generator) + 0.1 * torch.randn(3, px, px, generator=generator)
-        return torch.cat([colours.clamp(0.0, 1.0), (where * (face > 0.5))[None]])
+        colors = torch.rand(3, 1, 1, generator=generator) + 0.1 * torch.randn(3, px, px, generator=generator)
+        return torch.cat([colors.clamp(0.0, 1.0), (where * (face > 0.5))[None]])

@@ -89,7 +89,7 @@ def train(
     return made
 
 
-def _identity(config: TrainingConfig, victim: Victim, learnt: Photographs, held_out: Photographs) -> dict[str, Any]:
+def _identity(config: TrainingConfig, victim: Victim, learned: Photographs, held_out: Photographs) -> dict[str, Any]:
     """What decides the weights."""
     attack = build_attack(config.attack, config.attack_options) if config.attack else None
     told = config.model_dump(mode="json", exclude={"name", "victim", "scenes", "device", "card"})
@@ -98,7 +98,7 @@ def _identity(config: TrainingConfig, victim: Victim, learnt: Photographs, held_
         "config": {**told, "attack_options": attack.told_of(config.attack_options) if attack else {}},
         "victim": victim.fingerprint,
         "attack": attack.fingerprint if attack else None,
-        "pictures": {"learnt from": learnt.dataset.fingerprint, "held out": held_out.dataset.fingerprint},
+        "pictures": {"learned from": learned.dataset.fingerprint, "held out": held_out.dataset.fingerprint},
         "scenes": [scene.value.fingerprint for scene in config.scenes],
         "signs": [load_sign(name).fingerprint for name in known_signs(victim)],
         "versions": package_versions(),
@@ -113,7 +113,7 @@ def _trainable(victim: Victim) -> NetworkVictim:
     """
     if isinstance(victim, Defended):
         raise PhysadvError(
-            f"victim {victim.name!r}: is behind a defence; train the victim without it, then put the defence around "
+            f"victim {victim.name!r}: is behind a defense; train the victim without it, then put the defense around "
             "what is made"
         )
     if not isinstance(victim, NetworkVictim) or not victim.differentiable or not list(victim.parameters()):

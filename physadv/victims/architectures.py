@@ -49,7 +49,7 @@ def _conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Seque
 class GtsrbCnn(nn.Module):
     """The project's own classifier, of 0.94 M parameters at 43 classes: ``[N, 3, 32, 32]`` to ``[N, classes]``.
 
-    The picture and its local contrast go through six convolutions with batch normalisation, which halve the resolution
+    The picture and its local contrast go through six convolutions with batch normalization, which halve the resolution
     three times, and one linear layer: little more than LISA-CNN's work, since an attack runs it at every step.
     """
 
@@ -76,7 +76,7 @@ class GtsrbCnn(nn.Module):
 def local_contrast(images: Tensor, *, window_px: int = 9, floor: float = 0.04) -> Tensor:
     """``images`` less their local mean, over the local standard deviation of all channels.
 
-    The window is a square. After the local contrast normalisation of Jarrett et al. 2009 (ICCV), section 2.2.
+    The window is a square. After the local contrast normalization of Jarrett et al. 2009 (ICCV), section 2.2.
     """
     around = images - _local_mean(images, window_px)
     variance = _local_mean((around * around).mean(1, keepdim=True), window_px)

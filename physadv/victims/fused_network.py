@@ -56,10 +56,10 @@ class SpaceToDepthConv(nn.Module):
 
 
 def quickened(network: nn.Module) -> nn.Module:
-    """A copy of a network in ``eval`` that takes less time: batch normalisation folded, pictures read in blocks.
+    """A copy of a network in ``eval`` that takes less time: batch normalization folded, pictures read in blocks.
 
     Its outputs agree to rounding. Itself where nothing gains; networks of other sources and ones with hooks stay as
-    they are, and ones that torch.fx cannot trace keep their normalisation.
+    they are, and ones that torch.fx cannot trace keep their normalization.
     """
     modules = list(network.modules())
     known = type(network).__module__.startswith(_KNOWN)

@@ -74,7 +74,7 @@ def labeled_pictures(victim: Victim, pictures: Any, labels: Any) -> tuple[Tensor
         raise PhysadvError("pictures: have values that are not finite (NaN or infinity); they should be in [0,1]")
     low, high = float(pictures.min()), float(pictures.max())
     if not (low >= -_SLACK and high <= 1.0 + _SLACK):
-        hint = " (divide by 255)" if high > 2.0 and low >= 0.0 else " (normalisation belongs to the victim)"
+        hint = " (divide by 255)" if high > 2.0 and low >= 0.0 else " (normalization belongs to the victim)"
         raise PhysadvError(f"pictures: range from {low:g} to {high:g}; they should be in [0,1]{hint}")
     wrong = (labels < 0) | (labels >= len(victim.classes))
     if bool(wrong.any()):

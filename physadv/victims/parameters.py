@@ -29,7 +29,7 @@ _MOST_SETS = 1000
 _TRAINING = re.compile(r"loss|criterion|metric|accuracy")
 """In the first part of a name: what a training keeps beside its network."""
 NO_WEIGHT = "num_batches_tracked"
-"""End of a name that normalisation counts under; networks read without it."""
+"""End of a name that normalization counts under; networks read without it."""
 
 Parameters = Mapping[str, Tensor]
 
@@ -164,7 +164,7 @@ def fill(
     if beside[name] and place is None:
         raise PhysadvError(
             f"{source}: holds {_listed(beside[name])} beside the weights of {what} under {name!r}: a layer of its own, "
-            f"such as a normalisation, would be left out; to use the weights alone, write weights_key: {name} in the "
+            f"such as a normalization, would be left out; to use the weights alone, write weights_key: {name} in the "
             "card"
         )
     floating = [tensor for tensor in chosen.values() if tensor.is_floating_point()]
@@ -224,7 +224,7 @@ def _strange(tensor: Tensor, wanted: Tensor) -> str:
     if tensor.is_meta:
         return "a meta tensor, which has no values"
     if tensor.is_quantized:
-        return "quantised"
+        return "quantized"
     if tensor.layout != torch.strided:
         return "sparse"
     same = tensor.is_floating_point() == wanted.is_floating_point() and tensor.is_complex() == wanted.is_complex()

@@ -22,7 +22,7 @@ to a square first, or now one and now the other."""
 
 
 class InputConfig(Config):
-    """What a network takes; applied in this order: resize, equalise, grey, channels, scale, mean and std, layout."""
+    """What a network takes; applied in this order: resize, equalize, gray, channels, scale, mean and std, layout."""
 
     size: Pixels | tuple[Pixels, Pixels]
     """Side, or height and width, in pixels."""
@@ -32,7 +32,7 @@ class InputConfig(Config):
     """How boxes of another shape are cut out: as the network was trained. Squashed, as GTSRB's and LISA's crops are by
     nearly everyone who reads them; ``either`` for a network that was shown both: each frame's conditions decide."""
     equalize: bool = False
-    """Histogram equalisation of the luma."""
+    """Histogram equalization of the luma."""
     grayscale: bool = False
     """One channel, the luma, in place of three."""
     channels: Literal["rgb", "bgr"] = "rgb"
@@ -118,24 +118,24 @@ def luma(images: Tensor) -> Tensor:
 
 
 def equalize(images: Tensor) -> Tensor:
-    """Histogram equalisation of the luma of ``[N, 3, H, W]``, chroma kept, in 256 levels.
+    """Histogram equalization of the luma of ``[N, 3, H, W]``, chroma kept, in 256 levels.
 
     A step function has no useful gradient: backwards it counts as the identity (the straight-through estimator of
     Bengio et al. 2013, arXiv:1308.3432).
     """
-    grey = luma(images)
+    gray = luma(images)
     with torch.no_grad():
-        change = _equalized(grey) - grey
+        change = _equalized(gray) - gray
     return (images + change).clamp(0.0, 1.0)
 
 
-def _equalized(grey: Tensor) -> Tensor:
+def _equalized(gray: Tensor) -> Tensor:
     """Every level's share of the picture's pixels at or below it, the lowest level's being 0; flat pictures stay."""
-    level = (grey.clamp(0.0, 1.0) * (LEVELS - 1)).round().long().flatten(1)
-    histogram = grey.new_zeros(len(grey), LEVELS).scatter_add_(1, level, torch.ones_like(level, dtype=grey.dtype))
+    level = (gray.clamp(0.0, 1.0) * (LEVELS - 1)).round().long().flatten(1)
+    histogram = gray.new_zeros(len(gray), LEVELS).scatter_add_(1, level, torch.ones_like(level, dtype=gray.dtype))
     below = histogram.cumsum(1)
     lowest = below.gather(1, level.amin(1, keepdim=True))
     rest = level.shape[1] - lowest
     table = (below - lowest) / rest.clamp(min=1.0)
-    spread = table.gather(1, level).view_as(grey)
-    return torch.where((rest > 0).view(-1, 1, 1, 1), spread, grey)
+    spread = table.gather(1, level).view_as(gray)
+    return torch.where((rest > 0).view(-1, 1, 1, 1), spread, gray)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from physadv.victims.library import NetworkVictim
 
 SHOWN = ("us/stop", "de/yield", "de/no-entry", "de/keep-right", "us/speed-limit-45")
-"""Signs of different shape and colour, most of them in every country's set of classes."""
+"""Signs of different shape and color, most of them in every country's set of classes."""
 _DRAWN_PX = 64
 _NOISE = 3
 SAME = 1e-5
@@ -54,14 +54,14 @@ class Trial:
 
 @cache
 def _drawn() -> Tensor:
-    """Signs on grey and noise, coarse and fine, ``[M, 3, P, P]``; the signs come first."""
+    """Signs on gray and noise, coarse and fine, ``[M, 3, P, P]``; the signs come first."""
     from physadv.signs import load_sign
 
     pictures = []
     for name in SHOWN:
         drawn = load_sign(name).texture(_DRAWN_PX)
-        colour, alpha = drawn[:3], drawn[3:]
-        pictures.append(linear_to_srgb(colour * alpha + 0.2 * (1.0 - alpha)))
+        color, alpha = drawn[:3], drawn[3:]
+        pictures.append(linear_to_srgb(color * alpha + 0.2 * (1.0 - alpha)))
     generator = torch.Generator().manual_seed(0)
     for side in (_DRAWN_PX, 8, 3)[:_NOISE]:
         noise = torch.rand(1, 3, side, side, generator=generator)

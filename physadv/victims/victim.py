@@ -21,7 +21,7 @@ from physadv.victims.reading import Reading
 class Victim(nn.Module):
     """A classifier under test: ``[N, 3, H, W]`` RGB in [0,1], sRGB-encoded, any H and W, to logits ``[N, K]``.
 
-    Resizing to ``input_size``, normalisation, grey-scale and equalisation happen inside.
+    Resizing to ``input_size``, normalization, gray-scale and equalization happen inside.
 
     Attributes:
         name: how tables and reports call it.

@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 
 
 class Eye(nn.Module):
-    """Tells signs by their mean colour in four quarters: small, smooth, with dropout to betray a training mode."""
+    """Tells signs by their mean color in four quarters: small, smooth, with dropout to betray a training mode."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ def test_every_kind_of_place_can_be_designed(victim: Victim, mask: str, tmp_path
 
 
 @pytest.mark.parametrize(("kind", "key"), [("discover", "min_side_mm"), ("strokes", "width_mm")])
-def test_nothing_is_searched_that_is_thinner_than_a_millimetre(kind: str, key: str) -> None:
+def test_nothing_is_searched_that_is_thinner_than_a_millimeter(kind: str, key: str) -> None:
     with pytest.raises(PhysadvError, match=f"{key} = 0.01: .* at least 1"):
         parse_mask({"kind": kind, key: 0.01})
 
@@ -291,7 +291,7 @@ def test_a_stroke_moves_under_its_gradient(victim: Victim) -> None:
     cover = 1.0 - seen.sheeting
     assert float((cover - mask.alpha).abs().mean()) < 0.03, "the patch is not where the search painted"
     inside = mask.alpha[0] > 0.99
-    assert paint[:, inside].unique(dim=1).shape[1] <= 2, "more colours than strokes"
+    assert paint[:, inside].unique(dim=1).shape[1] <= 2, "more colors than strokes"
 
 
 def test_frames_depend_on_seed_and_batch_alone(victim: Victim) -> None:

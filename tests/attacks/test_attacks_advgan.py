@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from attack_kit import CLASSES, labelled, pictures, small_victim
+from attack_kit import CLASSES, labeled, pictures, small_victim
 from PIL import Image
 from torch import Tensor
 
@@ -55,7 +55,7 @@ def config(**options: Any) -> AdvGanConfig:
 
 def trained(out: Path, victim: Victim | None = None, *, listener: Any = None, **options: Any) -> Path:
     images = pictures(COUNT)
-    labels = labelled(small_victim(), images)
+    labels = labeled(small_victim(), images)
     return train_advgan(victim or small_victim(), images, labels, out, config=config(**options), listener=listener)
 
 
@@ -109,12 +109,12 @@ def test_training_raises_success_and_writes_what_it_measured(folder: Path) -> No
 
 def test_the_generator_wins_pictures_that_it_has_never_seen(folder: Path) -> None:
     victim, images = small_victim(), pictures(64, seed=9)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     result = build_attack("advgan", {"generator": str(folder)})(victim, images, labels)
     torch.manual_seed(0)
     with torch.no_grad():
         untrained = (images + Generator(EPS)(images)).clamp(0.0, 1.0)
-    by_untrained = (labelled(victim, untrained) != labels).float().mean()
+    by_untrained = (labeled(victim, untrained) != labels).float().mean()
     assert result.success.float().mean() > by_untrained + 0.3
     assert float(result.norms["linf"].max()) <= EPS + 1e-6
     assert int(result.queries.sum()) == 0
@@ -181,7 +181,7 @@ def test_a_black_box_is_never_differentiated_and_its_queries_are_counted(tmp_pat
 
 def test_a_trained_generator_attacks_a_victim_without_gradient(folder: Path) -> None:
     victim, images = BlackBox(), pictures(8)
-    result = build_attack("advgan", {"generator": str(folder)})(victim, images, labelled(victim, images))
+    result = build_attack("advgan", {"generator": str(folder)})(victim, images, labeled(victim, images))
     assert any("another victim" in flag for flag in result.flags)
     with pytest.raises(PhysadvError, match="distilled"):
         trained(folder.parent / "refused", BlackBox())
@@ -212,8 +212,8 @@ def test_another_size_goal_or_option_is_told(folder: Path) -> None:
     attack = build_attack("advgan", {"generator": str(folder)})
     larger, loose = torch.nn.functional.interpolate(images, size=(16, 16)), ResizedVictim(victim)
     with pytest.raises(PhysadvError, match=r"\[3, 12, 12\].*\[3, 16, 16\]"):
-        attack(loose, larger, labelled(loose, larger))
-    flags = attack(victim, images, labelled(victim, images), goal="runner_up").flags
+        attack(loose, larger, labeled(loose, larger))
+    flags = attack(victim, images, labeled(victim, images), goal="runner_up").flags
     assert any("another goal" in flag for flag in flags)
     with pytest.raises(PhysadvError, match="steps = 7"):
         build_attack("advgan", {"generator": str(folder), "steps": 7})
@@ -238,6 +238,6 @@ def test_a_damaged_checkpoint_and_too_few_pictures_are_refused(tmp_path: Path) -
         trained(tmp_path)
     victim, images = small_victim(), pictures(1)
     with pytest.raises(PhysadvError, match="give more"):
-        train_advgan(victim, images, labelled(victim, images), tmp_path / "few", config=config())
+        train_advgan(victim, images, labeled(victim, images), tmp_path / "few", config=config())
     with pytest.raises(PhysadvError, match="unknown loss"):
         config(adversarial_loss="hope")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from attack_kit import CLASSES, SIZE, labelled, pictures, small_victim
+from attack_kit import CLASSES, SIZE, labeled, pictures, small_victim
 from torch import Tensor, nn
 
 import physadv.attacks.recipes  # noqa: F401 (registers the attacks)
@@ -44,7 +44,7 @@ class Noisy(nn.Module):
 
 def attacked(name: str, victim: Victim, count: int = 40, **options: Any) -> Result:
     images = pictures(count, seed=5)
-    return build_attack(name, options)(victim, images, labelled(small_victim(), images))
+    return build_attack(name, options)(victim, images, labeled(small_victim(), images))
 
 
 def rate(result: Result) -> float:
@@ -69,7 +69,7 @@ def test_auto_pgd_is_no_weaker_than_pgd(norm: str, eps: float) -> None:
 @pytest.mark.parametrize("goal", ["runner_up", "targeted:no entry"])
 def test_auto_pgd_reaches_targets_no_worse_than_pgd(goal: str) -> None:
     victim, images = small_victim(), pictures(40, seed=5)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
 
     def share(name: str, **options: Any) -> float:
         return rate(build_attack(name, {"eps": 0.015, **options})(victim, images, labels, goal=goal))
@@ -116,12 +116,12 @@ def test_masked_gradients_are_named() -> None:
     assert rate(attacked("apgd-ce", victim, eps=0.02)) < rate(result)
 
 
-def test_a_randomised_victim_is_named() -> None:
+def test_a_randomized_victim_is_named() -> None:
     victim = wrap_module(Noisy(small_victim()), name="noisy", classes=CLASSES, size=SIZE).eval()
     with torch.random.fork_rng():
         torch.manual_seed(0)
         result = attacked("auto-attack", victim, count=12, eps=0.01, steps=5, targets=1, square_queries=20)
-    assert any("randomised" in flag for flag in result.flags)
+    assert any("randomized" in flag for flag in result.flags)
 
 
 def test_gradients_that_lead_nowhere_are_named() -> None:
@@ -134,7 +134,7 @@ def test_gradients_that_lead_nowhere_are_named() -> None:
 def test_a_loss_that_is_still_falling_is_named(late: float, named: bool) -> None:
     victim, images = small_victim(), pictures(4)
     attack = ApgdCe()
-    problem = attack.problem(victim, Direct(images), Untargeted(labelled(victim, images)))
+    problem = attack.problem(victim, Direct(images), Untargeted(labeled(victim, images)))
     at, _ = attack._begin(problem, problem.begin(None), 0)
     start = torch.zeros_like(at.loss)
     attack._doubt(problem, replace(at, first=start, late=start + late, best_loss=start - 1.0))
@@ -144,7 +144,7 @@ def test_a_loss_that_is_still_falling_is_named(late: float, named: bool) -> None
 def test_a_step_that_brings_nothing_is_halved_from_the_best_point_on() -> None:
     victim, images = small_victim(), pictures(4)
     attack = ApgdCe(eps=0.1)
-    problem = attack.problem(victim, Direct(images), Untargeted(labelled(victim, images)))
+    problem = attack.problem(victim, Direct(images), Untargeted(labeled(victim, images)))
     at, _ = attack._begin(problem, problem.begin(None), 0)
     better = at.best_loss - torch.tensor([1.0, 1.0, 0.0, 0.0])
     at = replace(

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from attack_kit import CLASSES, SIZE, labelled, pictures, small_victim
+from attack_kit import CLASSES, SIZE, labeled, pictures, small_victim
 from torch import Tensor, nn
 
 from physadv.attacks import build_attack
@@ -63,7 +63,7 @@ def amounts(count: int) -> Tensor:
 
 
 def problem_of(victim: Victim, view: View, goal: str, attack: str = "hop-skip-jump") -> tuple[Problem, Goal]:
-    labels = labelled(victim, view.pictures)
+    labels = labeled(victim, view.pictures)
     with torch.no_grad():
         made = build_goal(goal, victim=victim, true_class=labels, clean_logits=victim(view.pictures))
     return Problem(victim, view, build_attack(attack).change(), made, LOSSES["margin"]), made
@@ -73,7 +73,7 @@ def problem_of(victim: Victim, view: View, goal: str, attack: str = "hop-skip-ju
 @pytest.mark.parametrize("name", ATTACKS)
 def test_they_need_nothing_but_the_winning_class(name: str, goal: str) -> None:
     victim, images = small_victim(), pictures(8, seed=3)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     attack = build_attack(name, {"max_queries": 600})
     told = attack(victim, images, labels, goal=goal)
     if goal != "runner_up":  # the runner-up is chosen by scores before the attack
@@ -89,14 +89,14 @@ def test_they_need_nothing_but_the_winning_class(name: str, goal: str) -> None:
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_small_budget_is_kept(name: str, budget: int) -> None:
     victim, images = small_victim(), pictures(5)
-    result = build_attack(name, {"max_queries": budget})(victim, images, labelled(victim, images))
+    result = build_attack(name, {"max_queries": budget})(victim, images, labeled(victim, images))
     assert int(result.queries.max()) <= budget
 
 
 def test_a_start_is_the_nearest_winner_of_the_pool_and_costs_what_was_tried() -> None:
     victim, images = small_victim(), pictures(3)
     pool = pictures(60, seed=9)
-    labels = labelled(victim, pool)
+    labels = labeled(victim, pool)
     target = CLASSES.index("no entry")
     assert bool((labels == target).any())
     with under_attack(victim):
@@ -130,7 +130,7 @@ def test_without_a_start_the_picture_is_given_up_unchanged() -> None:
 @pytest.mark.parametrize("norm", ["l2", "linf"])
 def test_at_a_plane_it_comes_near_the_least_change_there_is(norm: str) -> None:
     victim, normal, images = plane()
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     assert bool((labels == 0).all())
     gap = (0.5 * normal.sum() + 8.0) - images.flatten(1) @ normal
     least = gap / (normal.norm() if norm == "l2" else normal.abs().sum())
@@ -162,7 +162,7 @@ def test_its_normal_is_the_planes() -> None:
 def test_its_changes_are_no_larger_than_foolboxs_for_the_same_queries(norm: str) -> None:
     foolbox = pytest.importorskip("foolbox")
     victim, images = small_victim(), pictures(24, seed=3)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     asked = 0
 
     class Asked(nn.Module):
@@ -204,7 +204,7 @@ def test_it_keeps_to_the_boundary_of_conditions_that_change() -> None:
 
 def test_the_sticker_is_whole_patches_within_its_area() -> None:
     victim, images = small_victim(), pictures(16, seed=3)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     result = build_attack("hard-label-sticker", {"cells": 6, "max_queries": 1500})(victim, images, labels)
     assert result.success[result.attacked].float().mean() > 0.8
     changed = (result.adversarial != images).any(1)
@@ -217,7 +217,7 @@ def test_the_sticker_is_whole_patches_within_its_area() -> None:
 
 def test_nearly_every_patch_that_is_left_is_needed() -> None:
     victim, images = small_victim(), pictures(16, seed=3)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     options = {"cells": 6, "transforms": 1, "threshold": 1.0, "max_area": 1.0, "rounds": 1, "max_queries": 4000}
     result = build_attack("hard-label-sticker", options)(victim, images, labels)
     needed = []
@@ -226,19 +226,19 @@ def test_nearly_every_patch_that_is_left_is_needed() -> None:
         for down, right in patches.nonzero().tolist():
             less, there = won.clone(), (slice(None), slice(2 * down, 2 * down + 2), slice(2 * right, 2 * right + 2))
             less[there] = picture[there]
-            needed.append(bool(labelled(victim, less[None])[0] == label))
+            needed.append(bool(labeled(victim, less[None])[0] == label))
     assert sum(needed) >= 0.9 * len(needed)
 
 
 def test_transforms_make_it_hold_where_it_is_shifted_and_turned() -> None:
     victim, images = small_victim(), pictures(24, seed=3)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
 
     def held(**options: object) -> float:
         attack = build_attack("hard-label-sticker", {"max_queries": 4000, **options})
         result = attack(victim, images, labels)
         shown = transformed(result.adversarial, amounts(40))
-        return float((labelled(victim, shown.flatten(0, 1)).reshape(40, -1) != labels).float().mean())
+        return float((labeled(victim, shown.flatten(0, 1)).reshape(40, -1) != labels).float().mean())
 
     assert held(transforms=8, threshold=0.9) > held(transforms=1) + 0.05
 
@@ -273,9 +273,9 @@ def test_transforms_are_the_same_for_all_pictures() -> None:
     assert torch.allclose(both[:, 1:], transformed(images[1:], amounts(3)))
     assert not torch.allclose(both[0], images, atol=0.01)
     assert torch.allclose(transformed(images, torch.zeros(1, 5))[0], images, atol=1e-5)
-    grey = transformed(torch.full((1, 3, SIZE, SIZE), 0.5), amounts(3))
-    assert float(grey.std(-1).max()) < 1e-6
-    assert 0.4 <= float(grey.min()) <= float(grey.max()) <= 0.6
+    gray = transformed(torch.full((1, 3, SIZE, SIZE), 0.5), amounts(3))
+    assert float(gray.std(-1).max()) < 1e-6
+    assert 0.4 <= float(gray.min()) <= float(gray.max()) <= 0.6
     one = torch.zeros(1, 3, SIZE, SIZE)
     one[..., 5, 5] = 1.0
     right = transformed(one, torch.tensor([[-1.0, 0.0, 0.0, 0.0, 0.0]]))[0, 0, 0]  # 4 % of 12 pixels

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from attack_kit import labelled, pictures, small_victim
+from attack_kit import labeled, pictures, small_victim
 from torch.nn import functional as F
 
 import physadv.attacks.recipes  # noqa: F401 (registers the attacks)
@@ -19,7 +19,7 @@ INF = math.inf
 
 def test_fgsm_is_its_equation() -> None:
     victim, images = small_victim(), pictures()
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     leaf = images.clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(F.cross_entropy(victim(leaf), labels), leaf)
     expected = (images + 0.03 * gradient.sign()).clamp(0, 1)
@@ -36,7 +36,7 @@ def test_fgsm_is_its_equation() -> None:
 @pytest.mark.parametrize(("norm", "order"), [(INF, INF), (2, 2), (1, 1)])
 def test_the_pure_function_steps_by_eps_and_climbs(norm: float, order: float) -> None:
     victim, images = small_victim(), pictures()
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     moved = fast_gradient_method(victim, images, 0.05, norm, y=labels)
     size = torch.linalg.vector_norm((moved - images).flatten(1), ord=order, dim=1)
     torch.testing.assert_close(size, torch.full((len(images),), 0.05), rtol=1e-4, atol=1e-6)
@@ -70,7 +70,7 @@ def test_the_pure_function_refuses_nonsense(options: dict[str, Any], words: str)
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_more_steps_and_restarts_never_lose(norm: str) -> None:
     victim, images = small_victim(), pictures(32, seed=5)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     eps = {"linf": 0.02, "l2": 0.25, "l1": 2.0}[norm]
 
     def rate(**options: Any) -> float:
@@ -103,7 +103,7 @@ def test_foolbox_agrees(
 ) -> None:
     foolbox = pytest.importorskip("foolbox")
     victim, images = small_victim().eval(), pictures(200, seed=7)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     ours = build_attack(name, options)(victim, images, labels)
     model = foolbox.PyTorchModel(victim, bounds=(0, 1), device="cpu")
     _, theirs, success = getattr(foolbox.attacks, peer)(**peer_options)(model, images, labels, epsilons=options["eps"])

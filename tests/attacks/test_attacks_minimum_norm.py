@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from attack_kit import CLASSES, SIZE, labelled, pictures, small_victim
+from attack_kit import CLASSES, SIZE, labeled, pictures, small_victim
 from torch import Tensor, nn
 
 import physadv.attacks.recipes  # noqa: F401 (registers the attacks)
@@ -61,7 +61,7 @@ def distances(victim: Victim, images: Tensor, norm: str) -> Tensor:
 )
 def test_a_linear_victim_is_beaten_at_its_distance(name: str, options: dict[str, Any], norm: str, over: float) -> None:
     victim, images = linear(), pictures(12)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     result = build_attack(name, options)(victim, images, labels)
     exact = distances(victim, images, norm).amin(1)
     assert bool(result.success.all())
@@ -73,7 +73,7 @@ def test_a_linear_victim_is_beaten_at_its_distance(name: str, options: dict[str,
 @pytest.mark.parametrize("goal", ["runner_up", "targeted:no entry"])
 def test_targets_are_reached_and_cost_no_less(name: str, options: dict[str, Any], goal: str) -> None:
     victim, images = small_victim(), pictures(12)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     attack, norm = build_attack(name, options), "linf" if name == "fab" else "l2"
     free, led = attack(victim, images, labels), attack(victim, images, labels, goal=goal)
     both = led.attacked & free.success & led.success
@@ -85,14 +85,14 @@ def test_targets_are_reached_and_cost_no_less(name: str, options: dict[str, Any]
 @pytest.mark.parametrize(("name", "options"), SMALLEST)
 def test_without_a_way_nothing_is_changed(name: str, options: dict[str, Any]) -> None:
     victim, images = linear(0.0), pictures(3)
-    result = build_attack(name, options)(victim, images, labelled(victim, images))
+    result = build_attack(name, options)(victim, images, labeled(victim, images))
     assert not bool(result.success.any())
     assert torch.equal(result.adversarial, images)
 
 
 def test_confidence_is_given_and_has_its_price() -> None:
     victim, images = small_victim(), pictures(10)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     options = {"steps": 80, "binary_steps": 5, "initial_c": 1.0}
     plain, sure = (build_attack("cw-l2", {**options, "confidence": k})(victim, images, labels) for k in (0.0, 2.0))
     with torch.no_grad():
@@ -104,7 +104,7 @@ def test_confidence_is_given_and_has_its_price() -> None:
 
 def test_more_rounds_and_steps_find_smaller_changes() -> None:
     victim, images = small_victim(), pictures(20)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
 
     def median(name: str, **options: Any) -> float:
         return float(build_attack(name, options)(victim, images, labels).norms["l2"].median())
@@ -159,7 +159,7 @@ def test_the_projection_closes_the_gap_by_the_least_change_in_the_box(norm: Norm
 def test_foolbox_agrees(name: str, options: dict[str, Any], peer: str, peer_options: dict[str, Any], norm: str) -> None:
     foolbox = pytest.importorskip("foolbox")
     victim, images = small_victim(), pictures(40, seed=7)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     ours = build_attack(name, options)(victim, images, labels)
     model = foolbox.PyTorchModel(victim, bounds=(0, 1), device="cpu")
     _, theirs, success = getattr(foolbox.attacks, peer)(**peer_options)(model, images, labels, epsilons=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from attack_kit import labelled, pictures, small_victim
+from attack_kit import labeled, pictures, small_victim
 
 from physadv.attacks import build_attack
 from physadv.attacks.digital.views import Direct
@@ -21,7 +21,7 @@ def attack(**options: object) -> Nes:
 
 def test_the_estimate_comes_near_the_gradient_as_samples_grow() -> None:
     victim, images = small_victim(), pictures(4)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     one = attack(sigma=0.01)
     with under_attack(victim):
         goal = build_goal("untargeted", victim=victim, true_class=labels, clean_logits=victim(images))
@@ -44,7 +44,7 @@ def test_the_estimate_comes_near_the_gradient_as_samples_grow() -> None:
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_it_wins_about_what_gradients_win_and_stops_there(norm: str) -> None:
     victim, images = small_victim(), pictures(24, seed=3)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     eps = {"linf": 0.1, "l2": 1.2}[norm]
     white = build_attack("pgd", {"eps": eps, "norm": norm, "steps": 20})(victim, images, labels)
     found = attack(eps=eps, norm=norm, max_queries=3000)(victim, images, labels)
@@ -58,7 +58,7 @@ def test_it_wins_about_what_gradients_win_and_stops_there(norm: str) -> None:
 @pytest.mark.parametrize("budget", [1, 2, 3, 52, 120])
 def test_a_small_budget_is_kept(budget: int) -> None:
     victim, images = small_victim(), pictures(5)
-    result = attack(max_queries=budget)(victim, images, labelled(victim, images))
+    result = attack(max_queries=budget)(victim, images, labeled(victim, images))
     assert int(result.queries.max()) <= budget
     if budget < 3:
         assert torch.equal(result.adversarial, images)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from attack_kit import labelled, pictures, small_victim
+from attack_kit import labeled, pictures, small_victim
 
 from physadv.attacks import build_attack
 from physadv.attacks.digital.views import Direct
@@ -20,7 +20,7 @@ def attack(**options: object) -> RectangleOcclusion:
 
 def test_it_changes_one_rectangle_of_its_size_and_nothing_else() -> None:
     victim, images = small_victim(), pictures(12)
-    result = attack()(victim, images, labelled(victim, images))
+    result = attack()(victim, images, labeled(victim, images))
     assert result.success.any()
     changed = (result.adversarial != images).any(1)
     for where in changed[result.attacked]:
@@ -39,7 +39,7 @@ def test_the_grid_reaches_every_border() -> None:
 
 def test_exhaustive_search_takes_the_place_of_the_largest_loss() -> None:
     victim, images = small_victim(), pictures(5)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     one = attack(location="exhaustive")
     with torch.no_grad():
         goal = build_goal("untargeted", victim=victim, true_class=labels, clean_logits=victim(images))
@@ -47,14 +47,14 @@ def test_exhaustive_search_takes_the_place_of_the_largest_loss() -> None:
         place = one.place(problem, problem.begin(None), step=0)
         masks = one.masks(images)
         for row in range(5):
-            grey = images[row] + masks * (0.5 - images[row])
-            loss = torch.nn.functional.cross_entropy(victim(grey), labels[row].expand(len(masks)), reduction="none")
+            gray = images[row] + masks * (0.5 - images[row])
+            loss = torch.nn.functional.cross_entropy(victim(gray), labels[row].expand(len(masks)), reduction="none")
             assert torch.equal(place[row], masks[int(loss.argmax())])
 
 
 def test_guided_search_with_all_candidates_is_exhaustive_search_and_asks_less_with_few() -> None:
     victim, images = small_victim(), pictures(8)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     everywhere = attack(location="exhaustive")(victim, images, labels)
     guided = attack(candidates=1000)(victim, images, labels)
     assert torch.equal(everywhere.adversarial, guided.adversarial)
@@ -66,7 +66,7 @@ def test_guided_search_with_all_candidates_is_exhaustive_search_and_asks_less_wi
 
 def test_guided_places_are_those_of_the_largest_gradient() -> None:
     victim, images = small_victim(), pictures(3)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     one = attack()
     goal = build_goal("untargeted", victim=victim, true_class=labels, clean_logits=victim(images).detach())
     problem = one.problem(victim, Direct(images), goal)
@@ -82,13 +82,13 @@ def test_guided_places_are_those_of_the_largest_gradient() -> None:
 @pytest.mark.parametrize("share", [1.0, 0.01])
 def test_rectangles_of_the_whole_picture_or_of_a_pixel(share: float) -> None:
     victim, images = small_victim(), pictures(3)
-    result = attack(height=share, width=share)(victim, images, labelled(victim, images))
+    result = attack(height=share, width=share)(victim, images, labeled(victim, images))
     assert float(result.norms["l0"].max()) <= max(1, 144 * share)
 
 
-def test_more_rectangles_are_placed_beside_those_before_and_may_stay_grey() -> None:
+def test_more_rectangles_are_placed_beside_those_before_and_may_stay_gray() -> None:
     victim, images = small_victim(), pictures(6)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     one = attack(steps=0)(victim, images, labels)
     two = attack(steps=0, rectangles=2)(victim, images, labels)
     for before, after in zip(one.adversarial[one.attacked], two.adversarial[two.attacked], strict=True):

@@ -1,10 +1,10 @@
-"""One-pixel: so many pixels at most, the right ones, and in what colours."""
+"""One-pixel: so many pixels at most, the right ones, and in what colors."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from attack_kit import labelled, pictures, small_victim
+from attack_kit import labeled, pictures, small_victim
 
 from physadv.attacks import build_attack
 from physadv.attacks.recipes.one_pixel import FewPixels
@@ -14,14 +14,14 @@ from physadv.attacks.recipes.one_pixel import FewPixels
 def test_no_more_pixels_than_asked_for_change(pixels: int) -> None:
     victim, images = small_victim(), pictures(24)
     options = {"pixels": pixels, "population": 40, "max_queries": 800}
-    result = build_attack("one-pixel", options)(victim, images, labelled(victim, images))
+    result = build_attack("one-pixel", options)(victim, images, labeled(victim, images))
     assert int(result.norms["l0"].max()) <= pixels
     assert bool((result.norms["l0"][result.success & result.attacked] >= 1).all())
 
 
 def test_more_pixels_win_more() -> None:
     victim, images = small_victim(), pictures(40)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     shares = [
         float(
             build_attack("one-pixel", {"pixels": k, "max_queries": 1500})(victim, images, labels).success.float().mean()
@@ -33,7 +33,7 @@ def test_more_pixels_win_more() -> None:
 
 def test_it_finds_what_trying_every_pixel_finds() -> None:
     victim, images = small_victim(), pictures(12)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     result = build_attack("one-pixel", {"population": 60, "max_queries": 6000})(victim, images, labels)
     corners = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 3)
     for row in range(len(images)):
@@ -66,7 +66,7 @@ def test_pixels_lie_right_on_pictures_that_are_not_square(height: int, width: in
 
 def test_only_the_wanted_class_counts() -> None:
     victim, images = small_victim(), pictures(30)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     attack = build_attack("one-pixel", {"pixels": 8, "max_queries": 1500})
     result = attack(victim, images, labels, goal="runner_up")
     with torch.no_grad():

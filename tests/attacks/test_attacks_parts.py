@@ -27,8 +27,8 @@ CLASSES = ("stop", "yield", "merge")
 SIZE = (12, 12)
 
 
-class Colour(Perturbation):
-    """The whole sign in one colour: three parameters."""
+class Color(Perturbation):
+    """The whole sign in one color: three parameters."""
 
     def begin(self, generator: torch.Generator) -> Tensor:
         return torch.rand(3, generator=generator)
@@ -45,7 +45,7 @@ class Colour(Perturbation):
 
 
 class Reader(nn.Module):
-    """Reads the mean colour: red is a stop sign."""
+    """Reads the mean color: red is a stop sign."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ def frames(seed: int, *scenes: str, views: int = 6) -> FrameStream:
 def run(victim: Victim, **changes: object) -> Run:
     options: dict[str, object] = {
         "stage": "paint",
-        "perturbation": Colour(),
+        "perturbation": Color(),
         "goal": Targeted(0, 2),
         "search": Adam(),
         "victim": victim,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from attack_kit import CLASSES, QUICK, SIZE, labelled, pictures, small_victim
+from attack_kit import CLASSES, QUICK, SIZE, labeled, pictures, small_victim
 from torch import Tensor, nn
 
 import physadv.attacks.recipes  # noqa: F401 (registers the attacks)
@@ -44,7 +44,7 @@ def quick(name: str, **options: Any) -> Attack:
 
 
 def result_of(name: str, victim: Victim, images: Tensor, *, goal: str = "untargeted", seed: int = 0) -> Result:
-    return quick(name)(victim, images, labelled(victim, images), goal=goal, seed=seed)
+    return quick(name)(victim, images, labeled(victim, images), goal=goal, seed=seed)
 
 
 @pytest.mark.parametrize("goal", GOALS)
@@ -52,7 +52,7 @@ def result_of(name: str, victim: Victim, images: Tensor, *, goal: str = "untarge
 def test_the_result_is_what_the_victim_says_of_admissible_pictures(name: str, goal: str) -> None:
     victim, images = small_victim(), pictures()
     before = images.clone()
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     attack = quick(name)
     result = attack(victim, images, labels, goal=goal)
     assert torch.equal(images, before)
@@ -60,7 +60,7 @@ def test_the_result_is_what_the_victim_says_of_admissible_pictures(name: str, go
     assert result.adversarial.min() >= 0.0
     assert result.adversarial.max() <= 1.0
     assert not result.adversarial.requires_grad
-    predicted = labelled(victim, result.adversarial)
+    predicted = labeled(victim, result.adversarial)
     assert torch.equal(result.predicted, predicted)
     target = CLASSES.index("no entry")
     with torch.no_grad():
@@ -84,7 +84,7 @@ def test_it_wins_something_that_noise_of_its_size_does_not(name: str) -> None:
     change = (result.adversarial - images)[won]
     shuffled = change.flatten(2)[..., torch.randperm(SIZE * SIZE, generator=torch.Generator().manual_seed(0))]
     noisy = (images[won] + shuffled.reshape(change.shape)).clamp(0.0, 1.0)
-    by_noise = labelled(victim, noisy) != labelled(victim, images[won])
+    by_noise = labeled(victim, noisy) != labeled(victim, images[won])
     assert by_noise.float().mean() < 1.0
 
 
@@ -93,7 +93,7 @@ def test_the_seed_decides_and_the_victim_is_left_as_it_was(name: str) -> None:
     victim, images = small_victim(), pictures()
     victim.train()
     state = {key: value.clone() for key, value in victim.state_dict().items()}
-    labels = labelled(victim.eval(), images)
+    labels = labeled(victim.eval(), images)
     victim.train()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PhysadvWarning)
@@ -109,7 +109,7 @@ def test_queries_are_those_that_the_victim_counts(name: str) -> None:
     attack = quick(name)
     victim = Counted(small_victim(), differentiable=attack.knowledge == "gradients")
     images = pictures()
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     victim.asked = 0
     result = attack(victim, images, labels)
     checks = victim.asked - int(result.queries.sum()) - len(images)  # each clean picture is asked about once
@@ -127,7 +127,7 @@ def test_a_victim_without_gradient_is_refused_by_name(name: str) -> None:
     victim = Counted(small_victim(), differentiable=False)
     images = pictures(2)
     with pytest.raises(PhysadvError, match="needs gradients"):
-        quick(name)(victim, images, labelled(victim, images))
+        quick(name)(victim, images, labeled(victim, images))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -157,7 +157,7 @@ def test_it_runs_through_the_roadside(name: str) -> None:
     [
         (lambda x, y: (x * 255, y), "divide by 255"),
         (lambda x, y: (x / 0.0, y), "not finite"),
-        (lambda x, y: ((x - 0.5) / 0.2, y), "normalisation belongs to the victim"),
+        (lambda x, y: ((x - 0.5) / 0.2, y), "normalization belongs to the victim"),
         (lambda x, y: (x + torch.nan, y), r"\[0,1\]"),
         (lambda x, y: (x[:, :1], y), r"\[N, 3, H, W\]"),
         (lambda x, y: ((x * 255).byte(), y), "real numbers"),
@@ -169,12 +169,12 @@ def test_it_runs_through_the_roadside(name: str) -> None:
 def test_wrong_pictures_and_labels_are_refused_in_a_sentence(change: Any, words: str) -> None:
     victim, images = small_victim(), pictures()
     with pytest.raises(PhysadvError, match=words):
-        quick("fgsm")(victim, *change(images, labelled(victim, images)))
+        quick("fgsm")(victim, *change(images, labeled(victim, images)))
 
 
 def test_rounding_out_of_range_is_clipped_without_a_word() -> None:
     victim, images = small_victim(), pictures()
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     images[0, 0, 0, 0], images[1, 0, 0, 0] = -5e-7, 1.0 + 5e-7
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -189,7 +189,7 @@ def test_probabilities_and_train_mode_raise_a_warning() -> None:
         def forward(self, images: Tensor) -> Tensor:
             return super().forward(images).softmax(1)
 
-    labels = labelled(inner, images)
+    labels = labeled(inner, images)
     with pytest.warns(PhysadvWarning, match="probabilities"):
         quick("fgsm")(Soft(inner, differentiable=True).eval(), images, labels)
     with pytest.warns(PhysadvWarning, match="train mode"):
@@ -208,7 +208,7 @@ def test_a_network_in_eval_mode_or_a_function_handed_in_raises_no_warning(functi
 
 def test_wrong_words_are_refused() -> None:
     victim, images = small_victim(), pictures()
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     with pytest.raises(PhysadvError, match=r"unknown attack 'pgdd'.*pgd"):
         build_attack("pgdd")
     with pytest.raises(PhysadvError, match=r"attack 'pgd'.*stepz"):

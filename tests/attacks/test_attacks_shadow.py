@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from attack_kit import labelled, pictures, small_victim
+from attack_kit import labeled, pictures, small_victim
 
 from physadv.attacks import SignAttackConfig, build_attack
 from physadv.attacks.physical.sign_attack import ChangedArtwork
@@ -61,7 +61,7 @@ def test_nothing_is_dark_outside_and_no_shadow_is_no_change() -> None:
 @pytest.mark.slow
 def test_darker_shadows_win_more() -> None:
     victim, images = small_victim(), pictures(40)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
 
     def share(strength: float) -> float:
         return float(build_attack("shadow", {"strength": strength})(victim, images, labels).success.float().mean())

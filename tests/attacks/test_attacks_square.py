@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from attack_kit import labelled, pictures, small_victim
+from attack_kit import labeled, pictures, small_victim
 
 from physadv.attacks import build_attack
 from physadv.attacks.digital.views import Direct
@@ -18,7 +18,7 @@ from physadv.goals import build_goal
 )
 def test_with_enough_queries_it_wins_nearly_what_pgd_wins(norm: str, eps: float, enough: int) -> None:
     victim, images = small_victim(), pictures(60)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     by_gradient = build_attack("pgd", {"norm": norm, "eps": eps, "steps": 40})(victim, images, labels).success
     result = build_attack("square", {"norm": norm, "eps": eps, "max_queries": enough})(victim, images, labels)
     assert 0.2 < float(by_gradient.float().mean()) < 1.0
@@ -32,7 +32,7 @@ def test_with_enough_queries_it_wins_nearly_what_pgd_wins(norm: str, eps: float,
 def test_pictures_that_withstand_have_used_up_their_budget(norm: str, budget: int) -> None:
     victim, images = small_victim(), pictures(20)
     result = build_attack("square", {"norm": norm, "eps": 1e-4, "max_queries": budget})(
-        victim, images, labelled(victim, images)
+        victim, images, labeled(victim, images)
     )
     assert not result.success.any()
     assert set(result.queries.tolist()) == {budget}
@@ -40,7 +40,7 @@ def test_pictures_that_withstand_have_used_up_their_budget(norm: str, budget: in
 
 def test_more_queries_win_more() -> None:
     victim, images = small_victim(), pictures(60)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     shares = [
         float(build_attack("square", {"eps": 0.04, "max_queries": n})(victim, images, labels).success.float().mean())
         for n in (5, 1000)
@@ -59,13 +59,13 @@ def test_squares_shrink_as_the_budget_goes() -> None:
 def test_changes_lie_at_the_bound_or_at_the_pictures_range() -> None:
     victim, images = small_victim(), pictures(10)
     attack = build_attack("square", {"eps": 0.03, "max_queries": 60})
-    change = attack(victim, images, labelled(victim, images)).adversarial - images
+    change = attack(victim, images, labeled(victim, images)).adversarial - images
     torch.testing.assert_close(change.abs(), torch.full_like(change, 0.03), atol=1e-6, rtol=0)
 
 
 def test_pictures_that_have_won_ask_no_more() -> None:
     victim, images = small_victim(), pictures(40)
-    result = build_attack("square", {"eps": 0.015, "max_queries": 500})(victim, images, labelled(victim, images))
+    result = build_attack("square", {"eps": 0.015, "max_queries": 500})(victim, images, labeled(victim, images))
     assert 0 < int(result.success.sum()) < len(images)
     assert int(result.queries[result.success].float().median()) < 250
     assert set(result.queries[~result.success].tolist()) == {500}
@@ -73,7 +73,7 @@ def test_pictures_that_have_won_ask_no_more() -> None:
 
 def test_every_square_changes_something() -> None:
     victim, images = small_victim(), pictures(40)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     attack, generator = Square(), torch.Generator().manual_seed(0)
     with torch.no_grad():
         goal = build_goal("untargeted", victim=victim, true_class=labels, clean_logits=victim(images))

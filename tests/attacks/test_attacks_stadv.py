@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from attack_kit import labelled, pictures, small_victim
+from attack_kit import labeled, pictures, small_victim
 from torch import Tensor
 
 from physadv.attacks.digital.attack import build_attack
@@ -72,7 +72,7 @@ def test_its_gradient_is_that_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(unevenness, (theta,), atol=1e-6)
 
 
-def test_smoothness_sums_the_distances_to_all_four_neighbours() -> None:
+def test_smoothness_sums_the_distances_to_all_four_neighbors() -> None:
     theta = flow(1, count=2, size=4)
     expected = torch.zeros(2)
     for row in range(4):
@@ -107,7 +107,7 @@ def test_no_displacement_is_longer_than_allowed() -> None:
 
 def test_more_weight_makes_what_wins_smoother() -> None:
     victim, images = small_victim(), pictures(12, seed=3)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     won, uneven = [], []
     for tau in (0.0, 0.005):
         attack = build_attack("stadv", {"tau": tau})
@@ -121,9 +121,9 @@ def test_more_weight_makes_what_wins_smoother() -> None:
     assert float((uneven[1] < uneven[0])[both].float().mean()) > 0.8
 
 
-def test_colours_stay_those_of_the_picture() -> None:
+def test_colors_stay_those_of_the_picture() -> None:
     victim, images = small_victim(), pictures(6)
-    made = build_attack("stadv", {"tau": 0.005})(victim, images, labelled(victim, images)).adversarial
+    made = build_attack("stadv", {"tau": 0.005})(victim, images, labeled(victim, images)).adversarial
     assert not torch.equal(made, images)
     for channel in range(3):
         low, high = images[:, channel].flatten(1).amin(1), images[:, channel].flatten(1).amax(1)

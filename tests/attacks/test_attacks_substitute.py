@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from attack_kit import labelled, pictures, small_victim
+from attack_kit import labeled, pictures, small_victim
 from torch import Tensor, nn
 
 from physadv.attacks.digital.attack import build_attack
@@ -37,13 +37,13 @@ class Decisions(Victim):
 
 
 def problem_of(victim: Victim, images: Tensor, labels: Tensor, pool: Tensor | None = None) -> Problem:
-    view = Direct(images, None if pool is None else (pool, labelled(victim, pool)))
+    view = Direct(images, None if pool is None else (pool, labeled(victim, pool)))
     return attack().problem(victim, view, Untargeted(labels))
 
 
 def test_only_decisions_matter() -> None:
     victim, images = small_victim(), pictures(8)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     one = attack(rounds=2)(victim, images, labels)
     other = attack(rounds=2)(Decisions(victim).eval(), images, labels)
     assert torch.equal(one.adversarial, other.adversarial)
@@ -63,7 +63,7 @@ def test_the_sign_is_that_of_the_named_classes_slope() -> None:
 
 def test_the_pictures_double_and_then_grow_by_a_number_that_stays() -> None:
     victim, images = small_victim(), pictures(8)
-    problem = problem_of(victim, images, labelled(victim, images))
+    problem = problem_of(victim, images, labeled(victim, images))
     with under_attack(victim):
         attack(rounds=4, doublings=2, added=5).train(problem, torch.Generator().manual_seed(0))
     assert int(problem.queries.sum()) == 8 * 4 + 5 + 5
@@ -73,7 +73,7 @@ def test_the_pictures_double_and_then_grow_by_a_number_that_stays() -> None:
 @pytest.mark.parametrize("limit", [1, 3, 6])
 def test_the_budget_is_kept_and_used(limit: int) -> None:
     victim, images = small_victim(), pictures(5)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     result = attack(max_queries=limit, rounds=8)(victim, images, labels)
     assert bool((result.queries == limit).all())
     assert int(result.gradients.sum()) == 0
@@ -81,7 +81,7 @@ def test_the_budget_is_kept_and_used(limit: int) -> None:
 
 def test_the_pool_is_paid_for_in_equal_shares() -> None:
     victim, images = small_victim(), pictures(4)
-    problem = problem_of(victim, images, labelled(victim, images), pool=pictures(12, seed=5))
+    problem = problem_of(victim, images, labeled(victim, images), pool=pictures(12, seed=5))
     with under_attack(victim):
         attack(rounds=0).train(problem, torch.Generator().manual_seed(0))
     assert problem.queries.tolist() == [3, 3, 3, 3]
@@ -99,9 +99,9 @@ class Brightest(nn.Module):
 def test_it_comes_to_agree_with_the_victim() -> None:
     victim = wrap_module(Brightest(), name="brightest", classes=("r", "g", "b"), size=12).eval()
     images, pool, others = pictures(6), pictures(60, seed=5), pictures(90, seed=9)
-    answers = labelled(victim, others)
+    answers = labeled(victim, others)
     commonest = float(answers.bincount().max()) / len(answers)
-    problem = problem_of(victim, images, labelled(victim, images), pool=pool)
+    problem = problem_of(victim, images, labeled(victim, images), pool=pool)
     student = attack(rounds=1, epochs=15).train(problem, torch.Generator().manual_seed(0))
     assert agreement(student, others, answers) > commonest + 0.1
     assert not student.training
@@ -110,7 +110,7 @@ def test_it_comes_to_agree_with_the_victim() -> None:
 @pytest.mark.parametrize(("inner", "eps", "norm"), [("fgsm", 0.1, "linf"), ("pgd", 0.5, "l2")])
 def test_the_change_is_in_the_inner_attacks_ball(inner: str, eps: float, norm: str) -> None:
     victim, images = small_victim(), pictures(6)
-    made = attack(attack=inner, attack_options={"eps": eps, "norm": norm})(victim, images, labelled(victim, images))
+    made = attack(attack=inner, attack_options={"eps": eps, "norm": norm})(victim, images, labeled(victim, images))
     assert 0.5 * eps < float(made.norms[norm].max()) <= eps + 1e-5
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from attack_kit import labelled, pictures, small_victim
+from attack_kit import labeled, pictures, small_victim
 from scipy.optimize import differential_evolution
 from torch import Tensor
 
@@ -121,7 +121,7 @@ def test_a_rival_differs_from_its_point_in_one_coordinate_at_least() -> None:
 )
 def test_pictures_that_have_won_ask_no_more(name: str, options: dict[str, object]) -> None:
     victim, images = small_victim(), pictures(40)
-    result = build_attack(name, {**options, "max_queries": 600})(victim, images, labelled(victim, images))
+    result = build_attack(name, {**options, "max_queries": 600})(victim, images, labeled(victim, images))
     assert 0 < int(result.success.sum()) < len(images)
     assert int(result.queries[result.success].float().median()) < 300
     assert set(result.queries[~result.success].tolist()) == {600}
@@ -132,6 +132,6 @@ def test_pictures_that_have_won_ask_no_more(name: str, options: dict[str, object
 def test_the_budget_is_kept_however_small(name: str, budget: int) -> None:
     victim, images = small_victim(), pictures(6)
     attack = build_attack(name, {"population": 20, "max_queries": budget})
-    result = attack(victim, images, labelled(victim, images))
+    result = attack(victim, images, labeled(victim, images))
     assert int(result.queries.max()) <= budget
     assert int(result.queries.max()) >= min(budget, 20) or bool(result.success.all())

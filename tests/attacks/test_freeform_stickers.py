@@ -27,7 +27,7 @@ def shapes(mask: Mask) -> list[Polygon]:
 
 
 def hills(px: int, *places: tuple[float, float, float]) -> torch.Tensor:
-    """Heights with a bump at each ``(x, y, width)``, in extents from the centre."""
+    """Heights with a bump at each ``(x, y, width)``, in extents from the center."""
     at = (torch.arange(px) + 0.5) / px - 0.5
     y, x = torch.meshgrid(at, at, indexing="ij")
     return torch.stack([torch.exp(-((x - a) ** 2 + (y - b) ** 2) / (2 * w * w)) for a, b, w in places]).sum(0)
@@ -133,9 +133,9 @@ def test_cover_shrinks_to_the_area_and_hardens() -> None:
     assert shares[0] > 0.8
     assert shares[0] > shares[1] > shares[2] + 0.1
     assert shares[2:] == pytest.approx([0.15, 0.15], abs=0.005)
-    grey = [float((cover * (1 - cover)).mean()) for cover in covers[2:]]
-    assert grey[1] < grey[0]
-    assert grey[1] < 0.03
+    gray = [float((cover * (1 - cover)).mean()) for cover in covers[2:]]
+    assert gray[1] < gray[0]
+    assert gray[1] < 0.03
 
 
 def test_what_is_made_is_what_was_searched() -> None:
@@ -179,7 +179,7 @@ def test_no_height_changes_what_is_covered_by_being_raised_with_all_others() -> 
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000))
-def test_the_rim_has_its_neighbours_colour_and_the_rest_is_kept(seed: int) -> None:
+def test_the_rim_has_its_neighbors_color_and_the_rest_is_kept(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     paint, alpha = torch.rand(3, 16, 16, generator=generator), torch.rand(1, 16, 16, generator=generator)
     whole = alpha[0] >= 0.5

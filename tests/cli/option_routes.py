@@ -50,7 +50,7 @@ DESIGN = Route(
         "sign": option("sign", "de/stop", "config.sign"),
         "goal": option("goal", "runner_up", "config.goal"),
         "mask": option("mask", "graffiti", "config.mask.kind"),
-        "paint": option("paint", "grey", "config.paint.kind"),
+        "paint": option("paint", "gray", "config.paint.kind"),
         "scene": (["--scene", "daylight", "--scene", "dusk"], "config.scenes", ["daylight", "dusk"]),
         "search": option("search", "sign", "config.search.kind"),
         "seconds": option("seconds", 7.5, "config.seconds"),

@@ -174,21 +174,21 @@ def test_masks(physadv: Command, card: Path, tmp_path: Path, content: dict[str, 
 def test_a_paint_may_be_a_file(physadv: Command, card: Path, tmp_path: Path) -> None:
     paint, out = tmp_path / "inks.yaml", tmp_path / "out"
     for content, words in (
-        ({"kind": "palette", "colours": [[0, 0, 0], [1, 1, 2]]}, ["colours.1.2", "2"]),
+        ({"kind": "palette", "colors": [[0, 0, 0], [1, 1, 2]]}, ["colors.1.2", "2"]),
         ({"kind": "gold"}, ["gold", "palette"]),
-        ({"colours": [[0, 0, 0]]}, ["'kind' is missing", "palette"]),
+        ({"colors": [[0, 0, 0]]}, ["'kind' is missing", "palette"]),
         ({"kind": 3}, ["kind = 3", "palette"]),
     ):
         paint.write_text(yaml.safe_dump(content))
         refused(physadv(*quick(card, out, paint=paint)), "inks.yaml", *words)
     refused(physadv(*quick(card, out, paint=tmp_path / "no.yaml")), "no.yaml", "cannot be read")
     assert not out.exists()
-    colours = [[0.0, 0.2, 0.4], [1.0, 0.8, 0.6]]
-    paint.write_text(yaml.safe_dump({"kind": "palette", "colours": colours}))
+    colors = [[0.0, 0.2, 0.4], [1.0, 0.8, 0.6]]
+    paint.write_text(yaml.safe_dump({"kind": "palette", "colors": colors}))
     assert physadv(*quick(card, out, paint=paint))[0] == 0
     pixels = np.asarray(Image.open(out / "paint.png"))
-    used = {tuple(colour) for colour in pixels[pixels[..., 3] > 0][:, :3].tolist()}
-    assert used == {tuple(round(255 * level) for level in colour) for colour in colours}
+    used = {tuple(color) for color in pixels[pixels[..., 3] > 0][:, :3].tolist()}
+    assert used == {tuple(round(255 * level) for level in color) for color in colors}
 
 
 @pytest.mark.parametrize(

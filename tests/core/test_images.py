@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from icc_kit import cmyk_profile, grey_profile, linear_table_profile, matrix_profile
+from icc_kit import cmyk_profile, gray_profile, linear_table_profile, matrix_profile
 from picture_kit import png, saved, tiff
 from PIL import Image, TiffImagePlugin
 
@@ -23,7 +23,7 @@ from physadv.core.images import read_image, read_photograph
 
 RNG = np.random.default_rng(20)
 PLAIN = RNG.integers(0, 256, (9, 13, 3), dtype=np.uint8)
-COLOUR = (200, 100, 50)
+COLOR = (200, 100, 50)
 """Of the pictures with a profile; the right values in sRGB stand beside each."""
 
 
@@ -78,30 +78,30 @@ def test_a_tall_picture_is_read_in_strips(tmp_path: Path) -> None:
     np.testing.assert_array_equal(converted[512:600], again)
 
 
-GREY_16 = np.array([[0, 128, 129, 257, 385], [386, 32767, 32896, 65406, 65535]], np.uint16)
+GRAY_16 = np.array([[0, 128, 129, 257, 385], [386, 32767, 32896, 65406, 65535]], np.uint16)
 """128 is 0.498 of a step of 255, 129 is 0.502; 65406 is 254.498."""
-GREY_16_SEEN = np.array([[0, 0, 1, 1, 1], [2, 127, 128, 254, 255]], np.uint8)
-COLOUR_16 = RNG.integers(0, 65536, (6, 5, 3), dtype=np.uint16)
-ALPHA_16 = np.concatenate([COLOUR_16, np.full((6, 5, 1), 65535, np.uint16)], 2)
+GRAY_16_SEEN = np.array([[0, 0, 1, 1, 1], [2, 127, 128, 254, 255]], np.uint8)
+COLOR_16 = RNG.integers(0, 65536, (6, 5, 3), dtype=np.uint16)
+ALPHA_16 = np.concatenate([COLOR_16, np.full((6, 5, 1), 65535, np.uint16)], 2)
 DEEP_FILES: dict[str, tuple[Callable[[], bytes], np.ndarray]] = {
-    "grey png": (lambda: png(GREY_16, 16, 0), GREY_16_SEEN),
-    "grey tiff": (lambda: tiff(GREY_16), GREY_16_SEEN),
-    "grey tiff, the other byte first": (lambda: tiff(GREY_16, order=">"), GREY_16_SEEN),
-    "grey tiff, 0 is white": (lambda: tiff(GREY_16, (262, 3, 0)), 255 - GREY_16_SEEN),
-    "grey pgm": (lambda: b"P5 5 2 65535\n" + GREY_16.astype(">u2").tobytes(), GREY_16_SEEN),
-    "colour png": (lambda: png(COLOUR_16, 16, 2), rounded(COLOUR_16, 65535)),
-    "colour png with opaque alpha": (lambda: png(ALPHA_16, 16, 6), rounded(COLOUR_16, 65535)),
-    "grey png with opaque alpha": (
-        lambda: png(np.stack([GREY_16, np.full_like(GREY_16, 65535)], 2), 16, 4),
-        GREY_16_SEEN,
+    "gray png": (lambda: png(GRAY_16, 16, 0), GRAY_16_SEEN),
+    "gray tiff": (lambda: tiff(GRAY_16), GRAY_16_SEEN),
+    "gray tiff, the other byte first": (lambda: tiff(GRAY_16, order=">"), GRAY_16_SEEN),
+    "gray tiff, 0 is white": (lambda: tiff(GRAY_16, (262, 3, 0)), 255 - GRAY_16_SEEN),
+    "gray pgm": (lambda: b"P5 5 2 65535\n" + GRAY_16.astype(">u2").tobytes(), GRAY_16_SEEN),
+    "color png": (lambda: png(COLOR_16, 16, 2), rounded(COLOR_16, 65535)),
+    "color png with opaque alpha": (lambda: png(ALPHA_16, 16, 6), rounded(COLOR_16, 65535)),
+    "gray png with opaque alpha": (
+        lambda: png(np.stack([GRAY_16, np.full_like(GRAY_16, 65535)], 2), 16, 4),
+        GRAY_16_SEEN,
     ),
-    "colour tiff": (lambda: tiff(COLOUR_16), rounded(COLOUR_16, 65535)),
-    "colour tiff, the other byte first": (lambda: tiff(COLOUR_16, order=">"), rounded(COLOUR_16, 65535)),
-    "colour tiff, compressed": (
-        lambda: cv2.imencode(".tiff", COLOUR_16[..., ::-1])[1].tobytes(),
-        rounded(COLOUR_16, 65535),
+    "color tiff": (lambda: tiff(COLOR_16), rounded(COLOR_16, 65535)),
+    "color tiff, the other byte first": (lambda: tiff(COLOR_16, order=">"), rounded(COLOR_16, 65535)),
+    "color tiff, compressed": (
+        lambda: cv2.imencode(".tiff", COLOR_16[..., ::-1])[1].tobytes(),
+        rounded(COLOR_16, 65535),
     ),
-    "colour ppm": (lambda: b"P6 5 6 65535\n" + COLOUR_16.astype(">u2").tobytes(), rounded(COLOUR_16, 65535)),
+    "color ppm": (lambda: b"P6 5 6 65535\n" + COLOR_16.astype(">u2").tobytes(), rounded(COLOR_16, 65535)),
     "12 bits of a pgm": (
         lambda: b"P5 64 64 4095\n" + np.arange(4096, dtype=">u2").tobytes(),
         rounded(np.arange(4096).reshape(64, 64), 4095),
@@ -121,8 +121,8 @@ def test_sixteen_bits_are_scaled_by_the_largest_value_and_rounded(tmp_path: Path
 
 
 BLACK_AND_WHITE = np.array([[True, False, True], [False, False, True]])
-FEW_COLOURS = Image.fromarray(np.array([[0, 1, 2]], np.uint8)).convert("P")
-FEW_COLOURS.putpalette([10, 20, 30, 200, 100, 50, 255, 255, 0])
+FEW_COLORS = Image.fromarray(np.array([[0, 1, 2]], np.uint8)).convert("P")
+FEW_COLORS.putpalette([10, 20, 30, 200, 100, 50, 255, 255, 0])
 OTHER_MODES: dict[str, tuple[Callable[[], bytes], object]] = {
     "bilevel png": (
         lambda: saved(Image.fromarray(BLACK_AND_WHITE), "PNG"),
@@ -133,8 +133,8 @@ OTHER_MODES: dict[str, tuple[Callable[[], bytes], object]] = {
         np.repeat(BLACK_AND_WHITE[..., None] * 255, 3, 2),
     ),
     "pbm": (lambda: b"P1 3 1\n0 1 0\n", [[[255] * 3, [0] * 3, [255] * 3]]),
-    "palette png": (lambda: saved(FEW_COLOURS, "PNG"), [[[10, 20, 30], [200, 100, 50], [255, 255, 0]]]),
-    "palette gif": (lambda: saved(FEW_COLOURS, "GIF"), [[[10, 20, 30], [200, 100, 50], [255, 255, 0]]]),
+    "palette png": (lambda: saved(FEW_COLORS, "PNG"), [[[10, 20, 30], [200, 100, 50], [255, 255, 0]]]),
+    "palette gif": (lambda: saved(FEW_COLORS, "GIF"), [[[10, 20, 30], [200, 100, 50], [255, 255, 0]]]),
     "opaque LA": (lambda: saved(Image.new("LA", (1, 1), (77, 255)), "PNG"), [[[77] * 3]]),
     # CIE 1976 of D50: L* = 50 is Y = 0.1842, of sRGB 118.9; (54.29, 80.8, 69.9) is sRGB's red.
     "lab": (
@@ -153,12 +153,12 @@ def test_modes_with_a_meaning_are_read(tmp_path: Path, kind: str) -> None:
 
 P3, ADOBE = (215, 93, 31), (227, 100, 42)
 """Display P3's and Adobe RGB's (200, 100, 50): through the published matrices of primaries, then sRGB's curve."""
-OF_COLOUR = Image.new("RGB", (2, 2), COLOUR)
+OF_COLOR = Image.new("RGB", (2, 2), COLOR)
 P3_CHROMATICITIES = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
 EXACT: dict[str, dict[str, object]] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}
 PROFILED: dict[str, tuple[Callable[[], bytes], tuple[int, int, int]]] = {
     f"{name} {kind}": (
-        lambda kind=kind, profile=profile: saved(OF_COLOUR, kind, icc_profile=profile, **EXACT.get(kind, {})),
+        lambda kind=kind, profile=profile: saved(OF_COLOR, kind, icc_profile=profile, **EXACT.get(kind, {})),
         wanted,
     )
     for name, profile, wanted in (
@@ -173,19 +173,19 @@ PROFILED |= {
         lambda: saved(Image.new("RGB", (2, 2), (119, 51, 255)), "PNG", icc_profile=linear_table_profile()),
         (182, 124, 255),
     ),
-    "grey": (lambda: saved(Image.new("L", (2, 2), 55), "PNG", icc_profile=grey_profile()), (128, 128, 128)),
-    "bilevel": (lambda: saved(Image.new("1", (2, 2), 1), "PNG", icc_profile=grey_profile()), (255, 255, 255)),
-    "grey with a profile for colours": (
+    "gray": (lambda: saved(Image.new("L", (2, 2), 55), "PNG", icc_profile=gray_profile()), (128, 128, 128)),
+    "bilevel": (lambda: saved(Image.new("1", (2, 2), 1), "PNG", icc_profile=gray_profile()), (255, 255, 255)),
+    "gray with a profile for colors": (
         lambda: saved(Image.new("L", (2, 2), 55), "PNG", icc_profile=matrix_profile("Display P3", "linear")),
         (128, 128, 128),
     ),
     "palette": (
-        lambda: saved(OF_COLOUR.quantize(2), "PNG", icc_profile=matrix_profile("Display P3", "sRGB")),
+        lambda: saved(OF_COLOR.quantize(2), "PNG", icc_profile=matrix_profile("Display P3", "sRGB")),
         P3,
     ),
     "16 bits": (
         lambda: png(
-            np.full((2, 2, 3), COLOUR, np.uint16) * 257,
+            np.full((2, 2, 3), COLOR, np.uint16) * 257,
             16,
             2,
             (b"iCCP", b"p3\0\0" + zlib.compress(matrix_profile("Display P3", "sRGB"))),
@@ -201,22 +201,20 @@ PROFILED |= {
         (0, 255, 255),
     ),
     "png of display p3 by its chromaticities": (
-        lambda: png(
-            np.full((2, 2, 3), COLOUR), 8, 2, (b"gAMA", struct.pack(">I", 45455)), (b"cHRM", P3_CHROMATICITIES)
-        ),
+        lambda: png(np.full((2, 2, 3), COLOR), 8, 2, (b"gAMA", struct.pack(">I", 45455)), (b"cHRM", P3_CHROMATICITIES)),
         P3,
     ),
     "png of linear light": (
-        lambda: png(np.full((2, 2, 3), COLOUR), 8, 2, (b"gAMA", struct.pack(">I", 100000))),
+        lambda: png(np.full((2, 2, 3), COLOR), 8, 2, (b"gAMA", struct.pack(">I", 100000))),
         (229, 169, 122),
     ),
     "png of display p3 by its code": (
-        lambda: png(np.full((2, 2, 3), COLOUR), 8, 2, (b"cICP", bytes([12, 13, 0, 1]))),
+        lambda: png(np.full((2, 2, 3), COLOR), 8, 2, (b"cICP", bytes([12, 13, 0, 1]))),
         P3,
     ),
     "png whose code stands above its profile": (
         lambda: png(
-            np.full((2, 2, 3), COLOUR),
+            np.full((2, 2, 3), COLOR),
             8,
             2,
             (b"iCCP", b"x\0\0" + zlib.compress(matrix_profile("Adobe RGB", "Adobe"))),
@@ -229,7 +227,7 @@ PROFILED |= {
 
 
 def _r03() -> bytes:
-    """EXIF of DCF's optional colour space, by hand: no ICC profile, colour space 65535, interoperability R03."""
+    """EXIF of DCF's optional color space, by hand: no ICC profile, color space 65535, interoperability R03."""
     exif = struct.pack("<H2HIIHHI4x", 1, 0x8769, 4, 1, 26, 2, 0, 0)[:14] + bytes(4)
     exif += struct.pack("<HHHIHxxHHII", 2, 0xA001, 3, 1, 65535, 0xA005, 4, 1, 56) + bytes(4)
     exif = (
@@ -237,19 +235,19 @@ def _r03() -> bytes:
         + struct.pack("<HHHI4s", 1, 1, 2, 4, b"R03\0")
         + bytes(4)
     )
-    return saved(OF_COLOUR, "JPEG", quality=100, subsampling=0, exif=b"Exif\0\0" + exif)
+    return saved(OF_COLOR, "JPEG", quality=100, subsampling=0, exif=b"Exif\0\0" + exif)
 
 
 @pytest.mark.parametrize("kind", PROFILED)
-def test_a_colour_profile_is_converted_to_srgb(tmp_path: Path, kind: str) -> None:
+def test_a_color_profile_is_converted_to_srgb(tmp_path: Path, kind: str) -> None:
     make, wanted = PROFILED[kind]
     seen = read(tmp_path, make())
     tolerance = 2 if "JPEG" in kind or "camera" in kind else 1
     assert np.abs(seen.astype(int) - wanted).max() <= tolerance, (seen[0, 0], wanted)
 
 
-def test_alpha_stays_where_it_is_wanted_and_colours_are_converted(tmp_path: Path) -> None:
-    data = saved(Image.new("RGBA", (2, 2), (*COLOUR, 90)), "PNG", icc_profile=matrix_profile("Display P3", "sRGB"))
+def test_alpha_stays_where_it_is_wanted_and_colors_are_converted(tmp_path: Path) -> None:
+    data = saved(Image.new("RGBA", (2, 2), (*COLOR, 90)), "PNG", icc_profile=matrix_profile("Display P3", "sRGB"))
     seen = read(tmp_path, data, "RGBA")
     assert np.abs(seen.astype(int) - (*P3, 90)).max() <= 1
     assert seen[0, 0, 3] == 90
@@ -259,10 +257,10 @@ CLEAR = {
     "rgba": lambda: saved(Image.new("RGBA", (3, 3), (9, 9, 9, 254)), "PNG"),
     "la": lambda: saved(Image.new("LA", (3, 3), (9, 0)), "PNG"),
     "webp": lambda: saved(Image.new("RGBA", (3, 3), (9, 9, 9, 0)), "WEBP", lossless=True),
-    "palette": lambda: saved(FEW_COLOURS, "PNG", transparency=1),
-    "palette with shares": lambda: saved(FEW_COLOURS, "PNG", transparency=bytes([255, 255, 100])),
-    "gif": lambda: saved(FEW_COLOURS, "GIF", transparency=0),
-    "a transparent colour": lambda: saved(OF_COLOUR, "PNG", transparency=COLOUR),
+    "palette": lambda: saved(FEW_COLORS, "PNG", transparency=1),
+    "palette with shares": lambda: saved(FEW_COLORS, "PNG", transparency=bytes([255, 255, 100])),
+    "gif": lambda: saved(FEW_COLORS, "GIF", transparency=0),
+    "a transparent color": lambda: saved(OF_COLOR, "PNG", transparency=COLOR),
     "16 bits": lambda: png(ALPHA_16 // 2, 16, 6),
 }
 
@@ -275,31 +273,31 @@ def test_transparent_parts_are_refused_where_a_photograph_is_wanted(tmp_path: Pa
 
 
 def several(kind: str) -> bytes:
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     return saved(frames[0], kind, save_all=True, append_images=frames[1:])
 
 
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "floating tiff": (lambda: saved(Image.new("F", (3, 3), 0.5), "TIFF"), "floating-point"),
     "floating pfm": (lambda: saved(Image.new("F", (3, 3), 0.5), "PPM"), "floating-point"),
-    "floating colours": (lambda: tiff(np.zeros((3, 3, 3), np.float32), (339, 3, 3)), "such as floating-point colours"),
+    "floating colors": (lambda: tiff(np.zeros((3, 3, 3), np.float32), (339, 3, 3)), "such as floating-point colors"),
     "32-bit tiff": (lambda: saved(Image.new("I", (3, 3), 70000), "TIFF"), "integers of 32 bits"),
     "signed tiff": (lambda: tiff(np.zeros((3, 3), np.int16), (339, 3, 2)), "integers of 16 bits"),
-    "cmyk": (lambda: saved(Image.new("CMYK", (3, 3)), "TIFF"), "CMYK without a colour profile"),
-    "cmyk jpeg": (lambda: saved(Image.new("CMYK", (8, 8)), "JPEG"), "CMYK without a colour profile"),
+    "cmyk": (lambda: saved(Image.new("CMYK", (3, 3)), "TIFF"), "CMYK without a color profile"),
+    "cmyk jpeg": (lambda: saved(Image.new("CMYK", (8, 8)), "JPEG"), "CMYK without a color profile"),
     "ycbcr tiff": (lambda: saved(Image.new("YCbCr", (8, 8)), "TIFF"), "mode YCbCr"),
     "animated gif": (lambda: several("GIF"), "animation"),
     "animated png": (lambda: several("PNG"), "animation"),
     "animated webp": (lambda: several("WEBP"), "animation"),
     "pages": (lambda: several("TIFF"), "several pages"),
-    "damaged profile": (lambda: saved(OF_COLOUR, "PNG", icc_profile=b"nonsense" * 30), "profile cannot be read"),
+    "damaged profile": (lambda: saved(OF_COLOR, "PNG", icc_profile=b"nonsense" * 30), "profile cannot be read"),
     "profile of another kind": (
-        lambda: saved(OF_COLOUR, "PNG", icc_profile=cmyk_profile()),
+        lambda: saved(OF_COLOR, "PNG", icc_profile=cmyk_profile()),
         "is for CMYK .* its values are RGB",
     ),
-    "profile of greys": (lambda: saved(OF_COLOUR, "PNG", icc_profile=grey_profile()), "is for GRAY"),
+    "profile of grays": (lambda: saved(OF_COLOR, "PNG", icc_profile=gray_profile()), "is for GRAY"),
     "profile that is a link": (
-        lambda: saved(OF_COLOUR, "PNG", icc_profile=linear_table_profile(b"link")),
+        lambda: saved(OF_COLOR, "PNG", icc_profile=linear_table_profile(b"link")),
         r"\(class link\)",
     ),
     "profile without its table": (
@@ -315,7 +313,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "a code that is cut": (lambda: png(PLAIN, 8, 2, (b"cICP", b"")), "0 bytes in place of 4"),
     "a gamma of nothing": (lambda: png(PLAIN, 8, 2, (b"gAMA", struct.pack(">I", 2**31 - 1))), "a gamma of 21474.8"),
     "unknown primaries": (lambda: png(PLAIN, 8, 2, (b"cICP", bytes([200, 13, 0, 1]))), "primaries 200"),
-    "chromaticities of nothing": (lambda: png(PLAIN, 8, 2, (b"cHRM", bytes(32))), "span no colours"),
+    "chromaticities of nothing": (lambda: png(PLAIN, 8, 2, (b"cHRM", bytes(32))), "span no colors"),
     "too wide": (lambda: b"P5 120000000 1 255\n" + bytes(100), "each side should have 1 to 30,000"),
     "too large": (lambda: b"P5 20000 20000 255\n" + bytes(100), "megapixels"),
     "beyond 2 to the 31": (lambda: b"P5 99999999 99999999 255\n", "megapixels"),
@@ -362,7 +360,7 @@ TURNS = {
 
 
 @pytest.mark.parametrize("orientation", TURNS)
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG", "16 bits", "16-bit tiff", "grey 16-bit tiff"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG", "16 bits", "16-bit tiff", "gray 16-bit tiff"])
 def test_a_picture_is_turned_as_its_exif_says(tmp_path: Path, kind: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[274] = orientation
@@ -371,12 +369,12 @@ def test_a_picture_is_turned_as_its_exif_says(tmp_path: Path, kind: str, orienta
     data = {
         "16 bits": lambda: png(wide, 16, 2, (b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))),
         "16-bit tiff": lambda: tiff(wide, (274, 3, orientation)),
-        "grey 16-bit tiff": lambda: tiff(wide[..., 0], (274, 3, orientation)),
+        "gray 16-bit tiff": lambda: tiff(wide[..., 0], (274, 3, orientation)),
         "WEBP": lambda: saved(Image.fromarray(stored), kind, exif=exif, lossless=True),
         "JPEG": lambda: saved(Image.fromarray(stored), kind, exif=exif, quality=95, subsampling=0),
     }.get(kind, lambda: saved(Image.fromarray(stored), kind, exif=exif))()
-    seen = read(tmp_path, data, "L" if "grey" in kind else "RGB")
-    wanted = TURNS[orientation](stored[..., 0] if "grey" in kind else stored)
+    seen = read(tmp_path, data, "L" if "gray" in kind else "RGB")
+    wanted = TURNS[orientation](stored[..., 0] if "gray" in kind else stored)
     assert seen.shape == wanted.shape
     assert np.abs(seen.astype(int) - wanted).max() <= (12 if kind == "JPEG" else 0)
 
@@ -387,7 +385,7 @@ def test_heic_is_read_turned_and_in_srgb_everywhere(tmp_path: Path, orientation:
     exif = Image.Exif()
     exif[274] = orientation
     stored = np.zeros((64, 96, 3), np.uint8)
-    stored[:, :48], stored[:, 48:] = COLOUR, (60, 60, 60)
+    stored[:, :48], stored[:, 48:] = COLOR, (60, 60, 60)
     made = heif.from_pillow(Image.fromarray(stored))
     profile = matrix_profile("Display P3", "sRGB")
     made.save(tmp_path / "a.heic", quality=100, chroma=444, exif=exif.tobytes(), icc_profile=profile)
@@ -401,9 +399,9 @@ def test_heic_is_read_turned_and_in_srgb_everywhere(tmp_path: Path, orientation:
         assert np.abs(seen.astype(int) - wanted).mean() < 3
 
 
-def test_heic_is_read_by_its_colour_codes(tmp_path: Path) -> None:
+def test_heic_is_read_by_its_color_codes(tmp_path: Path) -> None:
     heif = pytest.importorskip("pillow_heif")
-    made = heif.from_pillow(Image.new("RGB", (64, 64), COLOUR))
+    made = heif.from_pillow(Image.new("RGB", (64, 64), COLOR))
     codes = {"color_primaries": 12, "transfer_characteristics": 13, "matrix_coefficients": 1, "full_range_flag": 1}
     made.save(tmp_path / "a.heic", quality=100, chroma=444, save_nclx_profile=True, **codes)
     assert np.abs(read_image(tmp_path / "a.heic").astype(int) - P3).max() <= 4
@@ -416,7 +414,7 @@ def test_without_the_plug_in_heic_is_one_sentence(tmp_path: Path, monkeypatch: p
 
 def test_the_first_picture_of_a_phones_jpeg_is_the_photograph(tmp_path: Path) -> None:
     """Multi-picture JPEG: depth or a brighter copy follows the photograph."""
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ((200, 0, 0), (0, 0, 200))]
+    frames = [Image.new("RGB", (16, 16), color) for color in ((200, 0, 0), (0, 0, 200))]
     data = saved(frames[0], "MPO", save_all=True, append_images=frames[1:])
     assert read(tmp_path, data)[0, 0].tolist() == pytest.approx([200, 0, 0], abs=3)
 
@@ -444,7 +442,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
 def test_a_photograph_comes_with_its_exif(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x829A] = 0.01
-    (tmp_path / "a.jpg").write_bytes(saved(OF_COLOUR, "JPEG", exif=exif.tobytes()))
+    (tmp_path / "a.jpg").write_bytes(saved(OF_COLOR, "JPEG", exif=exif.tobytes()))
     pixels, words = read_photograph(tmp_path / "a.jpg")
     assert pixels.shape == (2, 2, 3)
     assert float(words[0x829A]) == pytest.approx(0.01)

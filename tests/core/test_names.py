@@ -134,7 +134,7 @@ def pictures(*classes: str) -> SignDataset:
     return SignDataset(kind="image-folder", split="all", classes=classes, items=items)
 
 
-def test_pictures_are_labelled_in_the_victims_classes() -> None:
+def test_pictures_are_labeled_in_the_victims_classes() -> None:
     chosen = pictures("уступи", "стоп", "zebra").select(["Стоп", "stop", "Уступи"])
     assert [(item.path.stem, item.label) for item in chosen.items] == [("0", 2), ("1", 0)]
     chosen = pictures("a-b", "a_b").select(["a-b", "c"])
@@ -303,7 +303,7 @@ def test_a_class_has_no_character_that_nobody_sees(tmp_path: Path, name: str) ->
         ("c.csv", "name,severity\na,3\nb,3\n", ["a", "b"]),
         ("c.csv", "name\nstop\n30\n", ["stop", "30"]),
         ("c.csv", "stop\nyield\n", ["stop", "yield"]),
-        ("c.csv", "name,id,colour\nb,1,red\na,0,blue\n", ["a", "b"]),
+        ("c.csv", "name,id,color\nb,1,red\na,0,blue\n", ["a", "b"]),
         ("c.csv", "id,name\n0,30\n1,50\n", ["30", "50"]),
         ("c.csv", "class,label\nstop,1\nyield,0\n", ["yield", "stop"]),
         ("c.tsv", "0\tstop\n1\tgive way\n", ["stop", "give way"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from evaluation_kit import ColourVictim, coloured_patch, quick_battery
+from evaluation_kit import ColorVictim, colored_patch, quick_battery
 from PIL import Image
 
 from physadv.attacks import Result
@@ -20,7 +20,7 @@ from physadv.signs import load_sign
 
 
 def test_a_patch_shows_its_painted_sign() -> None:
-    patch = coloured_patch((0.1, 0.2, 0.9))
+    patch = colored_patch((0.1, 0.2, 0.9))
     with Image.open(BytesIO(patch._repr_png_())) as image:
         assert (image.mode, image.size) == ("RGBA", (256, 256))
         middle = image.getpixel((128, 128))
@@ -44,8 +44,8 @@ def test_a_contact_sheet_shows_itself_and_is_still_an_array() -> None:
 
 
 def test_a_summary_is_a_table_and_names_are_text(tmp_path: Path) -> None:
-    patch = coloured_patch(name="<b>blue</b>")
-    summary = evaluate([patch], [ColourVictim()], [quick_battery(frames=40)], tmp_path, max_asr=0.0)
+    patch = colored_patch(name="<b>blue</b>")
+    summary = evaluate([patch], [ColorVictim()], [quick_battery(frames=40)], tmp_path, max_asr=0.0)
     html = summary._repr_html_()
     assert "&lt;b&gt;blue&lt;/b&gt;" in html
     assert "<b>blue" not in html
@@ -66,7 +66,7 @@ def test_a_summary_is_a_table_and_names_are_text(tmp_path: Path) -> None:
 
 
 def test_a_prompt_shows_one_line_without_arrays() -> None:
-    patch = coloured_patch((0.1, 0.2, 0.9), name="two\nlines")
+    patch = colored_patch((0.1, 0.2, 0.9), name="two\nlines")
     sign = load_sign("us/stop")
     scene = load_scene("daylight")
     three = torch.ones(3, dtype=torch.int64)

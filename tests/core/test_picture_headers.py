@@ -1,4 +1,4 @@
-"""What a picture file's head says of its colours, of its palette and of what is clear: heeded, or refused."""
+"""What a picture file's head says of its colors, of its palette and of what is clear: heeded, or refused."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from icc_kit import grey_profile, matrix_profile
+from icc_kit import gray_profile, matrix_profile
 from picture_kit import bmp, gif, png, saved, tiff
 from PIL import Image
 
 from physadv.core.errors import PhysadvError
 from physadv.core.images import read_image
 
-COLOUR, P3 = (200, 100, 50), (215, 93, 31)
+COLOR, P3 = (200, 100, 50), (215, 93, 31)
 """Display P3's (200, 100, 50) is sRGB's (215, 93, 31): through the published matrices, then sRGB's curve."""
 PROFILE = matrix_profile("Display P3", "sRGB")
-ONE = bytes((*COLOUR[::-1], 0))
+ONE = bytes((*COLOR[::-1], 0))
 """A row of a BMP: blue, green, red, and a byte to four."""
 SRGB_CORNERS = [0.64, 0.33, 0.03, 0.30, 0.60, 0.10, 0.15, 0.06, 0.79]
 
@@ -42,18 +42,18 @@ def extension(name: bytes, data: bytes) -> bytes:
     return b"!\xff\x0b" + name + b"".join(bytes([len(block)]) + block for block in blocks) + b"\0"
 
 
-TWO = [COLOUR, (9, 9, 9)]
+TWO = [COLOR, (9, 9, 9)]
 BLACK_AND_WHITE = [(0, 0, 0), (255, 255, 255)]
 RAMP = [(level, level, level) for level in range(16)]
 OLD_PALETTE = [200, 9, *[0] * 254, 100, 9, *[0] * 254, 50, 9, *[0] * 254]
 PLACES = np.array([[0, 1]], np.uint8)
 READ: dict[str, tuple[Callable[[], bytes], list[tuple[int, ...]]]] = {
     "bmp, embedded profile": (lambda: embedded(b"DEBM", PROFILE), [P3]),
-    "bmp, srgb": (lambda: embedded(b"BGRs", b""), [COLOUR]),
-    "bmp, Windows' space": (lambda: bmp(ONE, (1, 1), 24, header=108, space=b" niW"), [COLOUR]),
-    "bmp, calibrated by nothing": (lambda: calibrated([0.0] * 9, 0.0), [COLOUR]),
-    "bmp, calibrated as srgb": (lambda: calibrated(SRGB_CORNERS, 2.2), [COLOUR]),
-    "bmp, calibrated as srgb, the gamma inverted": (lambda: calibrated(SRGB_CORNERS, 1 / 2.2), [COLOUR]),
+    "bmp, srgb": (lambda: embedded(b"BGRs", b""), [COLOR]),
+    "bmp, Windows' space": (lambda: bmp(ONE, (1, 1), 24, header=108, space=b" niW"), [COLOR]),
+    "bmp, calibrated by nothing": (lambda: calibrated([0.0] * 9, 0.0), [COLOR]),
+    "bmp, calibrated as srgb": (lambda: calibrated(SRGB_CORNERS, 2.2), [COLOR]),
+    "bmp, calibrated as srgb, the gamma inverted": (lambda: calibrated(SRGB_CORNERS, 1 / 2.2), [COLOR]),
     "bmp, black and white of 8 bits": (
         lambda: bmp(bytes([0, 1, 1, 0]), (4, 1), 8, palette=BLACK_AND_WHITE),
         [(0,) * 3, (255,) * 3, (255,) * 3, (0,) * 3],
@@ -62,11 +62,11 @@ READ: dict[str, tuple[Callable[[], bytes], list[tuple[int, ...]]]] = {
         lambda: bmp(bytes([0x01, 0x10, 0, 0]), (4, 1), 4, palette=BLACK_AND_WHITE),
         [(0,) * 3, (255,) * 3, (255,) * 3, (0,) * 3],
     ),
-    "bmp, greys of 4 bits": (
+    "bmp, grays of 4 bits": (
         lambda: bmp(bytes([0x0F, 0x20, 0, 0]), (3, 1), 4, palette=RAMP),
         [(0,) * 3, (15,) * 3, (2,) * 3],
     ),
-    "bmp, greys of 4 bits, from the top": (
+    "bmp, grays of 4 bits, from the top": (
         lambda: bmp(bytes([0x10, 0, 0, 0, 0x20, 0, 0, 0]), (1, -2), 4, palette=RAMP),
         [(1,) * 3, (2,) * 3],
     ),
@@ -75,18 +75,18 @@ READ: dict[str, tuple[Callable[[], bytes], list[tuple[int, ...]]]] = {
         [(0,) * 3, (255,) * 3, (255,) * 3],
     ),
     "gif, profile": (lambda: gif([0], TWO, extension(b"ICCRGBG1012", PROFILE)), [P3]),
-    "gif, another extension": (lambda: gif([0], TWO, extension(b"NETSCAPE2.0", b"\1\0\0")), [COLOUR]),
+    "gif, another extension": (lambda: gif([0], TWO, extension(b"NETSCAPE2.0", b"\1\0\0")), [COLOR]),
     "tiff, palette of 16 bits": (
         lambda: tiff(PLACES, (262, 3, 3), lists={320: (3, [257 * value for value in OLD_PALETTE])}),
-        [COLOUR, (9, 9, 9)],
+        [COLOR, (9, 9, 9)],
     ),
     "tiff, palette of 8 bits": (
         lambda: tiff(PLACES, (262, 3, 3), lists={320: (3, OLD_PALETTE)}),
-        [COLOUR, (9, 9, 9)],
+        [COLOR, (9, 9, 9)],
     ),
     "tiff, chromaticities of display p3": (
         lambda: tiff(
-            np.array([[COLOUR]], np.uint8),
+            np.array([[COLOR]], np.uint8),
             lists={
                 318: (5, [3127, 10000, 3290, 10000]),
                 319: (5, [680, 1000, 320, 1000, 265, 1000, 690, 1000, 150, 1000, 60, 1000]),
@@ -96,10 +96,10 @@ READ: dict[str, tuple[Callable[[], bytes], list[tuple[int, ...]]]] = {
     ),
     "tiff, chromaticities of srgb": (
         lambda: tiff(
-            np.array([[COLOUR]], np.uint8),
+            np.array([[COLOR]], np.uint8),
             lists={319: (5, [64, 100, 33, 100, 30, 100, 60, 100, 15, 100, 6, 100])},
         ),
-        [COLOUR],
+        [COLOR],
     ),
 }
 
@@ -129,7 +129,7 @@ def few(places: list[int], bits: int, key: int) -> bytes:
     return made[:16] + head + struct.pack(">I", zlib.crc32(b"IHDR" + head)) + made[33:]
 
 
-CLEAR_GREYS: dict[str, tuple[Callable[[], bytes], list[int], list[int]]] = {
+CLEAR_GRAYS: dict[str, tuple[Callable[[], bytes], list[int], list[int]]] = {
     "1 bit": (lambda: few([0, 1], 1, 1), [0, 255], [255, 0]),
     "1 bit, black": (lambda: few([0, 1], 1, 0), [0, 255], [0, 255]),
     "2 bits": (lambda: few([0, 1, 2, 3], 2, 1), [0, 85, 170, 255], [255, 0, 255, 255]),
@@ -141,17 +141,17 @@ CLEAR_GREYS: dict[str, tuple[Callable[[], bytes], list[int], list[int]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", CLEAR_GREYS)
-def test_a_clear_grey_is_one_at_every_depth(tmp_path: Path, kind: str) -> None:
-    make, greys, alpha = CLEAR_GREYS[kind]
+@pytest.mark.parametrize("kind", CLEAR_GRAYS)
+def test_a_clear_gray_is_one_at_every_depth(tmp_path: Path, kind: str) -> None:
+    make, grays, alpha = CLEAR_GRAYS[kind]
     seen = read(tmp_path, make(), "RGBA")
-    assert seen[0, :, 0].tolist() == greys
+    assert seen[0, :, 0].tolist() == grays
     assert seen[0, :, 3].tolist() == alpha
     with pytest.raises(PhysadvError, match="transparent parts"):
         read(tmp_path, make())
 
 
-def test_a_grey_that_no_pixel_has_clears_nothing(tmp_path: Path) -> None:
+def test_a_gray_that_no_pixel_has_clears_nothing(tmp_path: Path) -> None:
     assert read(tmp_path, few([0, 2], 2, 1), "L").tolist() == [[0, 170]]
 
 
@@ -159,12 +159,12 @@ def test_a_gif_beside_its_clear_screen(tmp_path: Path) -> None:
     clear = b"!\xf9\x04\x01\0\0\x01\0"
     seen = read(tmp_path, gif([0], TWO, clear, screen=(2, 1), corner=(1, 0)), "RGBA")
     assert seen[0, :, 3].tolist() == [0, 255]
-    assert seen[0, 1].tolist() == [*COLOUR, 255]
+    assert seen[0, 1].tolist() == [*COLOR, 255]
 
 
 def one_frame() -> bytes:
     """A WebP's canvas of 4 x 2 pixels with one frame of 2 x 2 (WebP Container, "Animation")."""
-    image = saved(Image.new("RGB", (2, 2), COLOUR), "WEBP", lossless=True)[12:]
+    image = saved(Image.new("RGB", (2, 2), COLOR), "WEBP", lossless=True)[12:]
     frame = bytes(6) + b"\1\0\0\1\0\0" + bytes(4) + image
     parts = ((b"VP8X", b"\2\0\0\0\3\0\0\1\0\0"), (b"ANIM", bytes(6)), (b"ANMF", frame))
     body = b"WEBP" + b"".join(name + struct.pack("<I", len(data)) + data for name, data in parts)
@@ -176,7 +176,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "bmp, linked profile": (lambda: embedded(b"KNIL", b"p3.icm\0"), "not embedded in it"),
     "bmp, profile cut": (lambda: embedded(b"DEBM", PROFILE, length=9999), "profile is incomplete"),
     "bmp, damaged profile": (lambda: embedded(b"DEBM", b"no profile" * 20), "profile cannot be read"),
-    "bmp, profile of greys": (lambda: embedded(b"DEBM", grey_profile()), "profile is for GRAY"),
+    "bmp, profile of grays": (lambda: embedded(b"DEBM", gray_profile()), "profile is for GRAY"),
     "bmp, embedded in a header that has no place for it": (lambda: embedded(b"DEBM", PROFILE, header=108), "bV4CSType"),
     "bmp, calibrated gamma": (lambda: calibrated(SRGB_CORNERS, 1.0), "not embedded in it"),
     "bmp, calibrated primaries": (
@@ -197,30 +197,30 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "bmp beyond its palette": (
         lambda: bmp(bytes([0, 1, 2, 0]), (4, 1), 8, palette=TWO),
-        "name colour 2, its palette has 2",
+        "name color 2, its palette has 2",
     ),
-    "bmp beyond its greys": (
+    "bmp beyond its grays": (
         lambda: bmp(bytes([0, 16, 0, 0]), (2, 1), 8, palette=RAMP),
-        "name colour 16, its palette has 16",
+        "name color 16, its palette has 16",
     ),
     "bmp beyond black and white": (
         lambda: bmp(bytes([0, 2, 0, 0]), (2, 1), 8, palette=BLACK_AND_WHITE),
-        "name colour 2, its palette has 2",
+        "name color 2, its palette has 2",
     ),
     "png beyond its palette": (
         lambda: png(np.array([[0, 5]]), 8, 3, (b"PLTE", bytes([1, 2, 3, 4, 5, 6]))),
-        "name colour 5, its palette has 2",
+        "name color 5, its palette has 2",
     ),
     "png without a palette": (lambda: png(np.array([[0]]), 8, 3), "its palette has 0"),
-    "gif beyond its palette": (lambda: gif([0, 5], TWO), "name colour 5, its palette has 2"),
-    "gif beyond its greys": (lambda: gif([0, 5], [(0, 0, 0), (1, 1, 1)]), "name colour 5, its palette has 2"),
+    "gif beyond its palette": (lambda: gif([0, 5], TWO), "name color 5, its palette has 2"),
+    "gif beyond its grays": (lambda: gif([0, 5], [(0, 0, 0), (1, 1, 1)]), "name color 5, its palette has 2"),
     "gif without a palette": (lambda: gif([0, 5], []), "its palette has 0"),
     "gif that fills a part of its screen": (lambda: gif([0], TWO, screen=(2, 1)), "does not fill its screen of 2 x 1"),
     "gif beyond its screen": (lambda: gif([0, 1], TWO, screen=(1, 1)), "does not fill its screen of 1 x 1"),
     "gif with a damaged profile": (lambda: gif([0], TWO, extension(b"ICCRGBG1012", b"x" * 300)), "cannot be read"),
     "tiff beyond its palette": (
         lambda: tiff(np.array([[0, 5]], np.uint8), (262, 3, 3), lists={320: (3, [500, 9, 500, 9, 500, 9])}),
-        "name colour 5, its palette has 2",
+        "name color 5, its palette has 2",
     ),
     "tiff that does not say what 0 is": (lambda: tiff(PLACES, without=262), "PhotometricInterpretation"),
     "tiff of signed bytes": (lambda: tiff(PLACES, (339, 3, 2)), "no positive whole numbers"),
@@ -271,7 +271,7 @@ def test_a_mask_of_a_tiff_is_heeded(tmp_path: Path) -> None:
 
 
 def png_of(width: int, height: int, rows: bytes, *, interlaced: int = 0) -> bytes:
-    """A grey PNG of 8 bits that says it is so large, and holds these rows with their filters' kinds."""
+    """A gray PNG of 8 bits that says it is so large, and holds these rows with their filters' kinds."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

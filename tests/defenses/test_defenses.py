@@ -1,4 +1,4 @@
-"""Defences: what each does to a victim, the gradient that it leaves, and the truth of certificates."""
+"""Defenses: what each does to a victim, the gradient that it leaves, and the truth of certificates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from attack_kit import labelled, pictures, small_victim
+from attack_kit import labeled, pictures, small_victim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -106,7 +106,7 @@ def test_its_gradient_is_that_of_finite_differences(words: str) -> None:
 @pytest.mark.parametrize("words", WORDS)
 def test_an_attack_on_the_defended_victim_runs_as_on_any(words: str) -> None:
     victim, images = behind(words), pictures()
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     result = build_attack("pgd", {"eps": 0.2, "steps": 5})(victim, images, labels)
     with torch.no_grad():
         assert torch.equal(victim(result.adversarial).argmax(1), result.predicted)
@@ -135,7 +135,7 @@ def test_wrong_words_are_named(words: str, part: str) -> None:
         build_defense(words)
 
 
-def test_defences_stand_one_behind_another() -> None:
+def test_defenses_stand_one_behind_another() -> None:
     images = pictures()
     both = defended(small_victim(), ["median", "randomized-smoothing:samples=4"])
     assert isinstance(both, Defended)
@@ -149,7 +149,7 @@ def test_defences_stand_one_behind_another() -> None:
     assert defended(median, []) is median
 
 
-def test_a_victims_words_may_go_on_with_defences() -> None:
+def test_a_victims_words_may_go_on_with_defenses() -> None:
     victim = load_victim("gtsrb-cnn+median:window=3+jpeg")
     assert isinstance(victim, Defended)
     assert isinstance(victim.victim, Defended)
@@ -328,7 +328,7 @@ def test_no_certificate_reaches_beyond_the_plane() -> None:
 
 def test_no_attack_within_the_radius_changes_a_certified_answer() -> None:
     victim, images = small_victim(), pictures(8)
-    labels = labelled(defended(victim, ["randomized-smoothing:sigma=0.15,samples=200,vote=hard"]), images)
+    labels = labeled(defended(victim, ["randomized-smoothing:sigma=0.15,samples=200,vote=hard"]), images)
     found = certify(victim, images, labels, sigma=0.15, n0=100, n=1000)
     sure = (found.predicted == labels) & (found.radius_l2 > 0.03)
     assert sure.sum() >= 3
@@ -367,7 +367,7 @@ def test_the_masks_of_the_papers_size() -> None:
 
 
 class Table(nn.Module):
-    """Class 1 if the four quarters of a picture are, together, brighter than grey, else 0."""
+    """Class 1 if the four quarters of a picture are, together, brighter than gray, else 0."""
 
     def forward(self, images: Tensor) -> Tensor:
         quarters = nn.functional.avg_pool2d(images.mean(1, keepdim=True), 4).flatten(1) - 0.5
@@ -431,7 +431,7 @@ def test_double_masking_is_the_papers_algorithm_and_its_logits_say_so() -> None:
 
 def test_a_certified_picture_survives_patches() -> None:
     victim, images = small_victim(), pictures(40)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     options = {"patch_px": 2, "masks": 3}
     found = certify_patch(victim, images, labels, **options)  # type: ignore[arg-type]
     assert found.patch_share == pytest.approx(4 / 144)

@@ -22,7 +22,7 @@ PAGE = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", [*ATTACKS, *DEFENSES, *METHODS])
-def test_every_attack_defence_and_training_is_on_the_page(name: str) -> None:
+def test_every_attack_defense_and_training_is_on_the_page(name: str) -> None:
     assert f"`{name}`" in PAGE
 
 

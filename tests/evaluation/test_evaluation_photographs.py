@@ -42,20 +42,20 @@ PHONE = Camera(width_px=1000, height_px=750, fx_px=850.0, fy_px=850.0, cx_px=499
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six photographs of the clean stop sign, three of them of one that is covered in grey, as a patch."""
+    """Six photographs of the clean stop sign, three of them of one that is covered in gray, as a patch."""
     folder = tmp_path_factory.mktemp("session")
     rig = default_rig(load_sign("us/stop"), chart=False)
     save_rig(rig, folder / "rig.json")
     save_camera(PHONE, folder / "camera.json")
-    flat, centre = sign_board(rig)
+    flat, center = sign_board(rig)
     covered = flat.copy()
-    middle = slice(int(centre[0]) - 620, int(centre[0]) + 620)
-    covered[int(centre[1]) - 300 : int(centre[1]) + 300, middle] = 0.45
+    middle = slice(int(center[0]) - 620, int(center[0]) + 620)
+    covered[int(center[1]) - 300 : int(center[1]) + 300, middle] = 0.45
     for name, picture in (("clean", flat), ("slab", covered)):
         (folder / "photos" / name).mkdir(parents=True)
         for number, (distance, yaw) in enumerate(((1.3, 0.0), (2.2, 30.0), (3.0, -15.0))):
             photo = photograph(
-                picture, centre, 2.0, PHONE, np.radians([0, yaw, 1.0]), np.array([0, 0, distance * 1000])
+                picture, center, 2.0, PHONE, np.radians([0, yaw, 1.0]), np.array([0, 0, distance * 1000])
             )
             Image.fromarray(photo).save(folder / "photos" / name / f"{number}.png")
     ingest(folder / "photos", folder / "read", rig=folder / "rig.json", camera=folder / "camera.json")
@@ -222,8 +222,8 @@ def test_a_patch_made_for_a_class_is_scored_by_how_often_it_is_read(session: Pat
 
 
 def test_with_a_calibration_what_it_changes_is_told(session: Path, tmp_path: Path) -> None:
-    """A press that prints all colours red hides from this victim what grey would show it."""
-    red = Calibration(name="red", nodes=2, colours=((0.9, 0.1, 0.1),) * 8)
+    """A press that prints all colors red hides from this victim what gray would show it."""
+    red = Calibration(name="red", nodes=2, colors=((0.9, 0.1, 0.1),) * 8)
     save_calibration(red, tmp_path / "press.json")
     slab = bundle(tmp_path / "slab", "us/stop", mask="poster")
     without = evaluate_photographs(session, [Redness()], tmp_path / "a", patches=[slab], draws=4)
@@ -440,11 +440,11 @@ def test_mistakes_are_one_sentence(session: Path, tmp_path: Path) -> None:
 
 
 def bundle(folder: Path, sign_name: str, *, goal: str = "untargeted", mask: str = "bars") -> Path:
-    """A mask in grey."""
+    """A mask in gray."""
     sign = load_sign(sign_name)
     shape = build_mask(parse_mask(mask), sign, px=64)
-    grey = torch.full((3, 64, 64), 0.5)
-    save_patch(new_patch(sign, shape, grey, name=folder.name, made={"goal": goal}), folder)
+    gray = torch.full((3, 64, 64), 0.5)
+    save_patch(new_patch(sign, shape, gray, name=folder.name, made={"goal": goal}), folder)
     return folder
 
 

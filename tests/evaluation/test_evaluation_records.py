@@ -10,10 +10,10 @@ import pytest
 from evaluation_kit import quick_battery
 
 from physadv.evaluation.batteries.battery import Bins, Thresholds
-from physadv.evaluation.batteries.compared_frames import SUBJECTS, ComparedFrames, NameColumn, SubjectReadings
+from physadv.evaluation.batteries.compared_frames import ComparedFrames, NameColumn, SubjectReadings
 from physadv.evaluation.batteries.figures import build_record, notable_frames
 from physadv.evaluation.batteries.flags import failures_of, flags_of, transfer_flags
-from physadv.evaluation.batteries.summary import Record, VictimInfo
+from physadv.evaluation.batteries.summary import SUBJECTS, Record, VictimInfo
 from physadv.evaluation.design_record import DesignRecord
 
 NAMES = ("stop", "goal", "other")
@@ -35,10 +35,10 @@ def seen(text: str, *, targeted: bool = True) -> SubjectReadings:
 
 
 def frames(
-    patch: str, clean: str, grey: str, random: str, *, drive: int = 0, target: bool = True, **columns: Any
+    patch: str, clean: str, gray: str, random: str, *, drive: int = 0, target: bool = True, **columns: Any
 ) -> ComparedFrames:
     n = len(patch)
-    texts = {"patch": patch, "clean": clean, "grey": grey, "random": random}
+    texts = {"patch": patch, "clean": clean, "gray": gray, "random": random}
     steps = np.arange(n) % drive if drive else np.zeros(n)
     base = ComparedFrames(
         entry=np.zeros(n, np.int32),
@@ -65,7 +65,7 @@ def record(table: ComparedFrames, **changes: Any) -> Record:
 
 
 def test_success_counts_only_frames_whose_clean_sign_was_read() -> None:
-    #                      patch         clean         grey          random
+    #                      patch         clean         gray          random
     made = record(frames("ggosggssog", "sssssssooo", "sgsssosooo", "sssssssssg"))
     patch = made.patch_success
     assert (made.frames, made.clean_correct) == (10, 7)
@@ -75,12 +75,12 @@ def test_success_counts_only_frames_whose_clean_sign_was_read() -> None:
     assert (patch.untargeted_raw.hits, patch.untargeted_raw.n) == (7, 10)
     assert (patch.at_goal_raw.hits, patch.at_goal_raw.n) == (5, 10)
     assert patch.mean_goal_probability == pytest.approx(0.45)
-    clean, grey, random = made.controls
-    assert [control.subject for control in made.controls] == ["clean", "grey", "random"]
+    clean, gray, random = made.controls
+    assert [control.subject for control in made.controls] == ["clean", "gray", "random"]
     assert (clean.untargeted.hits, clean.untargeted_raw.hits) == (0, 3)
-    assert (grey.untargeted.hits, grey.at_goal.hits) == (2, 1)
+    assert (gray.untargeted.hits, gray.at_goal.hits) == (2, 1)
     assert (random.untargeted.hits, random.untargeted_raw.hits) == (0, 1)
-    assert made.gain_untargeted.control == "grey"
+    assert made.gain_untargeted.control == "gray"
     assert made.gain_untargeted.difference.value == pytest.approx(3 / 7)
     assert (made.gain_untargeted.difference.first_only, made.gain_untargeted.difference.second_only) == (3, 0)
     assert made.gain.difference.value == pytest.approx(3 / 7)

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from evaluation_kit import CLASSES, ColourVictim, QuickScene, coloured_patch, quick_battery
+from evaluation_kit import CLASSES, ColorVictim, QuickScene, colored_patch, quick_battery
 from photograph_kit import street
 from PIL import Image
 from torch import Tensor
@@ -48,13 +48,13 @@ from physadv.reports.page import render_page
 from physadv.scenes import Conditions, PaintedSign, load_scene
 from physadv.signs.datasets import load_dataset
 
-SUBJECTS = ("patch", "clean", "grey", "random")
+SUBJECTS = ("patch", "clean", "gray", "random")
 
 
 def run(out: Path, **changes: Any) -> Summary:
     arguments = {
-        "patches": [coloured_patch()],
-        "victims": [ColourVictim()],
+        "patches": [colored_patch()],
+        "victims": [ColorVictim()],
         "batteries": [quick_battery(frames=300, drives=12)],
         "out": out,
         **changes,
@@ -65,8 +65,8 @@ def run(out: Path, **changes: Any) -> Summary:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
     out = tmp_path_factory.mktemp("run") / "out"
-    victims = [ColourVictim(), ColourVictim(name="other", classes=("yield", "stop"), size=24, differentiable=False)]
-    patches = [coloured_patch(), coloured_patch((0.4, 0.4, 0.4), name="dull", goal="untargeted")]
+    victims = [ColorVictim(), ColorVictim(name="other", classes=("yield", "stop"), size=24, differentiable=False)]
+    patches = [colored_patch(), colored_patch((0.4, 0.4, 0.4), name="dull", goal="untargeted")]
     return out, run(out, patches=patches, victims=victims)
 
 
@@ -95,7 +95,7 @@ def test_all_subjects_are_seen_in_the_same_frames(done: tuple[Path, Summary]) ->
     conditions = [field for field in SCHEMA.names if field in Conditions.__dataclass_fields__]
     views = {}
     for patch in ("blue", "dull"):
-        for victim in ("colour", "other"):
+        for victim in ("color", "other"):
             for subject in SUBJECTS:
                 mask = np.logical_and.reduce(
                     [
@@ -116,7 +116,7 @@ def test_flags_of_a_row_follow_from_its_classes(done: tuple[Path, Summary]) -> N
         assert row["correct"] == (row["predicted"] == "stop")
         assert row["predicted"] == row["top_classes"][0]
         assert row["probability"] == row["top_probabilities"][0] == max(row["top_probabilities"])
-        known = row["patch"] == "blue" and row["victim"] == "colour"
+        known = row["patch"] == "blue" and row["victim"] == "color"
         assert row["goal"] == ("targeted:speedLimit45" if known else "untargeted")
         assert row["won"] == (row["predicted"] == "speedLimit45" if known else not row["correct"])
         target = row["top_classes"].index("speedLimit45") if known else row["top_classes"].index("stop")
@@ -127,16 +127,16 @@ def test_flags_of_a_row_follow_from_its_classes(done: tuple[Path, Summary]) -> N
 
 
 def test_rows_replay_to_what_the_victim_saw(done: tuple[Path, Summary]) -> None:
-    rows = [row for row in table(done[0]).to_pylist() if row["patch"] == "blue" and row["victim"] == "colour"]
+    rows = [row for row in table(done[0]).to_pylist() if row["patch"] == "blue" and row["victim"] == "color"]
     rows = [row for row in rows if row["subject"] == "patch" and row["entry"] == 0][:40]
     conditions = Conditions.from_columns({name: [row[name] for row in rows] for name in rows[0]})
-    patch = coloured_patch()
+    patch = colored_patch()
     painted = PaintedSign(patch.sign, patch.painted(256), patch.sheeting(256))
-    probability = ColourVictim()(QuickScene().render(painted, conditions, size=(16, 16))).softmax(1)
+    probability = ColorVictim()(QuickScene().render(painted, conditions, size=(16, 16))).softmax(1)
     assert probability[:, 0].tolist() == pytest.approx([row["true_probability"] for row in rows], abs=1e-6)
 
 
-class Memory(ColourVictim):
+class Memory(ColorVictim):
     """Remembers what it was shown."""
 
     def __init__(self, **options: Any) -> None:
@@ -154,7 +154,7 @@ def test_each_victim_is_shown_boxes_as_it_takes_them(tmp_path: Path) -> None:
     summary = run(tmp_path / "out", victims=list(victims.values()), batteries=[battery], batch=15)
     assert {victim.name: victim.box for victim in summary.victims} == {box: box for box in victims}
     rows = [row for row in table(tmp_path / "out").to_pylist() if row["subject"] == "patch"]
-    patch, scene = coloured_patch(), load_scene("stationary-15")
+    patch, scene = colored_patch(), load_scene("stationary-15")
     painted = PaintedSign(patch.sign, patch.painted(256), patch.sheeting(256))
     squares = {}
     for box, victim in victims.items():
@@ -170,30 +170,30 @@ def test_each_victim_is_shown_boxes_as_it_takes_them(tmp_path: Path) -> None:
 
 
 def test_what_victims_read_of_a_data_set_is_in_the_same_report(tmp_path: Path) -> None:
-    for name, colours in {"stop": ["red", "red", "blue"], "yield": ["green"]}.items():
+    for name, colors in {"stop": ["red", "red", "blue"], "yield": ["green"]}.items():
         (tmp_path / "signs" / name).mkdir(parents=True)
-        for number, colour in enumerate(colours):
-            Image.new("RGB", (20, 24), colour).save(tmp_path / "signs" / name / f"{number}.png")
+        for number, color in enumerate(colors):
+            Image.new("RGB", (20, 24), color).save(tmp_path / "signs" / name / f"{number}.png")
     signs = load_dataset("image-folder", tmp_path / "signs")
-    victims = [ColourVictim(), ColourVictim(name="other", classes=("speedLimit45", "stop"))]
+    victims = [ColorVictim(), ColorVictim(name="other", classes=("speedLimit45", "stop"))]
     summary = run(tmp_path / "out", victims=victims, datasets=[signs])
     told = {victim.name: victim.datasets for victim in read_summary(tmp_path / "out" / "summary.json").victims}
     assert told == {victim.name: victim.datasets for victim in summary.victims}
-    (three,), (two,) = told["colour"], told["other"]
+    (three,), (two,) = told["color"], told["other"]
     assert (three.kind, three.split, three.accuracy.hits, three.accuracy.n) == ("image-folder", "all", 3, 4)
     assert (two.accuracy.hits, two.accuracy.n) == (2, 3), "pictures of classes that it does not have are left out"
     page = write_report(summary, tmp_path / "out").read_text()
     assert "image-folder, all" in page
     assert "n 4" in page
     with pytest.raises(PhysadvError, match="pictures of none of the classes"):
-        run(tmp_path / "b", victims=[ColourVictim(name="c", classes=("speedLimit45", "yield"))], true_class="yield",
+        run(tmp_path / "b", victims=[ColorVictim(name="c", classes=("speedLimit45", "yield"))], true_class="yield",
             datasets=[signs.select(["stop"])])  # fmt: skip
     assert not (tmp_path / "b").exists()
 
 
 def test_the_summary_agrees_with_the_table(done: tuple[Path, Summary]) -> None:
     out, summary = done
-    rows = [row for row in table(out).to_pylist() if row["patch"] == "blue" and row["victim"] == "colour"]
+    rows = [row for row in table(out).to_pylist() if row["patch"] == "blue" and row["victim"] == "color"]
     by = {subject: [row for row in rows if row["subject"] == subject] for subject in SUBJECTS}
     record = summary.records[0]
     read = [row["correct"] for row in by["clean"]]
@@ -201,7 +201,7 @@ def test_the_summary_agrees_with_the_table(done: tuple[Path, Summary]) -> None:
     assert (record.clean_accuracy.hits, record.clean_accuracy.n) == (sum(read), 540)
     for subject, success in [
         ("patch", record.patch_success),
-        *zip(("clean", "grey", "random"), record.controls, strict=True),
+        *zip(("clean", "gray", "random"), record.controls, strict=True),
     ]:
         assert success.subject == subject
         hits = [not row["correct"] for row in by[subject]]
@@ -226,8 +226,8 @@ def test_records_know_what_their_victim_lacks(done: tuple[Path, Summary]) -> Non
     codes = {flag.code for flag in by["blue", "other"].flags}
     assert {"transfer", "no-target", "no-gradient"} <= codes
     assert by["blue", "other"].goal == "untargeted"
-    assert not {"transfer", "no-target", "no-gradient"} & {flag.code for flag in by["blue", "colour"].flags}
-    assert by["dull", "colour"].goal == "untargeted"
+    assert not {"transfer", "no-target", "no-gradient"} & {flag.code for flag in by["blue", "color"].flags}
+    assert by["dull", "color"].goal == "untargeted"
 
 
 def test_pictures_are_there_and_of_their_frames(done: tuple[Path, Summary]) -> None:
@@ -237,7 +237,7 @@ def test_pictures_are_there_and_of_their_frames(done: tuple[Path, Summary]) -> N
         assert record.least_fooled
         for picture in (*record.most_fooled, *record.least_fooled):
             with Image.open(out / picture.seen) as seen, Image.open(out / picture.picture) as large:
-                side = 16 if record.victim == "colour" else 24
+                side = 16 if record.victim == "color" else 24
                 assert seen.size == (side, side)
                 assert large.size == (192, 192)
         ranks = [picture.goal_probability for picture in record.most_fooled]
@@ -299,8 +299,8 @@ def test_a_resumed_run_does_not_do_its_parts_again(tmp_path: Path, monkeypatch: 
 
 def test_only_the_pictures_that_the_report_shows_are_drawn(tmp_path: Path) -> None:
     """A run of more results than its report has room for: the strongest of each patch and victim come first."""
-    patches = [coloured_patch((0.2, 0.3, 0.3 + 0.02 * number), name=f"patch {number}") for number in range(6)]
-    victims = [ColourVictim(name=f"victim {number}") for number in range(5)]
+    patches = [colored_patch((0.2, 0.3, 0.3 + 0.02 * number), name=f"patch {number}") for number in range(6)]
+    victims = [ColorVictim(name=f"victim {number}") for number in range(5)]
     summary = run(tmp_path, patches=patches, victims=victims, batteries=[quick_battery(frames=40)])
     shown = [picture for record in summary.records for picture in (*record.most_fooled, *record.least_fooled)]
     assert 0 < len(shown) <= MOST_FRAMES < 2 * PICTURES * len(summary.records)
@@ -349,8 +349,8 @@ def test_batches_do_not_change_the_table(tmp_path: Path) -> None:
     [
         ({"frames": 50}, "options.frames was None, now 50"),
         ({"batteries": [quick_battery(frames=200)]}, "batteries.0.entries.0.frames was 60, now 200"),
-        ({"victims": [ColourVictim(sha256="changed")]}, "victims.0.fingerprint"),
-        ({"patches": [coloured_patch((0.9, 0.1, 0.1))]}, "the content of patches.0.sha256 has changed"),
+        ({"victims": [ColorVictim(sha256="changed")]}, "victims.0.fingerprint"),
+        ({"patches": [colored_patch((0.9, 0.1, 0.1))]}, "the content of patches.0.sha256 has changed"),
     ],
 )
 def test_a_folder_of_another_run_is_refused(changes: dict[str, Any], difference: str, tmp_path: Path) -> None:
@@ -381,10 +381,10 @@ def test_foreign_folders_and_repeats_are_refused(tmp_path: Path) -> None:
         ({"patches": []}, "no patch"),
         ({"victims": []}, "no victim"),
         ({"batteries": []}, "no battery"),
-        ({"victims": [ColourVictim(), ColourVictim()]}, "'colour' is given twice"),
-        ({"patches": [coloured_patch(), coloured_patch()]}, "two patches are named 'blue'"),
+        ({"victims": [ColorVictim(), ColorVictim()]}, "'color' is given twice"),
+        ({"patches": [colored_patch(), colored_patch()]}, "two patches are named 'blue'"),
         ({"batteries": [quick_battery(), quick_battery()]}, "'quick' is given twice"),
-        ({"victims": [ColourVictim(classes=("yield", "speedLimit45"))]}, "none of its classes"),
+        ({"victims": [ColorVictim(classes=("yield", "speedLimit45"))]}, "none of its classes"),
         ({"true_class": "giveway"}, "unknown class"),
         ({"batch": 0}, "batch = 0"),
         ({"max_asr": 1.5}, "max-asr = 1.5"),
@@ -400,7 +400,7 @@ def test_wrong_requests_leave_nothing_behind(changes: dict[str, Any], sentence: 
 
 
 def test_a_victim_with_the_wrong_number_of_outputs_is_refused(tmp_path: Path) -> None:
-    class Short(ColourVictim):
+    class Short(ColorVictim):
         def forward(self, images: Tensor) -> Tensor:
             return super().forward(images)[:, :2]
 
@@ -410,7 +410,7 @@ def test_a_victim_with_the_wrong_number_of_outputs_is_refused(tmp_path: Path) ->
 
 
 def test_victims_are_left_as_they_were_found(tmp_path: Path) -> None:
-    victim = ColourVictim()
+    victim = ColorVictim()
     victim.head = torch.nn.Linear(2, 2)
     victim.train()
     run(tmp_path, victims=[victim], batteries=[quick_battery(frames=20)])
@@ -430,7 +430,7 @@ def test_a_disk_that_is_full_is_one_sentence(tmp_path: Path, monkeypatch: pytest
 
 
 def test_bundles_on_disk_are_named_by_their_folder(tmp_path: Path) -> None:
-    save_patch(coloured_patch(), tmp_path / "renamed")
+    save_patch(colored_patch(), tmp_path / "renamed")
     summary = run(tmp_path / "out", patches=[tmp_path / "renamed"], batteries=[quick_battery(frames=20)])
     info = summary.patches[0]
     assert info.name == summary.records[0].patch == "renamed"
@@ -484,12 +484,12 @@ def test_junit_says_which_threshold_was_missed(tmp_path: Path) -> None:
     limits = {"max_asr": 0.1, "max_targeted_asr": 0.1, "max_fooled_drives": 0.0, "min_clean_accuracy": 1.0}
     limits["max_gain"] = -0.5
     battery = quick_battery(frames=100, drives=10, thresholds=limits)
-    summary = run(tmp_path, patches=[coloured_patch((0.0, 0.1, 1.0), name="a<&>b")], batteries=[battery])
+    summary = run(tmp_path, patches=[colored_patch((0.0, 0.1, 1.0), name="a<&>b")], batteries=[battery])
     root = ElementTree.parse(tmp_path / "junit.xml").getroot()
     case = root.find("testsuite/testcase")
     assert case is not None
     assert case.get("name") == "a<&>b"
-    assert case.get("classname") == "physadv.quick.colour"
+    assert case.get("classname") == "physadv.quick.color"
     failures = [failure.get("message", "") for failure in case.iter("failure")]
     assert tuple(failures) == summary.records[0].failures
     for what in (
@@ -551,7 +551,7 @@ def test_each_success_has_a_limit_of_its_own(where: str, tmp_path: Path) -> None
 
 
 def test_a_targeted_limit_without_a_target_is_refused(tmp_path: Path) -> None:
-    untargeted = coloured_patch(goal="untargeted")
+    untargeted = colored_patch(goal="untargeted")
     with pytest.raises(PhysadvError, match="no patch has a target class"):
         run(tmp_path, patches=[untargeted], max_targeted_asr=0.1)
     assert not list(tmp_path.iterdir())
@@ -564,7 +564,7 @@ def test_a_limit_that_is_narrowly_broken_says_so() -> None:
 
 
 def test_no_clean_frame_passes_no_threshold(tmp_path: Path) -> None:
-    blind = ColourVictim(classes=CLASSES)
+    blind = ColorVictim(classes=CLASSES)
     blind.forward = lambda images: torch.tensor([[0.0, 1.0, 2.0]]).expand(len(images), 3)  # type: ignore[method-assign]
     summary = run(tmp_path, victims=[blind], batteries=[quick_battery(frames=30, drives=3)], max_asr=0.9)
     record = summary.records[0]
@@ -576,8 +576,8 @@ def test_no_clean_frame_passes_no_threshold(tmp_path: Path) -> None:
 
 
 def test_a_seed_that_the_design_used_is_flagged(tmp_path: Path) -> None:
-    seen = coloured_patch(name="seen", seed=5, config={"scenes": [{"name": "quick"}]})
-    fresh = coloured_patch(name="fresh", seed=4, config={"scenes": [{"name": "quick"}]})
+    seen = colored_patch(name="seen", seed=5, config={"scenes": [{"name": "quick"}]})
+    fresh = colored_patch(name="fresh", seed=4, config={"scenes": [{"name": "quick"}]})
     summary = run(tmp_path, patches=[seen, fresh], batteries=[quick_battery(frames=20)])
     codes = {record.patch: {flag.code for flag in record.flags} for record in summary.records}
     assert "seen-frames" in codes["seen"]
@@ -593,7 +593,7 @@ def test_photographs_that_the_design_used_are_not_said_to_be_new(tmp_path: Path,
     theirs = street(tmp_path / "theirs", 2, first=5)
     made = {"kind": "photographs", "name": "made", "folder": str(ours)}
     measured = pictures_of([load_scene(made)]) if recorded else {}
-    patch = coloured_patch(config={"scenes": [made]}, measured=measured)
+    patch = colored_patch(config={"scenes": [made]}, measured=measured)
     if recorded:
         shutil.rmtree(ours)
     batteries = [
@@ -624,13 +624,13 @@ MEASURE = """
     import re, sys
     sys.path.insert(0, {tests!r})
     from pathlib import Path
-    from evaluation_kit import ColourVictim, coloured_patch, quick_battery
+    from evaluation_kit import ColorVictim, colored_patch, quick_battery
     from physadv.evaluation import evaluate
     import pyarrow.parquet as pq
     out = Path({out!r})
     for number, frames in enumerate({frames!r}):
         folder, battery = out / str(number), quick_battery(frames=frames)
-        evaluate([coloured_patch()], [ColourVictim()], [battery], folder)
+        evaluate([colored_patch()], [ColorVictim()], [battery], folder)
         file = pq.ParquetFile(folder / "outcomes.parquet")
         largest = max(file.metadata.row_group(i).num_rows for i in range(file.num_row_groups))
         # the peak of this process alone; RUSAGE_SELF begins with that of the one that it was forked from
@@ -653,7 +653,7 @@ def test_memory_does_not_grow_with_frames(tmp_path: Path) -> None:
 
 
 def test_an_edited_bundle_is_marked_in_its_report(tmp_path: Path) -> None:
-    save_patch(coloured_patch(), tmp_path / "patch")
+    save_patch(colored_patch(), tmp_path / "patch")
     record = tmp_path / "patch" / "patch.json"
     told = json.loads(record.read_text())
     record.write_text(json.dumps({**told, "measured": {"held_out_success": 1.0}}))

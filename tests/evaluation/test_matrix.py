@@ -256,7 +256,7 @@ def test_from_the_command_line(folder: Path, physadv: Command) -> None:
     assert "unknown attack 'nothing'" in err
 
 
-def test_a_defence_stands_around_the_victim(folder: Path, physadv: Command) -> None:
+def test_a_defense_stands_around_the_victim(folder: Path, physadv: Command) -> None:
     words = ["attack", "fgsm", "--victim", folder / "one.yaml", "--dataset", "image-folder", "--data", folder / "data"]
     words += ["--limit", 12, "--defense", "median", "--defense", "jpeg:quality=50"]
     code, _, err = physadv(*words, "--out", folder / "out")
@@ -266,7 +266,7 @@ def test_a_defence_stands_around_the_victim(folder: Path, physadv: Command) -> N
     assert name.startswith("one+median(")
     assert "+jpeg(quality=50" in name
     assert "(bpda)" in summary.gradients[name]
-    assert "attacked with the defence in place" in (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert "attacked with the defense in place" in (folder / "out" / "report.html").read_text(encoding="utf-8")
     code, _, err = physadv(*words, "--defense", "jpeg:quality=500", "--out", folder / "elsewhere")
     assert code == 2
     assert "quality" in err

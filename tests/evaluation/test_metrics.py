@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from evaluation_kit import ColourVictim, coloured_patch, quick_battery
+from evaluation_kit import ColorVictim, colored_patch, quick_battery
 from rich.console import Console
 
 from physadv.core.statistics import Rate, rate
@@ -24,12 +24,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, Path]:
     """An evaluation of frames and of drives, for one patch with a target."""
     out = tmp_path_factory.mktemp("metrics") / "run"
     battery = quick_battery(frames=60, drives=6, consecutive={"k": 2, "n": 4})
-    summary = evaluate([coloured_patch()], [ColourVictim()], [battery], out)
+    summary = evaluate([colored_patch()], [ColorVictim()], [battery], out)
     return summary, out
 
 
 def frames_of(out: Path) -> ComparedFrames:
-    return read_frames(out / "outcomes.parquet", patch="blue", victim="colour", battery="quick")
+    return read_frames(out / "outcomes.parquet", patch="blue", victim="color", battery="quick")
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from cli_kit import Command, refused
-from evaluation_kit import ColourVictim, coloured_patch
+from evaluation_kit import ColorVictim, colored_patch
 from PIL import Image
 from torch import Tensor
 
@@ -36,7 +36,7 @@ BATTERY = {
 def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tensor]:
     """A run of one patch and one victim, and every frame that the victim was shown, in the table's order."""
     folder = tmp_path_factory.mktemp("scored")
-    save_patch(coloured_patch(), folder / "blue")
+    save_patch(colored_patch(), folder / "blue")
     shown: list[Tensor] = []
     judged = scoring.Scorer._judged
 
@@ -46,7 +46,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tensor]:
 
     with pytest.MonkeyPatch.context() as patching:
         patching.setattr(scoring.Scorer, "_judged", keeping)
-        victim = ColourVictim(size=24, box="square")
+        victim = ColorVictim(size=24, box="square")
         evaluate([folder / "blue"], [victim], [load_battery(BATTERY)], folder / "run", batch=48)
     return folder, torch.cat(shown)
 
@@ -111,7 +111,7 @@ def test_the_patch_may_lie_elsewhere_but_has_to_be_the_same(
     refused(physadv(*words), "patch 'blue': not found in", "--patch")
     shutil.copytree(folder / "blue", tmp_path / "results" / "blue")
     assert torch.equal(replay(tmp_path / "results" / "run", 3).frame, shown[3])
-    save_patch(coloured_patch((0.1, 0.8, 0.1), name="green"), tmp_path / "green")
+    save_patch(colored_patch((0.1, 0.8, 0.1), name="green"), tmp_path / "green")
     refused(physadv(*words, "--patch", tmp_path / "green"), "is not the patch 'blue' as it was scored")
     assert not (tmp_path / "frame.png").exists()
     code, _, told = physadv(*words, "--patch", folder / "blue")
@@ -127,10 +127,10 @@ def test_a_scene_whose_pictures_have_changed_is_not_replayed(tmp_path: Path) -> 
 
     (tmp_path / "backdrops").mkdir()
     put((90, 120, 90))
-    save_patch(coloured_patch(), tmp_path / "blue")
+    save_patch(colored_patch(), tmp_path / "blue")
     scene = {"kind": "roadside", "name": "ours", "backdrops": str(tmp_path / "backdrops")}
     battery = load_battery({"name": "ours", "entries": [{"scene": scene, "frames": 4, "seed": 3}]})
-    evaluate([tmp_path / "blue"], [ColourVictim(size=24)], [battery], tmp_path / "run")
+    evaluate([tmp_path / "blue"], [ColorVictim(size=24)], [battery], tmp_path / "run")
     before = replay(tmp_path / "run", 3).frame
     put((90, 120, 91))
     with pytest.raises(PhysadvError, match="scene 'ours' is not as it was scored"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli_kit import Command, refused
-from evaluation_kit import ColourVictim, coloured_patch, quick_battery
+from evaluation_kit import ColorVictim, colored_patch, quick_battery
 
 from physadv.core.errors import PhysadvError
 from physadv.core.statistics import Rate
@@ -97,7 +97,7 @@ def photographs() -> Result:
 def folder(kind: str, tmp_path: Path) -> Path:
     """Where a result of that kind lies."""
     if kind == "batteries":
-        evaluate([coloured_patch()], [ColourVictim()], [quick_battery(frames=20)], tmp_path / "run")
+        evaluate([colored_patch()], [ColorVictim()], [quick_battery(frames=20)], tmp_path / "run")
         return tmp_path / "run"
     made = {"robustness": robustness, "certification": certification, "photographs": photographs}[kind]()
     made.write(tmp_path)
@@ -192,7 +192,7 @@ def test_a_table_as_it_was_written_once_is_still_read(version: int) -> None:
     path = FROZEN[0].parent / f"outcomes-{version}.parquet"
     assert check_version(path) == sum(len(batch) for batch in read_batches(path))
     assert {tuple(batch.schema.names) for batch in read_batches(path)} == {tuple(SCHEMA.names)}
-    frames = read_frames(path, patch="blue", victim="colour", battery="quick")
+    frames = read_frames(path, patch="blue", victim="color", battery="quick")
     (record,) = read_result(FROZEN[0].parent / "batteries-2.json").rows
     success = next(one for one in record.figures if one.metric == "success")
     assert success.number == pytest.approx(float(frames.seen["patch"].won[frames.clean].mean()))

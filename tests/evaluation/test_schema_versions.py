@@ -8,7 +8,7 @@ from typing import get_args
 import pyarrow.parquet as pq
 import pytest
 import torch
-from evaluation_kit import ColourVictim, coloured_patch, quick_battery
+from evaluation_kit import ColorVictim, colored_patch, quick_battery
 from goal_kit import goal_words
 from pydantic import BaseModel
 
@@ -58,10 +58,10 @@ def test_a_schema_that_has_changed_has_another_version(what: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(set(GOALS) - {"runner_up"}))
 def test_the_table_says_of_every_goal_what_was_won(kind: str, tmp_path: Path) -> None:
-    victim = ColourVictim()
+    victim = ColorVictim()
     names = [name for name in victim.classes if name != "stop"]
     words = parse_goal(goal_words(kind, names[0], names[-1], hide=1, least=0.5)).words
-    summary = evaluate([coloured_patch(goal=words)], [victim], [quick_battery(frames=40)], tmp_path / "run")
+    summary = evaluate([colored_patch(goal=words)], [victim], [quick_battery(frames=40)], tmp_path / "run")
     (record,) = summary.records
     assert record.goal == words
     rows = [
@@ -84,9 +84,9 @@ def test_a_summary_of_an_older_schema_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", ["runner_up", "sabotage", "targeted:", "hide:3", ""])
 def test_a_patch_whose_goal_says_nothing_to_a_victim_is_scored_at_any_wrong_class(words: str, tmp_path: Path) -> None:
     """Bundles of others may say anything; three classes have no fourth."""
-    made = coloured_patch(goal=words)
-    (record,) = evaluate([made], [ColourVictim()], [quick_battery(frames=40)], tmp_path / "run").records
+    made = colored_patch(goal=words)
+    (record,) = evaluate([made], [ColorVictim()], [quick_battery(frames=40)], tmp_path / "run").records
     assert record.goal == "untargeted"
     if words != "hide:3":
         with pytest.raises(PhysadvError, match="no patch has a target class"):
-            evaluate([made], [ColourVictim()], [quick_battery(frames=40)], tmp_path / "b", max_targeted_asr=0.1)
+            evaluate([made], [ColorVictim()], [quick_battery(frames=40)], tmp_path / "b", max_targeted_asr=0.1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from attack_kit import labelled, pictures, small_victim
+from attack_kit import labeled, pictures, small_victim
 from goal_kit import goal_words
 from torch import Tensor
 
@@ -165,7 +165,7 @@ def test_it_is_called_something_in_reports(goal: Goal) -> None:
 def test_attacks_reach_every_goal(kind: str, attack: str) -> None:
     """And what they call success is what the goal says of the pictures that they give back."""
     victim, images = small_victim(), pictures(12)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     first, second = (victim.classes[number] for number in labels.bincount(minlength=5).argsort()[:2].tolist())
     words = goal_words(kind, first, second, least=0.5)
     options = {"eps": 0.5, "steps": 40} if attack == "pgd" else {"max_queries": 1000}

@@ -59,7 +59,7 @@ def pictures(count: int = 6, seed: int = 1) -> Tensor:
     return nn.functional.interpolate(coarse, size=(SIZE, SIZE), mode="bilinear") * 0.8 + 0.1
 
 
-def labelled(victim: Victim, images: Tensor) -> Tensor:
+def labeled(victim: Victim, images: Tensor) -> Tensor:
     """The victim's own answers as labels: every picture is read correctly."""
     with torch.no_grad():
         return victim(images).argmax(1)

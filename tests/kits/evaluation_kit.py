@@ -1,4 +1,4 @@
-"""Small stand-ins for tests of the evaluation: a victim that goes by colour, a patch of one colour, a quick scene."""
+"""Small stand-ins for tests of the evaluation: a victim that goes by color, a patch of one color, a quick scene."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from physadv.victims import Victim
 CLASSES = ("stop", "speedLimit45", "yield")
 
 
-class ColourVictim(Victim):
+class ColorVictim(Victim):
     """Says stop where the middle of the picture is red, speedLimit45 where it is blue, yield where it is neither."""
 
     def __init__(
-        self, *, name: str = "colour", classes: tuple[str, ...] = CLASSES, size: int = 16, **options: Any
+        self, *, name: str = "color", classes: tuple[str, ...] = CLASSES, size: int = 16, **options: Any
     ) -> None:
         options = {"sha256": f"hash of {name}", **options}
         super().__init__(name=name, classes=classes, input_size=(size, size), **options)
@@ -43,7 +43,7 @@ class QuickConfig(Config):
 
 @SCENE_KINDS.register("quick")
 class QuickScene(Scene):
-    """Frames of the sign's mean colour, reddened or blued by the frame's own noise: all that is needed, at no cost."""
+    """Frames of the sign's mean color, reddened or blued by the frame's own noise: all that is needed, at no cost."""
 
     kind = "quick"
     configuration = QuickConfig
@@ -96,10 +96,10 @@ def quick_battery(*, frames: int = 300, drives: int = 0, **changes: Any) -> Batt
     return load_battery({"name": "quick", "entries": entries, **changes})
 
 
-def coloured_patch(colour: tuple[float, float, float] = (0.35, 0.3, 0.6), *, name: str = "blue", **made: Any) -> Patch:
-    """A poster of stripes of about one colour on the US stop sign."""
+def colored_patch(color: tuple[float, float, float] = (0.35, 0.3, 0.6), *, name: str = "blue", **made: Any) -> Patch:
+    """A poster of stripes of about one color on the US stop sign."""
     sign = load_sign("us/stop")
     stripes = 1.0 - 0.2 * ((torch.arange(64) // 8) % 2)
-    paint = (torch.tensor(colour)[:, None, None] * stripes).expand(3, 64, 64).contiguous()
-    made = {"goal": "targeted:speedLimit45", "victim": VictimNote(name="colour", sha256="hash of colour"), **made}
+    paint = (torch.tensor(color)[:, None, None] * stripes).expand(3, 64, 64).contiguous()
+    made = {"goal": "targeted:speedLimit45", "victim": VictimNote(name="color", sha256="hash of color"), **made}
     return new_patch(sign, build_mask("poster", sign, px=64), paint, name=name, made=made)

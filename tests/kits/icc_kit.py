@@ -1,4 +1,4 @@
-"""ICC profiles of a printer whose inks are known, of displays and of greys, written byte by byte (ICC.1:2001-04)."""
+"""ICC profiles of a printer whose inks are known, of displays and of grays, written byte by byte (ICC.1:2001-04)."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def linear_table_profile(kind: bytes = b"mntr") -> bytes:
     return _file(kind, tags, space=b"RGB Lab ")
 
 
-def grey_profile(curve: str = "linear") -> bytes:
-    """The profile of greys."""
+def gray_profile(curve: str = "linear") -> bytes:
+    """The profile of grays."""
     tags = {b"wtpt": b"XYZ " + bytes(4) + _fixed(D50), b"kTRC": CURVES[curve]}
     return _file(b"mntr", tags, space=b"GRAYXYZ ")

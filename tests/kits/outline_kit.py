@@ -21,13 +21,13 @@ def street(seed: int, *, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray
     random = np.random.default_rng(seed)
     picture = np.linspace([0.62, 0.72, 0.85], [0.4, 0.4, 0.37], height)[:, None].repeat(width, 1)
     for _ in range(40):
-        colour = random.uniform(0.1, 0.8, 3).tolist()
+        color = random.uniform(0.1, 0.8, 3).tolist()
         x, y = random.integers(0, width), random.integers(0, height)
         w, h = random.integers(5, width // 5, 2)
         if random.random() < 0.3:
-            cv2.circle(picture, (int(x), int(y)), int(w // 4), colour, -1)
+            cv2.circle(picture, (int(x), int(y)), int(w // 4), color, -1)
         else:
-            cv2.rectangle(picture, (int(x), int(y)), (int(x + w), int(y + h)), colour, -1)
+            cv2.rectangle(picture, (int(x), int(y)), (int(x + w), int(y + h)), color, -1)
     grain = cv2.resize(random.normal(0, 0.05, (height // 4, width // 4)), (width, height))
     return np.clip(picture + grain[..., None], 0, 1)
 
@@ -41,7 +41,7 @@ def standing(
     roll_deg: float = 0.0,
     off: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
-    """OpenCV's rotation vector and shift in mm: the sign about so wide, ``off`` centre by shares of the picture."""
+    """OpenCV's rotation vector and shift in mm: the sign about so wide, ``off`` center by shares of the picture."""
     turns = [np.radians([0, yaw_deg, 0]), np.radians([pitch_deg, 0, 0]), np.radians([0, 0, roll_deg])]
     rotation = np.linalg.multi_dot([cv2.Rodrigues(turn)[0] for turn in turns])
     away = FOCAL * sign.width_mm / width_px

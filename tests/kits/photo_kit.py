@@ -25,9 +25,9 @@ BOARD = 0.93
 """Of the white board behind the sign, sRGB-encoded."""
 
 
-def paste_marker(flat: np.ndarray, marker: Marker, px_per_mm: float, centre_px: np.ndarray) -> None:
+def paste_marker(flat: np.ndarray, marker: Marker, px_per_mm: float, center_px: np.ndarray) -> None:
     """Draws a marker on a picture ``[H, W, 3]`` in [0,1] in place."""
-    corners = marker.corners_mm * px_per_mm + centre_px
+    corners = marker.corners_mm * px_per_mm + center_px
     left, top = np.round(corners[0]).astype(int)
     right, bottom = np.round(corners[2]).astype(int)
     cells = cv2.resize(marker_cells(marker.id), (right - left, bottom - top), interpolation=cv2.INTER_NEAREST)
@@ -36,7 +36,7 @@ def paste_marker(flat: np.ndarray, marker: Marker, px_per_mm: float, centre_px: 
 
 
 def sign_board(rig: Rig, *, px_per_mm: float = 2.0, margin_mm: float = 200.0) -> tuple[np.ndarray, np.ndarray]:
-    """The sign on its board with markers, sRGB-encoded ``[S, S, 3]``, and the pixel of the sign's centre."""
+    """The sign on its board with markers, sRGB-encoded ``[S, S, 3]``, and the pixel of the sign's center."""
     sign = load_sign(rig.sign)
     side = round((sign.extent_mm + 2 * margin_mm) * px_per_mm)
     px = round(sign.extent_mm * px_per_mm)
@@ -46,32 +46,32 @@ def sign_board(rig: Rig, *, px_per_mm: float = 2.0, margin_mm: float = 200.0) ->
     start = round(margin_mm * px_per_mm)
     view = flat[start : start + px, start : start + px]
     view[:] = alpha * art + (1 - alpha) * view
-    centre = np.array([side / 2.0, side / 2.0])
+    center = np.array([side / 2.0, side / 2.0])
     for marker in rig.markers:
-        paste_marker(flat, marker, px_per_mm, centre)
-    return flat, centre
+        paste_marker(flat, marker, px_per_mm, center)
+    return flat, center
 
 
 def chart_sheet(
-    chart: Chart, colours: np.ndarray, paper: np.ndarray, *, px_per_mm: float = 8.0
+    chart: Chart, colors: np.ndarray, paper: np.ndarray, *, px_per_mm: float = 8.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The chart with patches in given sRGB-encoded colours ``[P, 3]`` on paper, and the pixel of its centre."""
+    """The chart with patches in given sRGB-encoded colors ``[P, 3]`` on paper, and the pixel of its center."""
     half = max(abs(value) for marker in chart.markers for value in (marker.x_mm, marker.y_mm)) + 25.0
     side = round(2 * half * px_per_mm)
     flat = np.broadcast_to(paper, (side, side, 3)).copy()
-    centre = np.array([side / 2.0, side / 2.0])
-    for place, colour in zip(chart.centres_mm, colours, strict=True):
-        left, top = np.round((place - chart.patch_mm / 2) * px_per_mm + centre).astype(int)
+    center = np.array([side / 2.0, side / 2.0])
+    for place, color in zip(chart.centers_mm, colors, strict=True):
+        left, top = np.round((place - chart.patch_mm / 2) * px_per_mm + center).astype(int)
         size = round(chart.patch_mm * px_per_mm)
-        flat[top : top + size, left : left + size] = colour
+        flat[top : top + size, left : left + size] = color
     for marker in chart.markers:
-        paste_marker(flat, marker, px_per_mm, centre)
-    return flat, centre
+        paste_marker(flat, marker, px_per_mm, center)
+    return flat, center
 
 
 def photograph(
     flat: np.ndarray,
-    centre_px: np.ndarray,
+    center_px: np.ndarray,
     px_per_mm: float,
     camera: Camera,
     turn: np.ndarray,
@@ -85,19 +85,19 @@ def photograph(
 
     Args:
         flat: the plane, sRGB-encoded ``[h, w, 3]`` in [0,1].
-        centre_px: pixel of the plane's origin.
+        center_px: pixel of the plane's origin.
         px_per_mm: of ``flat``.
         camera: with distortion.
         turn, shift: rotation vector, and the origin's place in mm, in OpenCV's axes.
         seed, noise: of the noise's draw, and its deviation.
-        background: what is seen beyond the plane ``[H, W, 3]``; plain grey if not given.
+        background: what is seen beyond the plane ``[H, W, 3]``; plain gray if not given.
     """
     grid = np.stack(np.meshgrid(np.arange(camera.width_px), np.arange(camera.height_px)), -1).reshape(-1, 1, 2)
     rays = cv2.undistortPoints(grid.astype(np.float64), camera.matrix, camera.coefficients).reshape(-1, 2)
     rotation = cv2.Rodrigues(np.asarray(turn, np.float64))[0]
     to_plane = np.linalg.inv(np.stack([rotation[:, 0], rotation[:, 1], np.asarray(shift, np.float64)], 1))
     plane = np.concatenate([rays, np.ones((len(rays), 1))], 1) @ to_plane.T
-    where = plane[:, :2] / plane[:, 2:] * px_per_mm + centre_px - 0.5
+    where = plane[:, :2] / plane[:, 2:] * px_per_mm + center_px - 0.5
     where = where.reshape(camera.height_px, camera.width_px, 2).astype(np.float32)
     step = np.median(np.linalg.norm(np.diff(where, axis=1), axis=2))
     soft = cv2.GaussianBlur(flat.astype(np.float32), (0, 0), max(0.3, 0.45 * float(step)))

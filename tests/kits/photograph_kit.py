@@ -96,14 +96,14 @@ def save(folder: Path, pictures: dict[str, npt.NDArray[np.uint8]]) -> Path:
 
 
 def painted(
-    sign: Sign, colour: Sequence[float], box: tuple[float, float, float, float], *, px: int = 256
+    sign: Sign, color: Sequence[float], box: tuple[float, float, float, float], *, px: int = 256
 ) -> PaintedSign:
-    """``sign`` with a sticker of one linear colour on ``box`` = left, top, right, bottom as shares of its size."""
+    """``sign`` with a sticker of one linear color on ``box`` = left, top, right, bottom as shares of its size."""
     texture = sign.texture(px)
     mask = torch.zeros(1, px, px)
     left, top, right, bottom = (round(share * px) for share in box)
     mask[:, top:bottom, left:right] = 1.0
-    rgb = torch.lerp(texture[:3], torch.tensor(colour, dtype=texture.dtype)[:, None, None].expand(3, px, px), mask)
+    rgb = torch.lerp(texture[:3], torch.tensor(color, dtype=texture.dtype)[:, None, None].expand(3, px, px), mask)
     return PaintedSign(sign, torch.cat([rgb, texture[3:]]), 1.0 - mask)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 
-def png(values: np.ndarray, bits: int, colour_type: int, *chunks: tuple[bytes, bytes], later: bytes = b"") -> bytes:
+def png(values: np.ndarray, bits: int, color_type: int, *chunks: tuple[bytes, bytes], later: bytes = b"") -> bytes:
     """A PNG by hand: ``values [H, W]`` or ``[H, W, C]``, and chunks before the pixels."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
@@ -21,7 +21,7 @@ def png(values: np.ndarray, bits: int, colour_type: int, *chunks: tuple[bytes, b
     height, width = values.shape[:2]
     rows = values.astype(">u2" if bits == 16 else "u1").reshape(height, -1)
     body = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-    head = struct.pack(">2I5B", width, height, bits, colour_type, 0, 0, 0)
+    head = struct.pack(">2I5B", width, height, bits, color_type, 0, 0, 0)
     listed = b"".join(chunk(name, data) for name, data in chunks)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + listed + chunk(b"IDAT", body) + later + chunk(b"IEND", b"")
 
@@ -90,7 +90,7 @@ def bmp(
         pixels: bytes of the rows.
         size: width and height.
         bits: of a pixel.
-        palette: colours.
+        palette: colors.
         method: of compression.
         header: its size; 40, 108 (V4) or 124 (V5).
         after: what follows a header of 40 in a longer one: masks.
@@ -111,7 +111,7 @@ def gif(
     screen: tuple[int, int] | None = None,
     corner: tuple[int, int] = (0, 0),
 ) -> bytes:
-    """A GIF of one row of colours by their places in ``palette`` (of 0, 2, 4, ... colours), without compression."""
+    """A GIF of one row of colors by their places in ``palette`` (of 0, 2, 4, ... colors), without compression."""
     number, count = 0, 0
     for code in [code for place in places for code in (256, place)] + [257]:  # cleared each time, all have 9 bits
         number, count = number | code << count, count + 9

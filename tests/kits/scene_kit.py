@@ -74,11 +74,11 @@ def stop_texture(px: int) -> Tensor:
 
 
 def painted(rgb: Tensor | float | None = None, *, px: int = 128, dtype: torch.dtype = torch.float32) -> PaintedSign:
-    """The stop sign in linear colours ``rgb [3, px, px]``, in one grey, or in its own artwork."""
+    """The stop sign in linear colors ``rgb [3, px, px]``, in one gray, or in its own artwork."""
     rgba = stop_texture(px).to(dtype, copy=True)
     if rgb is not None:
-        colour = rgb.to(dtype) if isinstance(rgb, Tensor) else torch.full((3, px, px), rgb, dtype=dtype)
-        rgba = torch.cat([colour, rgba[3:]])
+        color = rgb.to(dtype) if isinstance(rgb, Tensor) else torch.full((3, px, px), rgb, dtype=dtype)
+        rgba = torch.cat([color, rgba[3:]])
     return PaintedSign(stop_sign(), rgba, torch.ones(1, px, px, dtype=dtype))
 
 

@@ -1,4 +1,4 @@
-"""Masks that somebody has drawn: an SVG or a picture, on the sign to the millimetre, or one sentence."""
+"""Masks that somebody has drawn: an SVG or a picture, on the sign to the millimeter, or one sentence."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ DRAWN: dict[str, Callable[[Path], Path]] = {
         folder,
         '<defs><path id="a" d="M0 0h300v60h-300z"/></defs><g transform="translate(-200 100)"><use href="#a"/></g>',
     ),
-    "svg of another colour": lambda folder: svg(folder, BAR.replace("/>", ' fill="#fff"/>')),
+    "svg of another color": lambda folder: svg(folder, BAR.replace("/>", ' fill="#fff"/>')),
     "png with alpha": lambda folder: picture(folder, "RGBA", (0, 0, 0, 0), (200, 20, 20, 255)),
     "png of white paint": lambda folder: picture(folder, "LA", (0, 0), (255, 255)),
     "png black on white": lambda folder: picture(folder, "L", 255, 0),
-    "png of two colours": lambda folder: picture(folder, "1", 1, 0),
+    "png of two colors": lambda folder: picture(folder, "1", 1, 0),
     "png with an opaque alpha": lambda folder: picture(folder, "RGBA", (255, 255, 255, 255), (0, 0, 0, 255)),
 }
 
 
 @pytest.mark.parametrize("kind", DRAWN)
-def test_a_drawing_is_on_the_sign_to_the_millimetre(tmp_path: Path, kind: str) -> None:
+def test_a_drawing_is_on_the_sign_to_the_millimeter(tmp_path: Path, kind: str) -> None:
     (shape,) = shape_of(DRAWN[kind](tmp_path))
     assert shape.bounds == pytest.approx((-200.0, 100.0, 100.0, 160.0), abs=0.3)
     assert shape.area == pytest.approx(300.0 * 60.0, rel=2e-3)
@@ -139,10 +139,10 @@ NO_MASK: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda folder: corners_cut(picture(folder, "RGBA", (255, 255, 255, 255), (0, 0, 0, 255))),
         "clear parts and is black on white",
     ),
-    "colours": (lambda folder: picture(folder, "RGB", (255, 255, 255), (255, 0, 0)), "has colours"),
-    "grey": (lambda folder: picture(folder, "L", 255, 128), "half clear or grey"),
-    "half clear": (lambda folder: picture(folder, "RGBA", (0, 0, 0, 0), (0, 0, 0, 140)), "half clear or grey"),
-    "a shade": (lambda folder: kept(folder, Image.fromarray(GRADIENT)), "half clear or grey"),
+    "colors": (lambda folder: picture(folder, "RGB", (255, 255, 255), (255, 0, 0)), "has colors"),
+    "gray": (lambda folder: picture(folder, "L", 255, 128), "half clear or gray"),
+    "half clear": (lambda folder: picture(folder, "RGBA", (0, 0, 0, 0), (0, 0, 0, 140)), "half clear or gray"),
+    "a shade": (lambda folder: kept(folder, Image.fromarray(GRADIENT)), "half clear or gray"),
     "another shape": (lambda folder: picture(folder, "L", 255, 0, (1000, 762)), "1.31 times as wide as high"),
     "few pixels": (lambda folder: kept(folder, Image.new("L", (64, 64), 255)), "too few for a mask"),
     "noise": (lambda folder: kept(folder, Image.fromarray(NOISE)), "separate pieces"),
@@ -199,7 +199,7 @@ def test_the_command_line_takes_a_drawing(tmp_path: Path, physadv: Command) -> N
     path = picture(tmp_path, "RGB", (255, 255, 255), (255, 0, 0))
     code, _, error = physadv("design", "--mask", path, "--out", tmp_path / "out")
     assert code == 2
-    assert "mask.png: has colours" in " ".join(error.split())
+    assert "mask.png: has colors" in " ".join(error.split())
     assert not (tmp_path / "out").exists()
 
 

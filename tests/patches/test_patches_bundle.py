@@ -103,9 +103,9 @@ def test_a_palette_stays_the_palette_on_paper(tmp_path: Path) -> None:
     patch = a_patch("bars", "palette", px=96)
     save_patch(patch, tmp_path / "p")
     pixels = np.asarray(Image.open(tmp_path / "p" / "paint.png"))
-    printed = {tuple(colour) for colour in pixels[pixels[..., 3] > 0][:, :3].tolist()}
+    printed = {tuple(color) for color in pixels[pixels[..., 3] > 0][:, :3].tolist()}
     palette = parse_paint("palette").finalize(torch.eye(5)[:, :, None])
-    assert printed == {tuple(colour) for colour in to_uint8(palette)[:, 0].tolist()}
+    assert printed == {tuple(color) for color in to_uint8(palette)[:, 0].tolist()}
 
 
 def test_the_record_says_it_all(saved: Path) -> None:
@@ -278,8 +278,8 @@ def test_the_clean_control_is_the_bare_sign() -> None:
     assert float(control.sheeting(64).min()) == 1.0
 
 
-def test_the_grey_control_reflects_18_per_cent() -> None:
-    control = control_patch(a_patch(), "grey")
+def test_the_gray_control_reflects_18_per_cent() -> None:
+    control = control_patch(a_patch(), "gray")
     inside = control.mask.at(256).alpha[0] == 1.0
     assert control.painted(256)[:3, inside].numpy() == pytest.approx(0.18, abs=1e-4)
 
@@ -291,7 +291,7 @@ def blocks(side: int, px: int = 128) -> Tensor:
 
 
 @pytest.mark.parametrize("side", [1, 3, 6])
-def test_the_random_control_has_the_patchs_colours_and_detail(side: int) -> None:
+def test_the_random_control_has_the_patchs_colors_and_detail(side: int) -> None:
     sign = load_sign("us/stop")
     patch = new_patch(sign, build_mask("poster", sign, px=128), blocks(side), name="p")
     control = control_patch(patch, "random", 1)

@@ -1,4 +1,4 @@
-"""Masks: geometry, rasterisation, kinds, and the errors that a user can mend."""
+"""Masks: geometry, rasterization, kinds, and the errors that a user can mend."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shapely.geometry import Polygon
 
 from physadv.core.errors import PhysadvError
 from physadv.patches import MASKS, MaskConfig, build_mask, parse_mask
-from physadv.patches.geometry import rasterise, to_rings
+from physadv.patches.geometry import rasterize, to_rings
 from physadv.patches.letters import LETTERS
 from physadv.patches.splines import bezier, catmull_rom, evenly
 
@@ -65,7 +65,7 @@ def test_every_kind_follows_the_size_of_the_sign_where_it_says_so(kind: str) -> 
     )
 
 
-def test_millimetres_stay_millimetres_without_a_size_to_scale_from() -> None:
+def test_millimeters_stay_millimeters_without_a_size_to_scale_from() -> None:
     large = build_mask(example("stickers"), stop_sign(1524.0)).area_fraction
     assert large == pytest.approx(build_mask(example("stickers"), SIGN).area_fraction / 4.0)
 
@@ -100,7 +100,7 @@ def test_overlapping_shapes_count_once_and_holes_are_rings() -> None:
     frame = Polygon([(-50, -50), (50, -50), (50, 50), (-50, 50)], [[(-20, -20), (20, -20), (20, 20), (-20, 20)]])
     rings = to_rings(frame)
     assert len(rings) == 2
-    alpha = rasterise(rings, extent_mm=200.0, px=100)
+    alpha = rasterize(rings, extent_mm=200.0, px=100)
     assert float(alpha.sum()) * 4.0 == pytest.approx(frame.area)
     assert alpha[0, 50, 50] == 0.0
 
@@ -117,10 +117,10 @@ rectangle = st.tuples(*[st.floats(-0.45, 0.45)] * 2, *[st.floats(0.01, 0.5)] * 2
 
 @settings(max_examples=40, deadline=None)
 @given(rectangle, st.integers(3, 40))
-def test_upright_rectangles_are_rasterised_exactly(box: tuple[float, float, float, float], px: int) -> None:
+def test_upright_rectangles_are_rasterized_exactly(box: tuple[float, float, float, float], px: int) -> None:
     x, y, width, height = (100.0 * value for value in box)
     right, bottom = min(50.0, x + width), min(50.0, y + height)
-    alpha = rasterise(to_rings(shapely.box(x, y, right, bottom)), extent_mm=100.0, px=px)
+    alpha = rasterize(to_rings(shapely.box(x, y, right, bottom)), extent_mm=100.0, px=px)
     edges = torch.linspace(-50.0, 50.0, px + 1, dtype=torch.float64)
 
     def cover(low: float, high: float) -> torch.Tensor:
@@ -134,12 +134,12 @@ def test_upright_rectangles_are_rasterised_exactly(box: tuple[float, float, floa
 @given(st.lists(st.tuples(st.floats(-40, 40), st.floats(-40, 40)), min_size=3, max_size=9), st.integers(4, 32))
 def test_any_polygon_has_its_own_area_in_texels(points: list[tuple[float, float]], px: int) -> None:
     shape = shapely.convex_hull(shapely.MultiPoint(points)).difference(shapely.Point(0, 0).buffer(7.0))
-    alpha = rasterise(to_rings(shape), extent_mm=100.0, px=px)
+    alpha = rasterize(to_rings(shape), extent_mm=100.0, px=px)
     assert float(alpha.double().sum()) * (100.0 / px) ** 2 == pytest.approx(shape.area, rel=1e-4, abs=1e-3)
 
 
 def test_shapes_beyond_the_picture_do_no_harm() -> None:
-    alpha = rasterise(to_rings(shapely.box(-500, -500, 0, 500)), extent_mm=100.0, px=10)
+    alpha = rasterize(to_rings(shapely.box(-500, -500, 0, 500)), extent_mm=100.0, px=10)
     assert torch.equal(alpha[0, :, :5], torch.ones(10, 5))
     assert torch.equal(alpha[0, :, 5:], torch.zeros(10, 5))
 

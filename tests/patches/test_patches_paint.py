@@ -42,16 +42,16 @@ def some_theta(paint: PaintKind, seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize("kind", PAINTS)
-def test_every_paint_makes_colours_and_its_projection_changes_none(kind: str) -> None:
+def test_every_paint_makes_colors_and_its_projection_changes_none(kind: str) -> None:
     paint = parse_paint(kind)
     raw = 3.0 * torch.randn(paint.parameters(PX), generator=generator())
     theta = paint.project(raw)
-    colours = paint.decode(theta)
-    assert colours.shape == (3, PX, PX)
-    assert colours.min() >= 0.0
-    assert colours.max() <= 1.0
+    colors = paint.decode(theta)
+    assert colors.shape == (3, PX, PX)
+    assert colors.min() >= 0.0
+    assert colors.max() <= 1.0
     assert torch.allclose(paint.project(theta), theta, atol=1e-6) or kind in {"palette"}
-    assert torch.allclose(paint.finalize(theta), colours, atol=1e-5)
+    assert torch.allclose(paint.finalize(theta), colors, atol=1e-5)
     assert not paint.finalize(theta.requires_grad_(True)).requires_grad
 
 
@@ -81,9 +81,9 @@ def test_every_paint_can_be_searched_with_either_step(kind: str, search: str) ->
             adam.step()
         with torch.no_grad():
             theta.copy_(paint.project(theta - 0.05 * theta.grad.sign() if search == "sign" else theta))
-    grey = paint.finalize(theta).mean(0)
-    assert grey[:, PX // 2 :].min() > 0.9
-    assert grey[:, : PX // 2].max() < 0.2
+    gray = paint.finalize(theta).mean(0)
+    assert gray[:, PX // 2 :].min() > 0.9
+    assert gray[:, : PX // 2].max() < 0.2
 
 
 @pytest.mark.parametrize("kind", PAINTS)
@@ -99,10 +99,10 @@ def test_the_gradient_lives_at_black_and_white(kind: str) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(*[st.floats(0, 1)] * 3), min_size=2, max_size=6), st.integers(0, 99))
-def test_a_palette_prints_its_own_colours_only(colours: list[tuple[float, float, float]], seed: int) -> None:
-    paint = parse_paint({"kind": "palette", "colours": colours})
+def test_a_palette_prints_its_own_colors_only(colors: list[tuple[float, float, float]], seed: int) -> None:
+    paint = parse_paint({"kind": "palette", "colors": colors})
     printed = paint.finalize(some_theta(paint, seed))
-    table = torch.tensor(colours)
+    table = torch.tensor(colors)
     distance = (printed.flatten(1).T[:, None] - table[None]).abs().amax(-1).amin(1)
     assert distance.max() == 0.0
     shown = resample(printed, torch.ones(1, PX, PX), 3 * PX)
@@ -116,7 +116,7 @@ def test_a_paint_is_a_field_of_a_configuration() -> None:
     recipe = Recipe(paint="two-tone")  # type: ignore[arg-type]
     assert recipe.paint.kind == "two-tone"
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
-    assert Recipe(paint={"kind": "palette", "colours": [(0, 0, 0), (1, 1, 1)]}).paint.channels == 2  # type: ignore[arg-type]
+    assert Recipe(paint={"kind": "palette", "colors": [(0, 0, 0), (1, 1, 1)]}).paint.channels == 2  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,9 @@ def test_a_paint_is_a_field_of_a_configuration() -> None:
     [
         ("gold", "unknown paint 'gold'"),
         ({}, "'kind' is missing"),
-        ({"kind": "free", "colours": []}, "unknown key 'colours'"),
-        ({"kind": "palette", "colours": [[0, 0, 0]]}, "colours"),
-        ({"kind": "palette", "colours": [[0, 0, 0], [0, 0, 255]]}, "255"),
+        ({"kind": "free", "colors": []}, "unknown key 'colors'"),
+        ({"kind": "palette", "colors": [[0, 0, 0]]}, "colors"),
+        ({"kind": "palette", "colors": [[0, 0, 0], [0, 0, 255]]}, "255"),
         ({"kind": "two-tone", "temperature": 0}, "temperature"),
     ],
 )
@@ -188,8 +188,8 @@ def test_composition_has_the_right_gradient() -> None:
 # Printability --------------------------------------------------------------------------------------------------------
 
 
-def flat(colour: tuple[float, float, float]) -> Tensor:
-    return torch.tensor(colour)[:, None, None].expand(3, 8, 8)
+def flat(color: tuple[float, float, float]) -> Tensor:
+    return torch.tensor(color)[:, None, None].expand(3, 8, 8)
 
 
 def test_the_generic_palette_is_a_printers_gamut() -> None:
@@ -197,32 +197,32 @@ def test_the_generic_palette_is_a_printers_gamut() -> None:
     assert 100 < len(palette) < 300
     assert palette.min() > 0.0
     assert palette.max() < 1.0
-    grey = palette.mean(1)
-    assert grey.max() > 0.95
-    assert grey.min() < 0.16
+    gray = palette.mean(1)
+    assert gray.max() > 0.95
+    assert gray.min() < 0.16
     neon_green = (palette - torch.tensor([0.0, 1.0, 0.0])).norm(dim=1).min()
     assert neon_green > 0.3
 
 
 def score_of(srgb: Tensor, palette: Tensor, mask: Tensor) -> Tensor:
     texels = PaintedTexels.of(mask)
-    return non_printability(texels.colours(srgb), Inks.of(palette), texels)
+    return non_printability(texels.colors(srgb), Inks.of(palette), texels)
 
 
 def test_the_nearest_ink_is_found() -> None:
     inks = Inks.of(generic_palette())
-    colours = torch.rand(3, 4000, generator=generator())
-    distance = (inks.nearest(colours) - colours).norm(dim=0)
-    least = torch.cdist(colours.T, inks.palette).amin(1)
+    colors = torch.rand(3, 4000, generator=generator())
+    distance = (inks.nearest(colors) - colors).norm(dim=0)
+    least = torch.cdist(colors.T, inks.palette).amin(1)
     assert (distance - least).max() < 1 / 32
     assert (distance - least > 1e-4).float().mean() < 0.02
 
 
-def test_printable_colours_cost_nothing_and_others_their_distance() -> None:
+def test_printable_colors_cost_nothing_and_others_their_distance() -> None:
     palette = torch.tensor([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [1.0, 0.0, 0.0]])
     mask = torch.ones(1, 8, 8)
-    for colour in palette.tolist():
-        assert float(score_of(flat(tuple(colour)), palette, mask)) < 1e-3
+    for color in palette.tolist():
+        assert float(score_of(flat(tuple(color)), palette, mask)) < 1e-3
     assert float(score_of(flat((0.3, 0.0, 0.0)), palette, mask)) == pytest.approx(0.3, abs=1e-3)
     assert float(score_of(flat((0.0, 1.0, 0.0)), palette, mask)) == pytest.approx(1.0, abs=1e-3)
 
@@ -230,11 +230,11 @@ def test_printable_colours_cost_nothing_and_others_their_distance() -> None:
 def test_the_penalty_has_a_gradient_even_with_a_great_palette() -> None:
     """Where the product of Sharif et al. has underflowed."""
     palette = generic_palette()
-    colour = flat((0.0, 0.9, 0.1)).clone().requires_grad_(True)
-    distances = (colour[:, 0, 0] - palette).norm(dim=1).detach()
+    color = flat((0.0, 0.9, 0.1)).clone().requires_grad_(True)
+    distances = (color[:, 0, 0] - palette).norm(dim=1).detach()
     assert float(distances.prod()) < 1e-20
-    score = score_of(colour, palette, torch.ones(1, 8, 8))
-    (slope,) = torch.autograd.grad(score, colour)
+    score = score_of(color, palette, torch.ones(1, 8, 8))
+    (slope,) = torch.autograd.grad(score, color)
     assert score > 0.1
     assert float(slope.sum((1, 2)).norm()) > 0.5
 
@@ -244,9 +244,9 @@ def test_only_painted_texels_count() -> None:
     mask = torch.zeros(1, 8, 8)
     assert float(score_of(flat((0.5, 0.5, 0.5)), palette, mask)) == 0.0
     mask[0, :2] = 1.0
-    colours = torch.zeros(3, 8, 8)
-    colours[:, 2:] = 0.5
-    assert float(score_of(colours, palette, mask)) < 1e-3
+    colors = torch.zeros(3, 8, 8)
+    colors[:, 2:] = 0.5
+    assert float(score_of(colors, palette, mask)) < 1e-3
 
 
 def test_palettes_are_read_as_triplets(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_palettes_are_read_as_triplets(tmp_path: Path) -> None:
         ("0,0,0\n1,2,3\n", "line 2"),
         ("0,0,nan\n", "line 1"),
         ("red\n", "line 1"),
-        ("", "0 colours"),
+        ("", "0 colors"),
     ]:
         path.write_text(text, encoding="utf-8")
         with pytest.raises(PhysadvError, match=words):
@@ -276,7 +276,7 @@ def test_variation_does_not_depend_on_resolution_nor_on_what_is_not_painted() ->
 
     def variation(paint: Tensor, mask: Tensor) -> float:
         texels = PaintedTexels.of(mask)
-        return float(total_variation(texels.colours(paint), texels))
+        return float(total_variation(texels.colors(paint), texels))
 
     values = [variation(ramp(px), build_mask("bars", SIGN, px=px).alpha) for px in (64, 128, 256)]
     assert values == pytest.approx([values[1]] * 3, rel=0.08)

@@ -1,4 +1,4 @@
-"""Press: what printed colours reflect."""
+"""Press: what printed colors reflect."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from physadv.signs import load_sign
 
 
 def dull(nodes: int = 5) -> Calibration:
-    """A press that makes colours darker and less saturated, with a paper that is not white."""
+    """A press that makes colors darker and less saturated, with a paper that is not white."""
     linear = srgb_to_linear(grid(nodes))
     made = 0.02 + 0.8 * (0.7 * linear + 0.3 * linear.mean(1, keepdim=True)) * torch.tensor([1.0, 0.97, 0.9])
-    return Calibration(name="dull", nodes=nodes, colours=tuple(map(tuple, linear_to_srgb(made).tolist())))
+    return Calibration(name="dull", nodes=nodes, colors=tuple(map(tuple, linear_to_srgb(made).tolist())))
 
 
 @settings(max_examples=40, deadline=None)
@@ -46,17 +46,17 @@ def dull(nodes: int = 5) -> Calibration:
 def test_interpolation_is_scipys(seed: int, nodes: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     table = torch.rand(nodes, nodes, nodes, 3, generator=generator, dtype=torch.float64)
-    colours = torch.rand(3, 20, generator=generator, dtype=torch.float64)
-    colours[:, 0], colours[:, 1] = 0.0, 1.0
+    colors = torch.rand(3, 20, generator=generator, dtype=torch.float64)
+    colors[:, 0], colors[:, 1] = 0.0, 1.0
     line = np.linspace(0, 1, nodes)
-    expected = RegularGridInterpolator((line,) * 3, table.numpy())(colours.T.numpy())
-    np.testing.assert_allclose(interpolate(table, colours).T.numpy(), expected, atol=1e-12)
+    expected = RegularGridInterpolator((line,) * 3, table.numpy())(colors.T.numpy())
+    np.testing.assert_allclose(interpolate(table, colors).T.numpy(), expected, atol=1e-12)
 
 
 def test_gradients_are_finite_differences() -> None:
     table = torch.rand(4, 4, 4, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    colours = 0.05 + 0.2 * torch.rand(3, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda seen: interpolate(table, seen), colours.requires_grad_(True))
+    colors = 0.05 + 0.2 * torch.rand(3, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda seen: interpolate(table, seen), colors.requires_grad_(True))
 
 
 def test_a_calibration_is_its_table_at_the_nodes_and_survives_its_file(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_calibration_is_its_table_at_the_nodes_and_survives_its_file(tmp_path:
     again = load_calibration(tmp_path / "press.json")
     assert again == made
     seen = again.press(grid(5).T)
-    torch.testing.assert_close(seen.T, srgb_to_linear(torch.tensor(made.colours)))
+    torch.testing.assert_close(seen.T, srgb_to_linear(torch.tensor(made.colors)))
     picture = torch.rand(3, 7, 5)
     assert again.press(picture).shape == picture.shape
     assert bool((again.press(torch.full((3, 1), 1.2)) == again.press(torch.ones(3, 1))).all())
@@ -83,9 +83,9 @@ def test_the_palette_lies_within_what_the_press_makes() -> None:
 
 
 def test_the_ideal_press_is_srgb() -> None:
-    colours = torch.rand(3, 10)
-    assert torch.equal(as_sent(colours), srgb_to_linear(colours))
-    torch.testing.assert_close(Press(grid(3).reshape(3, 3, 3, 3))(colours), as_sent(colours))
+    colors = torch.rand(3, 10)
+    assert torch.equal(as_sent(colors), srgb_to_linear(colors))
+    torch.testing.assert_close(Press(grid(3).reshape(3, 3, 3, 3))(colors), as_sent(colors))
 
 
 def perturbations(ink: Ink) -> list[Perturbation]:
@@ -127,7 +127,7 @@ def test_patches_and_their_controls_are_scored_as_they_come_out_of_the_press() -
     (seen,) = load_candidates([patch], px=64, device=torch.device("cpu"), ink=press)
     assert torch.equal(seen.painted["clean"].rgba, plain.painted["clean"].rgba)
     inside = mask.alpha[0] == 1.0
-    for subject in ("patch", "grey", "random"):
+    for subject in ("patch", "gray", "random"):
         sent = linear_to_srgb(plain.painted[subject].rgba[:3, inside])
         torch.testing.assert_close(seen.painted[subject].rgba[:3, inside], press(sent), atol=2e-3, rtol=0)
     assert seen.sha256 != plain.sha256
@@ -151,8 +151,8 @@ def test_a_design_through_a_press_finds_other_paint_and_says_so(tmp_path: Path) 
     ("change", "words"),
     [
         ({"nodes": 4}, "asks for its cube"),
-        ({"colours": [[0.1, 0.2, 7.0]] * 125}, "from 0 to 1"),
-        ({"colour": 1}, "unknown key"),
+        ({"colors": [[0.1, 0.2, 7.0]] * 125}, "from 0 to 1"),
+        ({"color": 1}, "unknown key"),
     ],
 )
 def test_a_wrong_file_is_one_sentence(tmp_path: Path, change: dict[str, object], words: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from evaluation_kit import ColourVictim
+from evaluation_kit import ColorVictim
 from PIL import Image
 from torch import Tensor
 
@@ -30,14 +30,14 @@ def block(top: int, bottom: int, left: int, right: int) -> Tensor:
 
 
 def plain(*rgb: float, size: int = 16) -> Tensor:
-    """A picture of one colour."""
+    """A picture of one color."""
     return torch.tensor(rgb, dtype=torch.float32)[:, None, None].expand(3, size, size)
 
 
 # ---- published noise as a sticker
 
 
-def test_a_masked_pixel_is_a_square_of_the_sign_in_the_colour_that_the_noise_gives() -> None:
+def test_a_masked_pixel_is_a_square_of_the_sign_in_the_color_that_the_noise_gives() -> None:
     where = block(3, 5, 4, 10) | block(9, 12, 4, 6)
     noise = torch.where(where, torch.full((3, SIDE, SIDE), 5.0), torch.zeros(3, SIDE, SIDE))
     noise[1] *= -1
@@ -85,7 +85,7 @@ def test_wrong_noise_is_refused() -> None:
 
 
 def test_pictures_of_any_size_are_judged_in_their_order() -> None:
-    victim = ColourVictim()
+    victim = ColorVictim()
     pictures = [plain(1, 0, 0, size=16 + i % 3) if i % 2 else plain(0, 0, 1, size=16 + i % 3) for i in range(11)]
     expected = [0 if i % 2 else 1 for i in range(11)]
     assert predictions(victim, pictures, batch=2).tolist() == expected
@@ -101,25 +101,25 @@ def test_pictures_of_any_size_are_judged_in_their_order() -> None:
 
 
 def test_the_victim_is_left_as_it_was() -> None:
-    victim = ColourVictim().train()
+    victim = ColorVictim().train()
     predictions(victim, [plain(1, 0, 0)])
     assert victim.training
 
 
 def test_accuracy_matches_classes_by_name(tmp_path: Path) -> None:
-    colours = {"Stop": (255, 0, 0), "speed limit 45": (0, 0, 255), "elk": (0, 255, 0)}
+    colors = {"Stop": (255, 0, 0), "speed limit 45": (0, 0, 255), "elk": (0, 255, 0)}
     items = []
-    for label, (name, colour) in enumerate(colours.items()):
+    for label, (name, color) in enumerate(colors.items()):
         for size in (16, 20):
             path = tmp_path / f"{name}{size}.png"
-            Image.fromarray(np.full((size, size, 3), colour, np.uint8)).save(path)
+            Image.fromarray(np.full((size, size, 3), color, np.uint8)).save(path)
             items.append(Item(path=path, label=label))
     items.append(Item(path=items[0].path, label=1))  # a red picture said to be a speed limit
-    dataset = SignDataset(kind="image-folder", split="all", classes=tuple(colours), items=items)
-    share = accuracy(ColourVictim(), dataset)
+    dataset = SignDataset(kind="image-folder", split="all", classes=tuple(colors), items=items)
+    share = accuracy(ColorVictim(), dataset)
     assert (share.hits, share.n) == (4, 5)
     with pytest.raises(PhysadvError, match="none of the classes"):
-        accuracy(ColourVictim(classes=("stop", "yield", "speedLimit45")), dataset.subset([4, 5]).select(["elk"]))
+        accuracy(ColorVictim(classes=("stop", "yield", "speedLimit45")), dataset.subset([4, 5]).select(["elk"]))
 
 
 def test_noise_is_added_under_its_mask_and_clipped() -> None:

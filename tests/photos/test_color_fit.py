@@ -1,4 +1,4 @@
-"""Learning a printer's and a camera's colours from photographs of a chart."""
+"""Learning a printer's and a camera's colors from photographs of a chart."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MOST = (np.arange(106) < 70) & (np.arange(106) != 63)
 
 
 def chart(seed: int = 0) -> np.ndarray:
-    """64 colours on a grid, a grey ramp and 30 others."""
-    grey = np.repeat(np.linspace(0, 1, 12)[:, None], 3, axis=1)
+    """64 colors on a grid, a gray ramp and 30 others."""
+    gray = np.repeat(np.linspace(0, 1, 12)[:, None], 3, axis=1)
     others = np.random.default_rng(seed).random((30, 3))
-    return np.concatenate([np.array(list(product(LEVELS, repeat=3))), grey, others])
+    return np.concatenate([np.array(list(product(LEVELS, repeat=3))), gray, others])
 
 
 def press(sent: np.ndarray) -> np.ndarray:
@@ -54,7 +54,7 @@ def test_lights_are_taken_out_of_the_readings() -> None:
     assert np.nanmedian(found.spread) < 0.03
 
 
-def test_the_table_predicts_colours_that_it_has_not_seen() -> None:
+def test_the_table_predicts_colors_that_it_has_not_seen() -> None:
     made = fit(photographs(chart()))
     errors = made.measured["delta_e_2000"]
     assert 0.05 < made.measured["gamut_of_srgb"] < 0.9
@@ -81,7 +81,7 @@ def test_the_fit_is_the_same_again_and_the_photographs_order_does_not_matter() -
     readings = photographs(chart(), 6)
     again = fit(Readings(readings.sent, readings.seen[::-1]))
     first = fit(readings)
-    np.testing.assert_allclose(first.colours, again.colours, atol=2e-3)
+    np.testing.assert_allclose(first.colors, again.colors, atol=2e-3)
     assert fit(readings) == first
 
 
@@ -105,7 +105,7 @@ def test_photographs_that_say_too_little_are_one_sentence(change, words: str) ->
         fit(Readings(readings.sent, change(readings.seen)))
 
 
-def test_colour_differences_are_the_published_ones() -> None:
+def test_color_differences_are_the_published_ones() -> None:
     """Sharma et al. 2005, table 1, pairs 1, 7 and 17, through linear sRGB."""
     import colour
 
@@ -122,7 +122,7 @@ def test_colour_differences_are_the_published_ones() -> None:
         assert float(delta_e(linear(one), linear(other))) == pytest.approx(expected, abs=2e-3)
 
 
-def test_a_screens_colours_span_all_of_srgb_and_half_of_their_contrast_less() -> None:
+def test_a_screens_colors_span_all_of_srgb_and_half_of_their_contrast_less() -> None:
     levels = np.linspace(0, 1, 5)
     cube = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, 3)
     assert gamut_share(decoded(cube)) == pytest.approx(1.0, abs=0.03)

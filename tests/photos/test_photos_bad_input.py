@@ -37,8 +37,8 @@ def shoot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rig = default_rig(load_sign("us/stop"), chart=False)
     save_rig(rig, folder / "rig.json")
     save_camera(PHONE, folder / "camera.json")
-    flat, centre = sign_board(rig)
-    Image.fromarray(photograph(flat, centre, 2.0, PHONE, TURN, SHIFT)).save(folder / "good.png")
+    flat, center = sign_board(rig)
+    Image.fromarray(photograph(flat, center, 2.0, PHONE, TURN, SHIFT)).save(folder / "good.png")
     return folder
 
 
@@ -268,8 +268,8 @@ def test_markers_printed_at_97_percent_are_flagged_and_corrected_by_the_bar(
 ) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
-    flat, centre = sign_board(default_rig(load_sign("us/stop"), chart=False).scaled(0.97))
-    photo = photograph(flat, centre, 2.0, PHONE, TURN, SHIFT)
+    flat, center = sign_board(default_rig(load_sign("us/stop"), chart=False).scaled(0.97))
+    photo = photograph(flat, center, 2.0, PHONE, TURN, SHIFT)
     Image.fromarray(photo).save(folder / "shrunk.png", compress_level=1)
     words = ["photos", "ingest", folder, "--rig", shoot / "rig.json", "--camera", shoot / "camera.json"]
     assert "1 of them doubtful" in physadv(*words, "--out", tmp_path / "plain")[1]
@@ -286,8 +286,8 @@ def test_markers_printed_at_97_percent_are_flagged_and_corrected_by_the_bar(
 
 @pytest.mark.parametrize("distance_m", [1.5, 3.5, 5.0])
 def test_markers_printed_at_100_percent_are_not_flagged(shoot: Path, tmp_path: Path, distance_m: float) -> None:
-    flat, centre = sign_board(default_rig(load_sign("us/stop"), chart=False))
-    photo = photograph(flat, centre, 2.0, PHONE, np.zeros(3), np.array([0.0, 0.0, distance_m * 1000.0]))
+    flat, center = sign_board(default_rig(load_sign("us/stop"), chart=False))
+    photo = photograph(flat, center, 2.0, PHONE, np.zeros(3), np.array([0.0, 0.0, distance_m * 1000.0]))
     (tmp_path / "photos").mkdir()
     Image.fromarray(photo).save(tmp_path / "photos" / "far.png", compress_level=1)
     ingest(tmp_path / "photos", tmp_path / "out", rig=shoot / "rig.json", camera=shoot / "camera.json")
@@ -302,8 +302,8 @@ def test_markers_of_two_rigs_are_no_pose(shoot: Path, tmp_path: Path) -> None:
     joined = np.full((900, 2400, 3), 115, np.uint8)
     for place, (ids, distance_m) in enumerate((((0, 1), 1.6), ((2, 3), 3.2))):
         some = rig.model_copy(update={"markers": tuple(marker for marker in rig.markers if marker.id in ids)})
-        flat, centre = sign_board(some)
-        shown = photograph(flat, centre, 2.0, PHONE, np.zeros(3), np.array([0.0, 0.0, distance_m * 1000.0]))
+        flat, center = sign_board(some)
+        shown = photograph(flat, center, 2.0, PHONE, np.zeros(3), np.array([0.0, 0.0, distance_m * 1000.0]))
         joined[:, place * 1200 : (place + 1) * 1200] = shown
     (tmp_path / "photos").mkdir()
     Image.fromarray(joined).save(tmp_path / "photos" / "two.png", compress_level=1)

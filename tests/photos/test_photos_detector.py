@@ -23,12 +23,12 @@ CLASSES = ("car", "stop sign")
 
 
 def anchor(box: tuple[float, float, float, float], stride: int) -> tuple[int, np.ndarray]:
-    """The anchor of that stride nearest a box's centre in input pixels, and its four numbers for that box."""
-    centre = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
-    cell = np.minimum(centre // stride, SIDE // stride - 1)
+    """The anchor of that stride nearest a box's center in input pixels, and its four numbers for that box."""
+    center = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
+    cell = np.minimum(center // stride, SIDE // stride - 1)
     number = ANCHORS.index((stride, int(cell[0]), int(cell[1])))
     size = np.array([box[2] - box[0], box[3] - box[1]])
-    return number, np.concatenate([centre / stride - cell, np.log(size / stride)])
+    return number, np.concatenate([center / stride - cell, np.log(size / stride)])
 
 
 def detector(folder: Path, *boxes: tuple[tuple[float, float, float, float], int, float, int]) -> Detector:

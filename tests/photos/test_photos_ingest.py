@@ -35,17 +35,17 @@ POSES = ((1.2, 0.0, 0.0), (2.0, 35.0, -6.0), (3.0, -20.0, 4.0))
 
 
 def printer(sent: np.ndarray) -> np.ndarray:
-    """What the chart's colours look like on paper under a neutral light, sRGB-encoded."""
+    """What the chart's colors look like on paper under a neutral light, sRGB-encoded."""
     return np.clip(0.08 + 0.8 * (0.75 * sent + 0.25 * sent.mean(1, keepdims=True)) ** 1.15, 0, 1)
 
 
 def pasted(photo: np.ndarray, rig: Rig, number: int) -> np.ndarray:
     """The photograph with another one of the chart in its corner, as if it hung beside the sign."""
     assert rig.chart is not None
-    flat, centre = chart_sheet(rig.chart, printer(np.array(rig.chart.colours)), printer(np.ones((1, 3)))[0])
+    flat, center = chart_sheet(rig.chart, printer(np.array(rig.chart.colors)), printer(np.ones((1, 3)))[0])
     lens = Camera(width_px=420, height_px=420, fx_px=600.0, fy_px=600.0, cx_px=209.5, cy_px=209.5)
     turn = np.radians([3.0 * number, -4.0, 1.0])
-    shown = photograph(flat, centre, 8.0, lens, turn, np.array([0.0, 0.0, 420.0]), noise=0.004, seed=number)
+    shown = photograph(flat, center, 8.0, lens, turn, np.array([0.0, 0.0, 420.0]), noise=0.004, seed=number)
     joined = photo.copy()
     joined[-420:, :420] = shown * (0.95 - 0.1 * number)
     return joined
@@ -58,12 +58,12 @@ def shoot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rig = default_rig(load_sign("us/stop"))
     save_rig(rig, folder / "rig.json")
     save_camera(PHONE, folder / "camera.json")
-    flat, centre = sign_board(rig)
+    flat, center = sign_board(rig)
     (folder / "photos" / "clean").mkdir(parents=True)
     truth = {}
     for number, (distance, yaw, pitch) in enumerate(POSES):
         turn, shift = np.radians([pitch, yaw, 2.0]), np.array([150.0, -80.0, distance * 1000.0])
-        photo = pasted(photograph(flat, centre, 2.0, PHONE, turn, shift, seed=number), rig, number)
+        photo = pasted(photograph(flat, center, 2.0, PHONE, turn, shift, seed=number), rig, number)
         exif = Image.Exif()
         ifd = exif.get_ifd(0x8769)
         ifd[0x9003], ifd[0x829A], ifd[0x829D], ifd[0x8827] = "2026:05:04 10:00:00", 0.005, 2.0, 100
@@ -175,14 +175,14 @@ def test_paint_alone_makes_no_find_doubtful_and_doubts_are_told_with_their_count
     shoot: Path, tmp_path: Path, physadv: Command
 ) -> None:
     """Where the contour is seen, paint explains why the artwork agrees only a little; on a clean sign nothing does."""
-    flat, centre = sign_board(default_rig(load_sign("us/stop"), chart=False).model_copy(update={"markers": ()}))
-    left, top = np.round(centre).astype(int) - 440
-    colours = ((0.2, 0.4, 0.9), (0.95, 0.9, 0.2), (0.1, 0.1, 0.1))
+    flat, center = sign_board(default_rig(load_sign("us/stop"), chart=False).model_copy(update={"markers": ()}))
+    left, top = np.round(center).astype(int) - 440
+    colors = ((0.2, 0.4, 0.9), (0.95, 0.9, 0.2), (0.1, 0.1, 0.1))
     for column, row in np.ndindex(4, 3):
         place = slice(top + 293 * row, top + 293 * (row + 1)), slice(left + 220 * column, left + 220 * (column + 1))
-        flat[place] = colours[(column + row) % 3]
+        flat[place] = colors[(column + row) % 3]
     for number, distance in enumerate((1.8, 2.4)):
-        photo = photograph(flat, centre, 2.0, PHONE, np.radians([0.0, 10.0, 1.0]), np.array([0, 0, distance * 1000.0]))
+        photo = photograph(flat, center, 2.0, PHONE, np.radians([0.0, 10.0, 1.0]), np.array([0, 0, distance * 1000.0]))
         for kind in ("clean", "sprayed"):
             (tmp_path / "photos" / kind).mkdir(parents=True, exist_ok=True)
             Image.fromarray(photo).save(tmp_path / "photos" / kind / f"{number}.png", compress_level=1)
@@ -334,11 +334,11 @@ class Boxes(Detector):
 
 
 def test_a_detectors_box_is_a_doubtful_find_and_no_box_is_none() -> None:
-    grey = np.full((300, 400, 3), 120, np.uint8)
+    gray = np.full((300, 400, 3), 120, np.uint8)
     camera, sign = camera_from_focal(400, 300, 30.0), load_sign("us/stop")
     with pytest.raises(PhysadvError, match="not found"):
-        find_sign(grey, sign, camera, detector=Boxes())
-    found, _ = find_sign(grey, sign, camera, detector=Boxes(Detection((100.0, 80.0, 180.0, 160.0), 0.9)))
+        find_sign(gray, sign, camera, detector=Boxes())
+    found, _ = find_sign(gray, sign, camera, detector=Boxes(Detection((100.0, 80.0, 180.0, 160.0), 0.9)))
     assert found.how == "detector"
     assert found.confidence < TRUSTED
     assert any("only the detector's box" in flag for flag in found.flags)
@@ -418,17 +418,17 @@ def test_mistakes_are_one_sentence_and_leave_nothing(shoot: Path, tmp_path: Path
         ("a.jpg", None, ("unknown", "")),
         ("clean/a.jpg", None, ("clean", "")),
         ("a.jpg", "bars", ("patch", "bars")),
-        ("grey/a.jpg", "bars", ("grey", "bars")),
+        ("gray/a.jpg", "bars", ("gray", "bars")),
         ("bars/Random/a.jpg", None, ("random", "bars")),
         ("bars/a.jpg", None, ("unknown", "bars")),
-        ("gray/a.jpg", None, ("grey", "")),
+        ("gray/a.jpg", None, ("gray", "")),
     ],
 )
 def test_what_a_photograph_shows_is_its_folders_name(name: str, patch: str | None, expected: tuple[str, str]) -> None:
     assert subject_of(name, patch) == expected
 
 
-@pytest.mark.parametrize(("around", "expected"), [("Clean", "clean"), ("grey", "grey"), ("shoot", "unknown")])
+@pytest.mark.parametrize(("around", "expected"), [("Clean", "clean"), ("gray", "gray"), ("shoot", "unknown")])
 def test_the_folder_of_all_photographs_counts_if_it_is_a_controls(around: str, expected: str) -> None:
     assert subject_of("day1/a.jpg", None, around=around) == (expected, "day1")
 

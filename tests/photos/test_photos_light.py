@@ -1,4 +1,4 @@
-"""Light level and colour temperature, against changes of both that are known: shutter, daylight, paper."""
+"""Light level and color temperature, against changes of both that are known: shutter, daylight, paper."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def daylight(kelvin: float) -> np.ndarray:
 
 
 def taken(ev: float, kelvin: float = 6504.0, *, covered: float = 0.0) -> np.ndarray:
-    """The stop sign from the front, so many stops and kelvin from its own colours in daylight; uint8."""
+    """The stop sign from the front, so many stops and kelvin from its own colors in daylight; uint8."""
     art = STOP.texture(SIDE).permute(1, 2, 0).double().numpy()
     linear = art[..., :3] * art[..., 3:] + 0.1 * (1 - art[..., 3:])
     linear[: round(covered * SIDE)] = 0.02

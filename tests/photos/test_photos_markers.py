@@ -1,4 +1,4 @@
-"""The rig: where its markers fit, what a photograph of them says of pose and scale, and the colours of the chart."""
+"""The rig: where its markers fit, what a photograph of them says of pose and scale, and the colors of the chart."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_rig_survives_its_file_and_wrong_ones_are_one_sentence(tmp_path: Path)
         (("sign_width_mm",), -600, "sign_width_mm"),
         (("chart", "patch_mm"), math.inf, "patch_mm"),
         (("chart", "columns"), 10**9, "columns"),
-        (("chart", "colours"), [[2.0, 0.0, 0.0]], "from 0 to 1"),
+        (("chart", "colors"), [[2.0, 0.0, 0.0]], "from 0 to 1"),
     ],
 )
 def test_a_rig_that_cannot_be_is_one_sentence(
@@ -92,10 +92,10 @@ def test_a_rig_that_cannot_be_is_one_sentence(
 @pytest.mark.parametrize(("distance", "yaw", "pitch"), [(1.6, 0, 0), (3.0, 45, 5), (5.0, -60, 0), (7.0, 20, -8)])
 def test_markers_give_the_pose(distance: float, yaw: float, pitch: float) -> None:
     rig = default_rig(load_sign("us/stop"))
-    flat, centre = sign_board(rig)
+    flat, center = sign_board(rig)
     turn = np.radians([pitch, yaw, 3.0])
     shift = np.array([80.0, -60.0, distance * 1000])
-    seen = find_markers(photograph(flat, centre, 2.0, PHONE, turn, shift))
+    seen = find_markers(photograph(flat, center, 2.0, PHONE, turn, shift))
     assert len(seen.corners) >= 3
     assert set(seen.corners) <= {0, 1, 2, 3}
     pose = pose_from_markers(seen, rig, PHONE)
@@ -109,9 +109,9 @@ def test_markers_give_the_pose(distance: float, yaw: float, pitch: float) -> Non
 def test_a_marker_that_was_moved_is_left_out() -> None:
     rig = default_rig(load_sign("us/stop"))
     moved = rig.markers[2].model_copy(update={"x_mm": rig.markers[2].x_mm - 60.0})
-    flat, centre = sign_board(rig.model_copy(update={"markers": (*rig.markers[:2], moved, rig.markers[3])}))
+    flat, center = sign_board(rig.model_copy(update={"markers": (*rig.markers[:2], moved, rig.markers[3])}))
     pose = pose_from_markers(
-        find_markers(photograph(flat, centre, 2.0, PHONE, np.radians([0, 20, 0]), np.array([0, 0, 3000.0]))), rig, PHONE
+        find_markers(photograph(flat, center, 2.0, PHONE, np.radians([0, 20, 0]), np.array([0, 0, 3000.0]))), rig, PHONE
     )
     assert pose is not None
     assert pose.distance_m == pytest.approx(3.0, rel=0.01)
@@ -119,15 +119,15 @@ def test_a_marker_that_was_moved_is_left_out() -> None:
 
 
 def test_no_marker_no_pose() -> None:
-    grey = np.full((300, 400, 3), 120, np.uint8)
-    assert find_markers(grey).corners == {}
-    assert pose_from_markers(find_markers(grey), default_rig(load_sign("us/stop")), PHONE) is None
+    gray = np.full((300, 400, 3), 120, np.uint8)
+    assert find_markers(gray).corners == {}
+    assert pose_from_markers(find_markers(gray), default_rig(load_sign("us/stop")), PHONE) is None
 
 
 def test_a_sheet_printed_at_97_percent_is_noticed_and_corrected_by_its_bar() -> None:
     rig = default_rig(load_sign("us/stop"))
-    flat, centre = sign_board(rig.scaled(0.97))
-    seen = find_markers(photograph(flat, centre, 2.0, PHONE, np.radians([3, 15, 0]), np.array([0, 0, 2000.0])))
+    flat, center = sign_board(rig.scaled(0.97))
+    seen = find_markers(photograph(flat, center, 2.0, PHONE, np.radians([3, 15, 0]), np.array([0, 0, 2000.0])))
     assert marker_scale(seen, rig) == pytest.approx(0.97, abs=0.006)
     told = printed_rig(rig, 97.0)
     assert marker_scale(seen, told) == pytest.approx(1.0, abs=0.006)
@@ -141,13 +141,13 @@ def test_a_sheet_printed_at_97_percent_is_noticed_and_corrected_by_its_bar() -> 
 
 
 @pytest.mark.parametrize(("light", "slope"), [(0.85, 0.0), (0.6, 0.0015)])
-def test_the_charts_colours_are_read_whatever_its_light(light: float, slope: float) -> None:
+def test_the_charts_colors_are_read_whatever_its_light(light: float, slope: float) -> None:
     """Under light that falls off across the chart, the readings are those of even light."""
     chart = default_chart()
-    sent = np.array(chart.colours)
+    sent = np.array(chart.colors)
     paper = np.full(3, 0.93)
-    flat, centre = chart_sheet(chart, np.clip(sent * 0.86 + 0.05, 0, 1), paper)
-    photo = photograph(flat, centre, 8.0, PHONE, np.radians([5, -20, 2]), np.array([20, 10, 700.0]), noise=0.004)
+    flat, center = chart_sheet(chart, np.clip(sent * 0.86 + 0.05, 0, 1), paper)
+    photo = photograph(flat, center, 8.0, PHONE, np.radians([5, -20, 2]), np.array([20, 10, 700.0]), noise=0.004)
     seen = find_markers(photo)
     assert set(seen.corners) == {40, 41, 42, 43}
     linear = np.where(photo / 255.0 <= 0.04045, photo / 255.0 / 12.92, ((photo / 255.0 + 0.055) / 1.055) ** 2.4)
@@ -156,33 +156,33 @@ def test_the_charts_colours_are_read_whatever_its_light(light: float, slope: flo
     dimmed = np.where(dim <= 0.0031308, dim * 12.92, 1.055 * np.maximum(dim, 1e-9) ** (1 / 2.4) - 0.055)
     reading = read_chart((dimmed.clip(0, 1) * 255).round().astype(np.uint8), seen, chart)
     assert reading is not None
-    readable = np.isfinite(reading.colours).all(1)
+    readable = np.isfinite(reading.colors).all(1)
     assert readable.mean() > 0.9
 
     def decode(values: np.ndarray) -> np.ndarray:
         return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
-    share = decode(reading.colours[readable]) / decode(reading.paper)
+    share = decode(reading.colors[readable]) / decode(reading.paper)
     expected = decode(np.clip(sent * 0.86 + 0.05, 0, 1))[readable] / decode(paper)
     np.testing.assert_allclose(share, expected, rtol=0.06, atol=0.01)
 
 
 def test_a_chart_too_far_away_is_not_read() -> None:
     chart = default_chart()
-    flat, centre = chart_sheet(chart, np.array(chart.colours), np.full(3, 0.93))
-    photo = photograph(flat, centre, 8.0, PHONE, np.zeros(3), np.array([0, 0, 6000.0]))
+    flat, center = chart_sheet(chart, np.array(chart.colors), np.full(3, 0.93))
+    photo = photograph(flat, center, 8.0, PHONE, np.zeros(3), np.array([0, 0, 6000.0]))
     assert read_chart(photo, find_markers(photo), chart) is None
 
 
 @pytest.mark.parametrize(("noise", "distance", "least_px"), [(0.1, 4.5, 0.25), (0.15, 2.4, 0.4), (0.15, 1.3, 0.5)])
 def test_noise_does_not_lead_the_corners_astray(noise: float, distance: float, least_px: float) -> None:
     rig = default_rig(load_sign("us/stop"))
-    flat, centre = sign_board(rig)
+    flat, center = sign_board(rig)
     turn, shift = np.radians([6.0, -35.0, 4.0]), np.array([60.0, -40.0, 1000.0 * distance])
-    seen = find_markers(photograph(flat, centre, 2.0, PHONE, turn, shift, noise=noise, seed=5))
+    seen = find_markers(photograph(flat, center, 2.0, PHONE, turn, shift, noise=noise, seed=5))
     assert len(seen.corners) == 4
-    millimetres, places = seen.pairs(rig.markers)
-    points = np.concatenate([millimetres, np.zeros((len(millimetres), 1))], 1)
+    millimeters, places = seen.pairs(rig.markers)
+    points = np.concatenate([millimeters, np.zeros((len(millimeters), 1))], 1)
     expected = cv2.projectPoints(points, turn, shift, PHONE.matrix, PHONE.coefficients)[0].reshape(-1, 2)
     wrong = np.linalg.norm(places - expected, axis=1)
     assert np.sqrt((wrong**2).mean()) < least_px

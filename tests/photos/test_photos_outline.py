@@ -126,11 +126,11 @@ def test_a_plain_shape_is_taken_for_no_part_of_any_sign(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["us/stop", "us/speed-limit-45"])
-def test_the_scan_comes_upon_a_sign_without_its_colour_and_its_outline(name: str) -> None:
+def test_the_scan_comes_upon_a_sign_without_its_color_and_its_outline(name: str) -> None:
     sign = load_sign(name)
     pose = standing(sign, width_px=130, off=(0.1, -0.1))
-    grey = shown(sign, pose, street(9)).mean(2).astype(np.uint8)
-    places = scanned(np.repeat(grey[..., None], 3, axis=2), model_of(sign))[:40]
+    gray = shown(sign, pose, street(9)).mean(2).astype(np.uint8)
+    places = scanned(np.repeat(gray[..., None], 3, axis=2), model_of(sign))[:40]
     expected = apply(plane_homography(pose, CAMERA), sign.outline_mm)
     off = [np.abs(apply(place.to_picture, sign.outline_mm) - expected).max() for place in places]
     assert min(off) < 0.15 * 130
@@ -154,9 +154,9 @@ def test_a_picture_on_its_side_shows_the_sign_on_its_side(quarters: int) -> None
     best = find_outlines(np.ascontiguousarray(np.rot90(picture, quarters)), STOP)[0]
     assert best.confidence >= TRUSTED
     assert not best.mirrored
-    centre, top = apply(best.homography, [(0.0, 0.0), (0.0, -300.0)])
+    center, top = apply(best.homography, [(0.0, 0.0), (0.0, -300.0)])
     up = [(-1, 0), (0, 1), (1, 0)][quarters - 1]
-    assert (top - centre) @ up > 0.9 * np.linalg.norm(top - centre)
+    assert (top - center) @ up > 0.9 * np.linalg.norm(top - center)
 
 
 def test_two_signs_are_two_finds_of_like_confidence() -> None:
@@ -166,8 +166,8 @@ def test_two_signs_are_two_finds_of_like_confidence() -> None:
     both = shown(STOP, second, (once / 255.0))
     found = find_outlines(both, STOP)
     assert min(found[0].confidence, found[1].confidence) >= TRUSTED
-    centres = sorted(float(one.outline_px.mean(0)[0]) for one in found[:2])
-    assert centres == pytest.approx([0.25 * WIDTH, 0.75 * WIDTH], abs=4.0)
+    centers = sorted(float(one.outline_px.mean(0)[0]) for one in found[:2])
+    assert centers == pytest.approx([0.25 * WIDTH, 0.75 * WIDTH], abs=4.0)
     inside = find_outlines(both, STOP, within=(0, 0, WIDTH / 2, HEIGHT))
     assert inside[0].outline_px.mean(0)[0] == pytest.approx(0.25 * WIDTH, abs=4.0)
     assert all(one.confidence < TRUSTED for one in inside[1:])

@@ -83,8 +83,8 @@ def test_any_four_points_are_a_find_or_one_sentence(points: list[tuple[float, fl
 
 @pytest.fixture(scope="module")
 def shot() -> npt.NDArray[np.uint8]:
-    flat, centre = sign_board(default_rig(load_sign("us/stop"), chart=False))
-    return photograph(flat, centre, 2.0, PHONE, POSE[:3], POSE[3:])
+    flat, center = sign_board(default_rig(load_sign("us/stop"), chart=False))
+    return photograph(flat, center, 2.0, PHONE, POSE[:3], POSE[3:])
 
 
 def test_one_bad_row_ends_nothing(shot: npt.NDArray[np.uint8], tmp_path: Path) -> None:

@@ -130,11 +130,11 @@ def test_too_few_photographs_are_one_sentence() -> None:
 
 def test_from_the_command_line(tmp_path: Path, physadv: Command) -> None:
     phone = Camera(width_px=1200, height_px=900, fx_px=900.0, fy_px=900.0, cx_px=599.5, cy_px=449.5)
-    flat, centre = sign_board(hung(5, off_mm=6.0), px_per_mm=1.0)
+    flat, center = sign_board(hung(5, off_mm=6.0), px_per_mm=1.0)
     (tmp_path / "photographs").mkdir()
     for number, yaw in enumerate((-40, -20, 0, 20, 40, 10)):
         turn = np.radians([5.0 - 2 * number, yaw, 2.0])
-        picture = photograph(flat, centre, 1.0, phone, turn, np.array([20.0, 10.0, 1500.0 + 100 * number]), noise=0.004)
+        picture = photograph(flat, center, 1.0, phone, turn, np.array([20.0, 10.0, 1500.0 + 100 * number]), noise=0.004)
         Image.fromarray(picture).save(tmp_path / "photographs" / f"{number}.png")
     save_rig(RIG, tmp_path / "rig.json")
     save_camera(phone, tmp_path / "camera.json")

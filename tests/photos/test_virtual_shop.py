@@ -40,7 +40,7 @@ def test_the_shop_knows_nothing_of_the_package() -> None:
 # ---- the press -----------------------------------------------------------------------------------------------------
 
 
-def test_a_colour_of_the_standards_table_is_what_colour_science_makes_of_it() -> None:
+def test_a_color_of_the_standards_table_is_what_color_science_makes_of_it() -> None:
     import colour
 
     with colour.utilities.suppress_warnings(colour_usage_warnings=True):
@@ -55,12 +55,12 @@ def test_a_colour_of_the_standards_table_is_what_colour_science_makes_of_it() ->
 def test_inks_darken_and_reach_less_than_a_screen() -> None:
     press = Press(banding=0.0)
     ramp = np.repeat(np.linspace(0, 1, 9, dtype=np.float32)[:, None], 3, 1)[None].repeat(8, 0)
-    grey = press(ramp, 25.4)[4].mean(-1)
-    assert (np.diff(grey[1:]) > 0).all()  # a black with colours under it may be darker than one without
-    assert grey[0] > 0.005  # no ink is perfectly black
-    assert grey[-1] < 0.95  # nor paper perfectly white
+    gray = press(ramp, 25.4)[4].mean(-1)
+    assert (np.diff(gray[1:]) > 0).all()  # a black with colors under it may be darker than one without
+    assert gray[0] > 0.005  # no ink is perfectly black
+    assert gray[-1] < 0.95  # nor paper perfectly white
     sent = hands.linear(ramp[4]).mean(-1)
-    assert (grey[1:-1] < sent[1:-1]).mean() > 0.5  # dots grow
+    assert (gray[1:-1] < sent[1:-1]).mean() > 0.5  # dots grow
     pure = np.eye(3, dtype=np.float32)[None].repeat(8, 0)
     primaries = press(pure, 25.4)[4]
     assert (primaries.max(-1) < 0.75).all()
@@ -118,7 +118,7 @@ def test_a_person_who_follows_the_sheets_puts_the_paint_where_it_was_designed(
 ) -> None:
     patch = load_patch(PATCH)
     bare, _, side = hands.mount(work / "art.png", patch.sign.width_mm, [], board=True)
-    for kind in ("patch", "grey", "random"):
+    for kind in ("patch", "gray", "random"):
         paint, _, _ = hands.mount(work / "art.png", patch.sign.width_mm, stickers[kind], board=True, seed=3)
         covered = np.abs(paint - bare).max(-1) > 0.02
         edge = round((side - patch.sign.width_mm) / 2 * 2)
@@ -126,9 +126,9 @@ def test_a_person_who_follows_the_sheets_puts_the_paint_where_it_was_designed(
         asked = patch.mask.at(covered.shape[0]).alpha[0].numpy() > 0.5
         both, either = (covered & asked).sum(), (covered | asked).sum()
         assert both / either > 0.95, kind
-    grey, patched = (hands.mount(work / "art.png", 900.0, stickers[k], board=True)[0] for k in ("grey", "patch"))
-    inside = np.abs(grey - bare).max(-1) > 0.02
-    assert patched[inside].std() > 3 * grey[inside].std()
+    gray, patched = (hands.mount(work / "art.png", 900.0, stickers[k], board=True)[0] for k in ("gray", "patch"))
+    inside = np.abs(gray - bare).max(-1) > 0.02
+    assert patched[inside].std() > 3 * gray[inside].std()
 
 
 # ---- photographs ---------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def session(work: Path, stickers: dict[str, list[hands.Sticker]]) -> tuple[Path,
     print_rig(work / "rig", sign=SIGN)
     markers = hands.cut_markers(work / "rig" / "rig.pdf", 900.0, Press())
     assert len(markers) == 4
-    chart = hands.sheet_with(work / "rig" / "rig.pdf", "colour chart", Press())
+    chart = hands.sheet_with(work / "rig" / "rig.pdf", "color chart", Press())
     paint, opacity, side = hands.mount(work / "art.png", 900.0, stickers["patch"], board=True, markers=markers)
     beside, width = np.eye(4), chart.shape[1] / hands.PX_PER_MM / 1000.0
     half = side / 2000.0
@@ -205,7 +205,7 @@ def test_poses_of_photographs_with_markers_are_true(session: tuple[Path, dict[st
 
 @poppler
 @pytest.mark.slow
-def test_a_press_and_phone_are_learnt_from_photographs_of_the_chart(
+def test_a_press_and_phone_are_learned_from_photographs_of_the_chart(
     session: tuple[Path, dict[str, dict[str, float]]], work: Path
 ) -> None:
     made = calibrate(session[0], name="virtual")

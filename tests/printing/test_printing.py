@@ -82,8 +82,8 @@ def extent_mm(where: np.ndarray) -> tuple[float, float, float, float]:
     )
 
 
-def near(page: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
-    return np.asarray(np.abs(page.astype(int) - colour).max(2) < 40)
+def near(page: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+    return np.asarray(np.abs(page.astype(int) - color).max(2) < 40)
 
 
 def bar_length(page: np.ndarray) -> float:
@@ -162,7 +162,7 @@ def test_tiles_go_together_to_the_whole_sticker(bundle: Path) -> None:
     assert shared.bounds[2] - shared.bounds[0] >= 15.0 - 1e-6
 
 
-def test_registration_marks_of_neighbours_lie_at_the_same_place_of_the_sign(bundle: Path, tmp_path: Path) -> None:
+def test_registration_marks_of_neighbors_lie_at_the_same_place_of_the_sign(bundle: Path, tmp_path: Path) -> None:
     (pdf,) = print_patch(bundle, tmp_path / "s.pdf", SheetOptions(bleed_mm=0.0))
     tiles = [page for page in pages(pdf) if near(page, PINK).any() and not near(page, GREEN).any()]
     assert len(tiles) == 2
@@ -265,7 +265,7 @@ def test_a_point_is_on_one_page_or_in_the_stated_overlap(
         assert len(found) <= (1 + shared_x) * (1 + shared_y)
 
 
-def test_neighbouring_tiles_share_what_is_stated_and_no_more() -> None:
+def test_neighboring_tiles_share_what_is_stated_and_no_more() -> None:
     piece = Piece("A", box(0, 0, 300, 100), (0.0, 0.0, 300.0, 100.0))
     tiles = [placed for sheet in lay_out([piece], pick_paper("A4"), overlap_mm=15.0) for placed in sheet.placed]
     assert len(tiles) == 2
@@ -399,7 +399,7 @@ def test_controls_are_printed_on_sheets_of_their_own(bundle: Path, tmp_path: Pat
     with pypdfium2.PdfDocument(plain) as one, pypdfium2.PdfDocument(more) as other:
         assert len(other) == 3 * (len(one) - 1) + 1
         texts = " ".join(page.get_textpage().get_text_range() for page in other)
-    assert "GREY CONTROL: photographs of it go into grey/" in texts
+    assert "GRAY CONTROL: photographs of it go into gray/" in texts
     assert "RANDOM CONTROL" in texts
 
 
@@ -483,17 +483,17 @@ def test_a_printed_rig_is_the_one_in_its_file(tmp_path: Path, paper: str) -> Non
     assert np.linalg.norm(seen.seen_px[0] - seen.seen_px[-1]) / PER_MM == pytest.approx(mm, abs=0.25)
 
 
-def test_the_printed_chart_has_its_colours_at_their_places(tmp_path: Path) -> None:
+def test_the_printed_chart_has_its_colors_at_their_places(tmp_path: Path) -> None:
     print_rig(tmp_path / "rig")
     chart = load_rig(tmp_path / "rig" / "rig.json").chart
     assert chart is not None
     page = next(p for p in pages(tmp_path / "rig" / "rig.pdf") if 40 in find_markers(p).corners)
-    millimetres, places = find_markers(page).pairs(chart.markers)
-    homography, _ = cv2.findHomography(millimetres, places)
-    for centre, colour in zip(chart.centres_mm, chart.colours, strict=True):
-        x, y, w = homography @ [*centre, 1.0]
+    millimeters, places = find_markers(page).pairs(chart.markers)
+    homography, _ = cv2.findHomography(millimeters, places)
+    for center, color in zip(chart.centers_mm, chart.colors, strict=True):
+        x, y, w = homography @ [*center, 1.0]
         seen = page[round(y / w), round(x / w)]
-        np.testing.assert_allclose(seen, np.array(colour) * 255, atol=2)
+        np.testing.assert_allclose(seen, np.array(color) * 255, atol=2)
 
 
 def rectangles(boxes: list[tuple[float, float, float, float]]) -> list[Piece]:

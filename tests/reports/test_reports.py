@@ -88,8 +88,8 @@ class Frames:
         self.clean: Flags = rng.random(total) < clean
         self.target: Flags = rng.random(total) < 1.0 / (1.0 + np.exp(-base))
         self.wrong: Flags = self.target | (rng.random(total) < 1.0 / (1.0 + np.exp(-base - 1.0))) | ~self.clean
-        self.grey: Flags = (rng.random(total) < 0.05) | ~self.clean
-        self.grey_target: Flags = self.grey & (rng.random(total) < 0.3)
+        self.gray: Flags = (rng.random(total) < 0.05) | ~self.clean
+        self.gray_target: Flags = self.gray & (rng.random(total) < 0.3)
 
     def rate(self, hits: Flags, where: Flags | None = None) -> Rate:
         keep = np.ones(len(hits), dtype=bool) if where is None else where
@@ -107,7 +107,7 @@ class Frames:
             clean_accuracy=self.rate(self.clean, where),
             untargeted=self.rate(self.wrong, read),
             at_goal=self.rate(self.target if targeted else self.wrong, read),
-            control=self.rate(self.grey_target if targeted else self.grey, read),
+            control=self.rate(self.gray_target if targeted else self.gray, read),
         )
 
     def bins(self, values: Reals, edges: Sequence[float], unit: str, targeted: bool) -> tuple[Slice, ...]:
@@ -225,24 +225,24 @@ def make_record(
         patch_success=frames.success("patch", frames.wrong, frames.target, targeted),
         controls=(
             frames.success("clean", ~frames.clean, ~frames.clean & False, targeted),
-            frames.success("grey", frames.grey, frames.grey_target, targeted),
-            frames.success("random", np.roll(frames.grey, 7), np.roll(frames.grey_target, 5), targeted),
+            frames.success("gray", frames.gray, frames.gray_target, targeted),
+            frames.success("random", np.roll(frames.gray, 7), np.roll(frames.gray_target, 5), targeted),
         ),
         gain_untargeted=Gain(
             goal="untargeted",
-            control="grey",
-            difference=difference(frames.wrong[frames.clean], frames.grey[frames.clean], groups),
+            control="gray",
+            difference=difference(frames.wrong[frames.clean], frames.gray[frames.clean], groups),
         ),
         gain=Gain(
             goal=f"targeted:{target}",
             control="random",
-            difference=difference(frames.target[frames.clean], frames.grey_target[frames.clean], groups),
+            difference=difference(frames.target[frames.clean], frames.gray_target[frames.clean], groups),
         )
         if targeted
         else Gain(
             goal="untargeted",
-            control="grey",
-            difference=difference(frames.wrong[frames.clean], frames.grey[frames.clean], groups),
+            control="gray",
+            difference=difference(frames.wrong[frames.clean], frames.gray[frames.clean], groups),
         ),
         by_entry=(),
         by_light=tuple(
@@ -330,7 +330,7 @@ def make_summary(
     **options: Any,
 ) -> Summary:
     """A consistent made-up summary, its pictures written to ``folder``."""
-    subjects = {"patch": True, "clean": False, "grey": True, "random": True}
+    subjects = {"patch": True, "clean": False, "gray": True, "random": True}
     for subject, covered in subjects.items():
         draw_sign(folder / "pictures" / f"{subject}.png", 320, patch=covered)
     files = [(f"pictures/frame-{i}.png", f"pictures/frame-{i}-seen.png") for i in range(frames_a_side)]
@@ -502,7 +502,7 @@ def test_page_is_well_formed(reports: dict[str, tuple[Summary, str, Path]], shap
     assert len(ids) == len(set(ids))
     anchors = {href[1:] for href in page.attributes("href") if href.startswith("#")}
     assert anchors <= set(ids)
-    named = {name for names in page.attributes("aria-labelledby") for name in names.split()}
+    named = {name for names in page.attributes("aria-labeledby") for name in names.split()}
     assert named <= set(ids)
 
 
@@ -767,7 +767,7 @@ def test_no_clean_frame_means_nothing_to_fool(tmp_path: Path) -> None:
     summary = make_summary(tmp_path, frames_a_side=0)
     record = summary.records[0]
     nothing = record.patch_success.model_copy(update={"untargeted": empty_rate(), "at_goal": empty_rate()})
-    none = Gain(goal="targeted:merge", control="grey", difference=difference(np.zeros(0, bool), np.zeros(0, bool)))
+    none = Gain(goal="targeted:merge", control="gray", difference=difference(np.zeros(0, bool), np.zeros(0, bool)))
     record = record.model_copy(update={"patch_success": nothing, "gain": none, "by_distance": ()})
     summary = summary.model_copy(update={"records": (record,)})
     assert "nothing to fool" in Page(render_page(summary, tmp_path)).text
@@ -908,7 +908,7 @@ def test_a_report_is_made_again_from_its_folder(tmp_path: Path) -> None:
         report_from(tmp_path / "elsewhere")
 
 
-# --------------------------------------------------------------------------------------------------- charts and colours
+# --------------------------------------------------------------------------------------------------- charts and colors
 
 
 def test_a_bar_is_as_long_as_its_rate() -> None:
@@ -948,8 +948,8 @@ def variables(css: str) -> dict[str, str]:
     return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})\b", css))
 
 
-def luminance(colour: str) -> float:
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+def luminance(color: str) -> float:
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -968,14 +968,14 @@ def theme(request: pytest.FixtureRequest, reports: dict[str, tuple[Summary, str,
 
 
 def test_text_meets_wcag_aa(theme: str) -> None:
-    colours = variables(theme)
+    colors = variables(theme)
     text = [("ink", "paper"), ("ink", "card"), ("soft", "paper"), ("soft", "card"), ("link", "paper"), ("link", "card")]
     text += [("patch", "card"), ("control", "card"), ("clean", "card"), ("soft", "track")]
     text += [("good", "good-soft"), ("bad", "bad-soft"), ("warn", "warn-soft"), ("bad", "paper"), ("warn", "paper")]
-    ratios = {(one, other): contrast(colours[one], colours[other]) for one, other in text}
+    ratios = {(one, other): contrast(colors[one], colors[other]) for one, other in text}
     assert {pair: ratio for pair, ratio in ratios.items() if ratio < 4.5} == {}
-    assert contrast(colours["patch"], colours["track"]) >= 3.0
-    assert contrast(colours["control"], colours["track"]) >= 3.0
+    assert contrast(colors["patch"], colors["track"]) >= 3.0
+    assert contrast(colors["control"], colors["track"]) >= 3.0
 
 
 def test_the_palette_is_readable_and_runs_one_way(theme: str) -> None:

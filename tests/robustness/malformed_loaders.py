@@ -21,7 +21,7 @@ import pytest
 import torch
 import yaml
 from detector_kit import ANCHORS, graph
-from evaluation_kit import ColourVictim, coloured_patch, quick_battery
+from evaluation_kit import ColorVictim, colored_patch, quick_battery
 from icc_kit import cmyk_profile, matrix_profile
 from PIL import Image
 from safetensors.torch import save_file
@@ -238,7 +238,7 @@ for _name, _spec in MASKS.items():
 
 
 loader("paint", kit.as_yaml, parse_paint)(
-    text_file("p.yaml", _yaml_of({"kind": "palette", "colours": [[0, 0, 0], [1, 1, 1], [0.5, 0.1, 0.9]]}))
+    text_file("p.yaml", _yaml_of({"kind": "palette", "colors": [[0, 0, 0], [1, 1, 1], [0.5, 0.1, 0.9]]}))
 )
 
 
@@ -343,7 +343,7 @@ loader("rig", kit.as_json, load_rig)(_saved("rig.json", lambda path: save_rig(de
 
 def _press(path: Path) -> object:
     made = load_calibration(path).press(grid(3).T)
-    assert bool(torch.isfinite(made).all()), "colours that are no numbers"
+    assert bool(torch.isfinite(made).all()), "colors that are no numbers"
     return made
 
 
@@ -351,16 +351,16 @@ loader("calibration", kit.as_json, _press)(
     _saved(
         "printer.json",
         lambda path: save_calibration(
-            Calibration(nodes=2, colours=tuple(map(tuple, grid(2).tolist())), measured={"delta_e": 2.0}), path
+            Calibration(nodes=2, colors=tuple(map(tuple, grid(2).tolist())), measured={"delta_e": 2.0}), path
         ),
     )
 )
 
 
 def _evaluated(folder: Path) -> Path:
-    save_patch(coloured_patch(), folder / "blue")
+    save_patch(colored_patch(), folder / "blue")
     battery = quick_battery(frames=24, drives=1)
-    evaluate([folder / "blue"], [ColourVictim()], [battery], folder / "out", device="cpu")
+    evaluate([folder / "blue"], [ColorVictim()], [battery], folder / "out", device="cpu")
     return folder / "out" / "summary.json"
 
 
@@ -419,7 +419,7 @@ loader("record", kit.as_json, read_json)(text_file("r.json", '{"a": [1, 2.5, "x"
 
 def _bundle(part: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        patch = coloured_patch()
+        patch = colored_patch()
         save_patch(patch, folder / "blue")
         return folder / "blue" / part
 
@@ -479,7 +479,7 @@ loader("session's crop", kit.as_png, lambda path: _load_session(path.parent))(_s
 def _outcomes(path: Path) -> object:
     check_version(path)
     places = Places(path)
-    frames = read_frames(path, patch="blue", victim="colour", battery="quick", places=places)
+    frames = read_frames(path, patch="blue", victim="color", battery="quick", places=places)
     list(read_batches(path))
     return len(frames.seen)
 

@@ -73,10 +73,10 @@ def write_photographs(folder: Path) -> None:
     rig = default_rig(load_sign("us/stop"))
     save_rig(rig, folder / "rig.json")
     save_camera(PHONE, folder / "camera.json")
-    flat, centre = sign_board(rig, px_per_mm=1.0)
+    flat, center = sign_board(rig, px_per_mm=1.0)
     (folder / "photographs" / "clean").mkdir(parents=True)
     for number, distance in enumerate((1300.0, 1500.0)):
-        shown = photograph(flat, centre, 1.0, PHONE, np.radians([3.0, 8.0, 1.0]), np.array([20.0, -10.0, distance]))
+        shown = photograph(flat, center, 1.0, PHONE, np.radians([3.0, 8.0, 1.0]), np.array([20.0, -10.0, distance]))
         cv2.imwrite(str(folder / "photographs" / "clean" / f"{number}.png"), shown[..., ::-1])
 
 
@@ -107,7 +107,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_photographs(folder)
     write_graph(folder)
     train_generator(folder, folder / "generator")
-    press = Calibration(name="press", nodes=2, colours=((0.9, 0.1, 0.1),) * 4 + ((0.1, 0.1, 0.9),) * 4)
+    press = Calibration(name="press", nodes=2, colors=((0.9, 0.1, 0.1),) * 4 + ((0.1, 0.1, 0.9),) * 4)
     save_calibration(press, folder / "press.json")
     (folder / "mask.yaml").write_text(
         "kind: rectangles\nrectangles: [{x_mm: -80, y_mm: -60, width_mm: 160, height_mm: 50}]\n"
@@ -381,7 +381,7 @@ CASES = {
         run_ingest,
         (
             ("photograph", other_picture("photographs/clean/1.png")),
-            ("its folder", other_name("photographs/clean", "grey")),
+            ("its folder", other_name("photographs/clean", "gray")),
             ("rig", other_text("rig.json", '"size_mm": ', '"size_mm": 1')),
             ("camera", other_text("camera.json", "560.0", "561.0")),
             VERSION,

@@ -152,8 +152,8 @@ def test_its_gradient_is_that_of_finite_differences(scene: Scene) -> None:
 def test_a_slip_in_its_declaration_is_one_sentence(scene: Scene) -> None:
     said = scene.declaration
     assert isinstance(said, dict)
-    with pytest.raises(PhysadvError, match="unknown key 'colour_of_moon'") as caught:
-        load_scene({**said, "colour_of_moon": 1})
+    with pytest.raises(PhysadvError, match="unknown key 'color_of_moon'") as caught:
+        load_scene({**said, "color_of_moon": 1})
     assert "\n" not in str(caught.value)
 
 

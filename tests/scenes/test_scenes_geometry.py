@@ -120,8 +120,8 @@ def test_the_crop_follows_margin_jitter_and_scale(
     before, after = (crop_box(stop_sign(), seen, homography(seen, aim="sign")) for seen in (exact, moved))
     width = float(before.width)
     assert float(after.width) == pytest.approx(width * scale * (1 + 2 * margin), abs=2.0)
-    centres = [float(box.left + box.width / 2) for box in (before, after)]
-    assert centres[1] - centres[0] == pytest.approx(shift * width, abs=2.0)
+    centers = [float(box.left + box.width / 2) for box in (before, after)]
+    assert centers[1] - centers[0] == pytest.approx(shift * width, abs=2.0)
 
 
 def test_crop_square_widens_the_shorter_side() -> None:
@@ -210,7 +210,7 @@ def checkerboard(px: int, cell: int = 1) -> Tensor:
 
 
 @pytest.mark.parametrize("size", [24, 48])
-def test_a_checkerboard_of_single_texels_is_uniform_grey(size: int) -> None:
+def test_a_checkerboard_of_single_texels_is_uniform_gray(size: int) -> None:
     """600 mm in 256 texels, at most 48 samples: no trace of the pattern, wherever the samples fall."""
     spread = torch.rand(4, 40, generator=torch.Generator().manual_seed(size))
     low, high = torch.tensor([[4.0, -60.0, -45.0, -2.0], [60.0, 60.0, 45.0, 2.0]])[..., None]
@@ -224,7 +224,7 @@ def test_a_checkerboard_of_single_texels_is_uniform_grey(size: int) -> None:
 
 
 def test_moving_by_parts_of_a_pixel_changes_no_fine_pattern() -> None:
-    """Stripes of two texels at 40 m: a sign that moves by a tenth of a pixel stays the same grey."""
+    """Stripes of two texels at 40 m: a sign that moves by a tenth of a pixel stays the same gray."""
     texture = ((torch.arange(512) // 2) % 2).float().expand(3, 512, 512)
     seen = conditions(distance_m=40.0, lateral_m=torch.linspace(0, 0.04, 11))
     frames = linear(quiet(roadside(aim="road"), square(texture), seen, (16, 16)))

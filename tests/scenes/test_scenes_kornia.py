@@ -9,7 +9,7 @@ from typing import Any
 import kornia.augmentation as K
 import pytest
 import torch
-from evaluation_kit import ColourVictim, coloured_patch
+from evaluation_kit import ColorVictim, colored_patch
 from kornia.geometry.linalg import transform_points
 from photograph_kit import bare
 from torch import Tensor
@@ -220,8 +220,8 @@ def test_a_battery_keeps_the_parameters_and_replays_a_frame_by_them(tmp_path: Pa
     scene["transforms"] = [{"RandomAffine": {"degrees": 10, "p": 1.0}}, {"ColorJiggle": {"brightness": 0.2, "p": 1.0}}]
     battery = {"name": "chain", "entries": [{"scene": scene, "frames": 70, "seed": 1}]}
     out = tmp_path / "run"
-    patch = coloured_patch()
-    evaluate([patch], [ColourVictim()], [battery], out)
+    patch = colored_patch()
+    evaluate([patch], [ColorVictim()], [battery], out)
     rows = pq.read_table(out / "outcomes.parquet").to_pylist()
     expected = load_scene(scene).sample(70, seed=1).to_columns()["extra"]
     assert {row["index"]: row["extra"] for row in rows} == dict(enumerate(expected))

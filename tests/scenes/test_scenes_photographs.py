@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from evaluation_kit import ColourVictim
+from evaluation_kit import ColorVictim
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from photograph_kit import SIDE, bare, painted, photograph, pose, save, shading, street, warped
@@ -108,11 +108,11 @@ def test_a_sign_that_lies_on_its_side_or_stands_on_its_head_is_refused() -> None
 
 def test_what_is_not_found_is_left_out_and_named(folder: Path, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
-    save(tmp_path, {"good": read_image(folder / "a.png"), "noise": noise, "grey": np.full_like(noise, 90)})
+    save(tmp_path, {"good": read_image(folder / "a.png"), "noise": noise, "gray": np.full_like(noise, 90)})
     mixed = scene(tmp_path)
-    with pytest.warns(UserWarning, match=r"left out.*(noise|grey)\.png"):
+    with pytest.warns(UserWarning, match=r"left out.*(noise|gray)\.png"):
         assert [photo.file.name for photo in mixed.photographs] == ["good.png"]
-    assert sorted(missed.file.name for missed in mixed.left_out) == ["grey.png", "noise.png"]
+    assert sorted(missed.file.name for missed in mixed.left_out) == ["gray.png", "noise.png"]
     save(tmp_path / "none", {"noise": noise})
     with pytest.raises(PhysadvError, match="found in none of the 1 pictures"):
         scene(tmp_path / "none").sample(1, seed=0)
@@ -154,11 +154,11 @@ def test_the_artwork_as_paint_leaves_the_photograph_as_it_is(folder: Path) -> No
     assert difference.abs().amax((1, 2, 3)).max() < 0.25
 
 
-@pytest.mark.parametrize("colour", [(0.02, 0.02, 0.02), (0.8, 0.8, 0.8), (0.1, 0.4, 0.7)])
-def test_a_sticker_looks_as_if_it_had_been_photographed(tmp_path: Path, colour: tuple[float, float, float]) -> None:
+@pytest.mark.parametrize("color", [(0.02, 0.02, 0.02), (0.8, 0.8, 0.8), (0.1, 0.4, 0.7)])
+def test_a_sticker_looks_as_if_it_had_been_photographed(tmp_path: Path, color: tuple[float, float, float]) -> None:
     """The same sticker rendered by Kornia's warp before the shutter, and pasted afterwards."""
     truth = pose(STOP, yaw_deg=15.0, roll_deg=5.0, fill=0.85)
-    sticker = painted(STOP, colour, (0.3, 0.72, 0.7, 0.88), px=768)
+    sticker = painted(STOP, color, (0.3, 0.72, 0.7, 0.88), px=768)
     real = from_uint8(photograph(STOP, truth, rgba=sticker.rgba, noise=0.0))
     save(tmp_path, {"clean": photograph(STOP, truth, noise=0.0)})
     photos = scene(tmp_path)
@@ -215,8 +215,8 @@ def test_gradients_agree_with_finite_differences(folder: Path) -> None:
     drawn = photos.sample(3, seed=1)
     weight = torch.rand(3, 3, 12, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
-    def value(colours: torch.Tensor) -> torch.Tensor:
-        return (photos.render(PaintedSign(STOP, colours, sheeting), drawn, size=(12, 12)) * weight).sum()
+    def value(colors: torch.Tensor) -> torch.Tensor:
+        return (photos.render(PaintedSign(STOP, colors, sheeting), drawn, size=(12, 12)) * weight).sum()
 
     value(rgba).backward()
     assert rgba.grad is not None
@@ -478,7 +478,7 @@ def test_a_design_says_on_which_photographs_it_was_made(
 
     monkeypatch.setattr("physadv.attacks.physical.sign_search.FrameStream", Watched)
     made = {"kind": "photographs", "name": "street", "folder": str(street(tmp_path, count))}
-    victim = ColourVictim()
+    victim = ColorVictim()
     config = {"scenes": [made], "steps": 2, "views": 8, "held_out_frames": 16, "goal": "untargeted"}
     patch = design(DesignConfig.model_validate(config), victim=victim)
     assert set(patch.record.measured["photographs"]) == load_scene(made).pictures
@@ -505,7 +505,7 @@ def test_a_design_says_on_which_photographs_it_was_made(
         ({"variation": {"shadow_angle_deg": [0, 9]}}, "does nothing without shadow_strength"),
         ({"sign": "us/stopp"}, "us/stop"),
         ({"corners": "none.csv"}, "none.csv: does not exist"),
-        ({"colour": 3}, "unknown key 'colour'"),
+        ({"color": 3}, "unknown key 'color'"),
     ],
 )
 def test_wrong_declarations_are_refused(folder: Path, options: dict[str, Any], message: str) -> None:

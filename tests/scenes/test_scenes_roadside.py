@@ -35,11 +35,11 @@ def preset(name: str) -> Roadside:
 
 
 def differentiable(scene: Roadside, seen: Conditions, size: tuple[int, int], px: int) -> tuple[PaintedSign, Tensor]:
-    """A sign in random colours well inside the gamut, and weights for a loss, in float64."""
+    """A sign in random colors well inside the gamut, and weights for a loss, in float64."""
     generator = torch.Generator().manual_seed(int(seen.index[0]) + px)
-    colours = 0.15 + 0.5 * torch.rand(3, px, px, generator=generator, dtype=torch.float64)
+    colors = 0.15 + 0.5 * torch.rand(3, px, px, generator=generator, dtype=torch.float64)
     weights = torch.rand(len(seen), 3, *size, generator=generator, dtype=torch.float64)
-    return painted(colours, px=px, dtype=torch.float64), weights
+    return painted(colors, px=px, dtype=torch.float64), weights
 
 
 def smooth(seen: Conditions) -> Conditions:
@@ -95,7 +95,7 @@ def test_gradients_reach_every_texel_of_the_paint(px: int) -> None:
     paint = leaf.detach()[3] > 0.5
     assert (gradient[:3, paint] > 0).all()
     total = gradient[:3, paint].sum(0)
-    assert float(total.max() / total.median()) < 50  # no texel is favoured
+    assert float(total.max() / total.median()) < 50  # no texel is favored
 
 
 def test_no_gradient_comes_from_beyond_the_outline() -> None:
@@ -243,24 +243,24 @@ def test_drawn_backdrops_are_pictures_of_their_number_alone() -> None:
     assert np.abs(first - draw_backdrop(4)).mean() > 0.02
 
 
-def flat_pictures(folder: Path, colours: list[tuple[int, int, int]]) -> None:
+def flat_pictures(folder: Path, colors: list[tuple[int, int, int]]) -> None:
     folder.mkdir()
-    for number, colour in enumerate(colours):
+    for number, color in enumerate(colors):
         kind = "jpg" if number % 2 else "PNG"
-        Image.new("RGB", (90, 60), colour).save(folder / f"{number}.{kind}", format="JPEG" if number % 2 else "PNG")
+        Image.new("RGB", (90, 60), color).save(folder / f"{number}.{kind}", format="JPEG" if number % 2 else "PNG")
     (folder / "notes.txt").write_text("not a picture")
 
 
 def test_a_folder_of_photographs_is_the_backdrop(tmp_path: Path) -> None:
-    colours = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
-    flat_pictures(tmp_path / "streets", colours)
+    colors = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
+    flat_pictures(tmp_path / "streets", colors)
     (tmp_path / "mine.yaml").write_text("name: mine\nbackdrops: streets\nconditions: {crop_margin: 0.6}\n")
     scene = load_scene(tmp_path / "mine.yaml")  # a relative path starts at the scene's file
     assert isinstance(scene, Roadside)
     seen = conditions(background=[0, 1, 2, 3], crop_margin=0.6)
     frames = quiet(scene, painted(0.2), seen, SIZE)
     corners = frames[:, :, :3, :3].mean((2, 3))
-    expected = torch.tensor([*colours, colours[0]]) / 255.0
+    expected = torch.tensor([*colors, colors[0]]) / 255.0
     torch.testing.assert_close(corners, expected, rtol=0, atol=0.02)
 
 

@@ -17,10 +17,10 @@ from physadv.scenes import Conditions
 from physadv.scenes.camera import lens, light, sensor
 from physadv.scenes.camera.geometry import Aim, crop_box, homography
 
-GREY = 0.4
+GRAY = 0.4
 
 
-def grey(px: int = 64, level: float = GREY) -> Tensor:
+def gray(px: int = 64, level: float = GRAY) -> Tensor:
     return torch.full((3, px, px), level)
 
 
@@ -31,24 +31,24 @@ def grey(px: int = 64, level: float = GREY) -> Tensor:
 @settings(max_examples=15, deadline=None)
 def test_a_stop_halves_the_light(exposure: float) -> None:
     seen = conditions(exposure_ev=[exposure, exposure - 1.0])
-    bright, dark = linear(quiet(roadside(), painted(GREY), seen, (24, 24)))
+    bright, dark = linear(quiet(roadside(), painted(GRAY), seen, (24, 24)))
     torch.testing.assert_close(dark, bright / 2.0, rtol=2e-4, atol=1e-6)
 
 
 def test_metered_exposure_shows_a_surface_as_light_as_it_is() -> None:
-    frame = linear(quiet(roadside(), square(grey()), conditions(), (32, 32)))
-    torch.testing.assert_close(middle(frame), torch.full((1, 3, 16, 16), GREY), rtol=3e-3, atol=0)
+    frame = linear(quiet(roadside(), square(gray()), conditions(), (32, 32)))
+    torch.testing.assert_close(middle(frame), torch.full((1, 3, 16, 16), GRAY), rtol=3e-3, atol=0)
 
 
 def test_contrast_falls_to_two_per_cent_at_the_visibility_distance() -> None:
     seen = conditions(distance_m=[60.0, 60.0], visibility_m=[1e6, 60.0], image_width_px=20000.0)
-    white, black = (linear(quiet(roadside(), square(grey(level=level)), seen, (16, 16))) for level in (0.8, 0.2))
+    white, black = (linear(quiet(roadside(), square(gray(level=level)), seen, (16, 16))) for level in (0.8, 0.2))
     contrast = middle(white - black).mean((1, 2, 3))
     assert contrast[0] == pytest.approx(0.6, rel=0.01)
     assert contrast[1] / contrast[0] == pytest.approx(0.02, rel=0.03)
 
 
-def test_haze_tends_to_the_horizons_brightness_in_the_lights_colour() -> None:
+def test_haze_tends_to_the_horizons_brightness_in_the_lights_color() -> None:
     seen = conditions(distance_m=60.0, visibility_m=10.0, temperature_k=4000.0, exposure_ev=-1.0)
     frame = linear(quiet(roadside(), painted(), seen, (8, 8)))[0]
     expected = light.illumination_rgb(seen)[0] * 0.75
@@ -58,9 +58,9 @@ def test_haze_tends_to_the_horizons_brightness_in_the_lights_colour() -> None:
 def test_6500_kelvin_is_neutral_and_less_is_warmer() -> None:
     neutral = illuminant_rgb(torch.tensor([6504.0]))
     torch.testing.assert_close(neutral, torch.ones(1, 3), rtol=0, atol=2e-3)
-    colours = illuminant_rgb(torch.linspace(2000, 12000, 60))
-    assert ((colours[:, 0] / colours[:, 2]).diff() < 0).all()
-    luminance = colours @ torch.tensor([0.2126, 0.7152, 0.0722])
+    colors = illuminant_rgb(torch.linspace(2000, 12000, 60))
+    assert ((colors[:, 0] / colors[:, 2]).diff() < 0).all()
+    luminance = colors @ torch.tensor([0.2126, 0.7152, 0.0722])
     torch.testing.assert_close(luminance, torch.ones(60), rtol=0, atol=0.02)
 
 
@@ -73,8 +73,8 @@ def test_the_sun_follows_lamberts_cosine() -> None:
     )
     cosines = [1.0, 0.5, math.cos(math.pi / 6), 0.0, 0.4 + 0.6 * 0.5, 1.0]
     torch.testing.assert_close(light.sun_shading(seen), torch.tensor(cosines), rtol=1e-5, atol=1e-6)
-    frames = linear(quiet(roadside(), square(grey()), seen[:3], (16, 16)))
-    expected = GREY * torch.tensor(cosines[:3])
+    frames = linear(quiet(roadside(), square(gray()), seen[:3], (16, 16)))
+    expected = GRAY * torch.tensor(cosines[:3])
     torch.testing.assert_close(middle(frames).mean((1, 2, 3)), expected, rtol=5e-3, atol=0)
 
 
@@ -95,12 +95,12 @@ def test_a_shadow_is_a_soft_band_of_its_width_and_strength() -> None:
 def test_headlights_light_bare_sheeting_alone() -> None:
     half = torch.ones(1, 64, 64)
     half[:, :, 32:] = 0.0
-    sign = square(grey())
+    sign = square(gray())
     sign = type(sign)(sign.sign, sign.rgba, half)
     dark, lit = linear(quiet(roadside(), sign, conditions(exposure_ev=-2.0, headlight=[0.0, 0.8]), (32, 32)))
     gain = middle(lit - dark, 0.7)
     assert gain[:, :, -8:].abs().max() < 1e-5
-    torch.testing.assert_close(gain[:, :, :8], torch.full_like(gain[:, :, :8], GREY * 0.8 / 4), rtol=0.01, atol=0)
+    torch.testing.assert_close(gain[:, :, :8], torch.full_like(gain[:, :, :8], GRAY * 0.8 / 4), rtol=0.01, atol=0)
 
 
 # lens and motion
@@ -216,13 +216,13 @@ def test_frames_carry_that_noise() -> None:
             noise_seed=torch.arange(count) * 1_000_003,
             crop_margin=0.0,
         )
-        scene, sign = roadside(), square(grey())
+        scene, sign = roadside(), square(gray())
         exposure = scene.expose(sign, seen, size=(60, 60))
         assert float(exposure.pixels[0]) == pytest.approx(pixels, rel=0.06)
         frames = linear(scene.record(sign, exposure))[:, :, 10:50, 10:50]
-        expected = (GREY / full_well + (read / full_well) ** 2) / float(exposure.pixels[0])
+        expected = (GRAY / full_well + (read / full_well) ** 2) / float(exposure.pixels[0])
         assert float(frames.var(0).mean()) == pytest.approx(expected, rel=0.06)
-        assert float(frames.mean()) == pytest.approx(GREY, rel=0.005)
+        assert float(frames.mean()) == pytest.approx(GRAY, rel=0.005)
 
 
 def test_noise_differs_between_frames_and_repeats_for_a_seed() -> None:
@@ -245,7 +245,7 @@ def test_a_picture_larger_than_the_bank_of_noise_has_noise_too() -> None:
 
 
 @pytest.mark.parametrize("contrast", [0.5, 0.8, 1.0, 1.3, 1.5])
-def test_the_tone_curve_is_monotone_with_its_slope_at_middle_grey(contrast: float) -> None:
+def test_the_tone_curve_is_monotone_with_its_slope_at_middle_gray(contrast: float) -> None:
     def encode(values: Tensor) -> Tensor:
         return sensor.tone(values.reshape(1, 1, 1, -1), torch.tensor([contrast], dtype=values.dtype)).flatten()
 
@@ -253,8 +253,8 @@ def test_the_tone_curve_is_monotone_with_its_slope_at_middle_grey(contrast: floa
     assert curve[0] == pytest.approx(0.0, abs=1e-12)
     assert curve[-1] == pytest.approx(1.0)
     assert (curve.diff() > -1e-12).all()
-    middle_grey = ((0.5 + 0.055) / 1.055) ** 2.4
-    around = torch.tensor([middle_grey - 1e-5, middle_grey + 1e-5], dtype=torch.float64)
+    middle_gray = ((0.5 + 0.055) / 1.055) ** 2.4
+    around = torch.tensor([middle_gray - 1e-5, middle_gray + 1e-5], dtype=torch.float64)
     slope = encode(around).diff() / linear_to_srgb(around).diff()
     assert float(slope) == pytest.approx(contrast, rel=1e-4)
 

@@ -1,4 +1,4 @@
-"""Weather: deterministic by seed and frame, harsher by severity, never for optimising."""
+"""Weather: deterministic by seed and frame, harsher by severity, never for optimizing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from evaluation_kit import ColourVictim, coloured_patch
+from evaluation_kit import ColorVictim, colored_patch
 from torch.nn import functional as F
 
 from physadv.core.errors import PhysadvError
@@ -152,7 +152,7 @@ def test_weather_reaches_the_table_and_the_summary(tmp_path: Path) -> None:
     grid = {"kinds": ["fog", "shadow"], "severities": [2]}
     entry = {"scene": "daylight", "frames": 8, "seed": 4, "weather": grid}
     battery = load_battery({"name": "grid", "entries": [entry]})
-    summary = evaluate([coloured_patch()], [ColourVictim()], [battery], tmp_path / "out")
+    summary = evaluate([colored_patch()], [ColorVictim()], [battery], tmp_path / "out")
     rows = [row for batch in read_batches(tmp_path / "out" / "outcomes.parquet") for row in batch.to_pylist()]
     scene = weather(**grid)
     expected = scene.annotate(scene.sample(8, seed=4))

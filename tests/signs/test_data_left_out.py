@@ -44,7 +44,7 @@ def test_texts_and_droppings_are_no_loss(folder: Path) -> None:
 
 
 def animated(path: Path) -> None:
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:])
 
 

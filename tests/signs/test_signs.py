@@ -54,21 +54,21 @@ def test_alpha_is_the_outline(sign: Sign) -> None:
     assert not (differs & ~edge).any()
 
 
-def test_outline_is_centred_and_measured(sign: Sign) -> None:
+def test_outline_is_centered_and_measured(sign: Sign) -> None:
     points = np.asarray(sign.outline_mm)
     assert points.max(axis=0) == pytest.approx([sign.width_mm / 2, sign.height_mm / 2])
     assert points.min(axis=0) == pytest.approx([-sign.width_mm / 2, -sign.height_mm / 2])
     assert 300 < sign.extent_mm < 1500
 
 
-def test_artwork_has_several_colours_and_no_fringe(sign: Sign) -> None:
+def test_artwork_has_several_colors_and_no_fringe(sign: Sign) -> None:
     texture = sign.texture(96 if sign.extent_mm < 1100 else 256)  # a texel has to be finer than the margin
     inside = texture[:3, texture[3] > 0.99]
     assert (inside.amax(dim=1) - inside.amin(dim=1)).max() > 0.25
     colors = {tuple(srgb_to_linear(torch.tensor(list(bytes.fromhex(code))) / 255).tolist()) for code in _codes(sign)}
     outside = texture[:3, texture[3] == 0].T
     nearest = torch.cdist(outside, torch.tensor(sorted(colors))).amin(dim=1)
-    assert len(outside) == 0 or nearest.median() < 0.02, "beyond the outline lies the colour of the edge"
+    assert len(outside) == 0 or nearest.median() < 0.02, "beyond the outline lies the color of the edge"
 
 
 def _codes(sign: Sign) -> set[str]:
@@ -136,7 +136,7 @@ def test_us_stop_has_the_standards_dimensions() -> None:
     assert stop.classes == {"lisa": "stop", "gtsrb": "stop"}
     assert "stop sign" in stop.labels
     assert stop.labels[-1] == "14"
-    texture = stop.texture(762)  # one texel a millimetre
+    texture = stop.texture(762)  # one texel a millimeter
     middle = texture[:, 100]
     assert middle[3].min() < 1
     column = texture[:3, :, 381]

@@ -93,7 +93,7 @@ REFUSED = {
     "a drawing in a drawing": ("<svg/>", "has <svg>"),
     "another file": ("<use href='other.svg#a'/>", "refers to 'other.svg#a'"),
     "the network": ("<use xlink:href='http://a/b.svg#c'/>", "refers to 'http"),
-    "another file's colours": ("<rect fill='url(http://a/b.svg#c)'/>", r"fill='url\(http.*of its own"),
+    "another file's colors": ("<rect fill='url(http://a/b.svg#c)'/>", r"fill='url\(http.*of its own"),
     "an import": ("<style>@import 'a.css';</style>", "has @import in <style>"),
     "an escape": (r"<style>.a{f\69lter:x}</style>", "style filter:x"),
     "a font": ("<style>@font-face{src:url(#a)}</style>", "has @font-face in <style>"),

@@ -10,7 +10,7 @@ from physadv.signs.svg_values import BadSvg
 
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 100 100">\n'
 STOPS = "<stop stop-color='#000'/><stop offset='1' stop-color='#fff'/>"
-COLOUR = "a colour (a name, #rrggbb, rgb() or hsl())"
+COLOR = "a color (a name, #rrggbb, rgb() or hsl())"
 LENGTH = "a number with a decimal point"
 
 
@@ -27,9 +27,9 @@ def pixel(text: str, x: int, y: int) -> tuple[int, ...]:
     return tuple(int(value) for value in svg.draw(svg.checked(text), 100, trusted=True)[y, x])
 
 
-# ---- colours -------------------------------------------------------------------------------------------------------
+# ---- colors -------------------------------------------------------------------------------------------------------
 
-COLOURS = {
+COLORS = {
     "red": (255, 0, 0, 255),
     "RebeccaPurple": (102, 51, 153, 255),
     "#1a2": (17, 170, 34, 255),
@@ -61,9 +61,9 @@ COLOURS = {
 _RED = "<linearGradient id='a'><stop stop-color='red'/></linearGradient>"
 
 
-@pytest.mark.parametrize("value", COLOURS)
+@pytest.mark.parametrize("value", COLORS)
 @pytest.mark.parametrize("where", ["attribute", "style", "sheet"])
-def test_a_colour_is_the_one_of_the_hand(value: str, where: str) -> None:
+def test_a_color_is_the_one_of_the_hand(value: str, where: str) -> None:
     if where == "attribute":
         part = full(f'fill="{value}"')
     elif where == "style":
@@ -71,22 +71,22 @@ def test_a_colour_is_the_one_of_the_hand(value: str, where: str) -> None:
     else:
         part = f"<style>.a{{fill:{value or 'green'}}}</style>" + full("class='a'")
     shown = pixel(of(_RED, f"<g color='#00f' fill='green'>{part}</g>"), 50, 50)
-    assert shown[3] == COLOURS[value][3]
-    # the renderer keeps colours times alpha, in 8 bits
-    np.testing.assert_allclose(shown[:3], COLOURS[value][:3], atol=0 if shown[3] in (0, 255) else 3)
+    assert shown[3] == COLORS[value][3]
+    # the renderer keeps colors times alpha, in 8 bits
+    np.testing.assert_allclose(shown[:3], COLORS[value][:3], atol=0 if shown[3] in (0, 255) else 3)
 
 
-NO_COLOURS = (
+NO_COLORS = (
     *("redd", "#12345", "#12", "#ggg", "var(--x)", "var(--x, red)", "oklch(0.6 0.2 20)"),
     *("lab(50% 40 59)", "oklab(0.5 0 0)", "color-mix(in srgb, red, blue)", "light-dark(red, blue)", "CanvasText"),
     *("#fff icc-color(a, 0.1)", "device-cmyk(0 1 1 0)", "rgb(1,2)", "rgb(a,b,c)", "hsl(0, 200%, 50%)"),
-    *("rgb(calc(1),0,0)", "red blue", "1", "context-fill", "child", "#fff;", "currentcolour"),
+    *("rgb(calc(1),0,0)", "red blue", "1", "context-fill", "child", "#fff;", "currentcolor"),
 )
 
 
-@pytest.mark.parametrize("value", NO_COLOURS)
+@pytest.mark.parametrize("value", NO_COLORS)
 @pytest.mark.parametrize("name", ["fill", "stroke", "stop-color", "color"])
-def test_what_is_no_colour_is_refused_by_name(value: str, name: str) -> None:
+def test_what_is_no_color_is_refused_by_name(value: str, name: str) -> None:
     with pytest.raises(BadSvg) as caught:
         svg.checked(of(full(f'{name}="{value}"')))
     said = str(caught.value)
@@ -154,7 +154,7 @@ WRONG = {
     "no part": ("<use href='#nope'/>", "href='#nope' at <use>", "a shape, a group or a symbol"),
     "no clip": (full("clip-path='url(#nope)'"), "clip-path='url(#nope)'", "the id of <clipPath>"),
     "no gradient for a gradient": ("<linearGradient href='#nope'/>", "href='#nope' at <linearGradient>", "nothing"),
-    "a clip as a colour": ("<clipPath id='c'/>" + full("fill='url(#c)'"), "#c is <clipPath>", "<linearGradient>"),
+    "a clip as a color": ("<clipPath id='c'/>" + full("fill='url(#c)'"), "#c is <clipPath>", "<linearGradient>"),
     "a gradient without stops": ("<linearGradient id='a'/>" + full("fill='url(#a)'"), "without <stop>", "give it one"),
     "a gradient of itself": ("<linearGradient id='a' href='#a'/>", "gradient within itself", "line 2"),
     "a focus outside": (
@@ -192,7 +192,7 @@ WRONG = {
     "is": ("<style>\n:is(rect, g){fill:red}</style>", "has the selector ':is(rect, g)'", "(line 3)"),
     "nth": ("<style>rect:nth-child(2){fill:red}</style>", "'rect:nth-child(2)'", "names, .classes and #ids"),
     "an attribute": ("<style>[fill]{fill:red}</style>", "the selector '[fill]'", "names, .classes"),
-    "a neighbour": ("<style>g + rect{fill:red}</style>", "the selector 'g + rect'", "names, .classes"),
+    "a neighbor": ("<style>g + rect{fill:red}</style>", "the selector 'g + rect'", "names, .classes"),
     "no selector": ("<style>a,{fill:red}</style>", "the selector 'a,'", "names, .classes"),
     "a rule in a rule": ("<style>g{rect{fill:red}}</style>", "has the style rect{fill:red}", "a list of name:value;"),
     "no end of a rule": ("<style>.a{fill:red}} .b{fill:blue}</style>", "in <style>", "line 2"),
@@ -297,7 +297,7 @@ def test_styles_without_end_are_refused() -> None:
 
 RED, GREEN, BLUE, CLEAR = (255, 0, 0, 255), (0, 128, 0, 255), (0, 0, 255, 255), (0, 0, 0, 0)
 DRAWN = {
-    "millimetres are 96 / 25.4": ("<rect width='20mm' height='1in' fill='red'/>", {(74, 95): RED, (76, 50): CLEAR}),
+    "millimeters are 96 / 25.4": ("<rect width='20mm' height='1in' fill='red'/>", {(74, 95): RED, (76, 50): CLEAR}),
     "points": ("<rect width='60pt' height='5pc' fill='red'/>", {(79, 79): RED, (80, 50): CLEAR, (50, 80): CLEAR}),
     "a share of the view box": (
         "<rect x='50%' width='50%' height='25%' fill='red'/>",
@@ -355,8 +355,8 @@ DRAWN = {
     ),
     "a flat line": (_RED + "<path d='M0 50H100' stroke-width='20' stroke='url(#a) blue'/>", {(50, 50): BLUE}),
     "shares of opacity": (full("fill='red' opacity='50%'"), {(5, 5): (255, 0, 0, 128)}),
-    "a colour of around": ("<g color='blue' fill='currentColor'>" + full("color='red'") + "</g>", {(5, 5): RED}),
-    "stops' own colour": (
+    "a color of around": ("<g color='blue' fill='currentColor'>" + full("color='red'") + "</g>", {(5, 5): RED}),
+    "stops' own color": (
         "<linearGradient id='a' color='red'><stop stop-color='currentColor'/></linearGradient>"
         + full("fill='url(#a)'"),
         {(5, 5): RED},

@@ -1,4 +1,4 @@
-"""Adversarial training: what is learnt from, resumption, what is written, what users get wrong."""
+"""Adversarial training: what is learned from, resumption, what is written, what users get wrong."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from physadv.victims.architectures import LisaCnn
 from physadv.victims.library import NetworkVictim
 
 CLASSES = ["stop", "yield", "speedLimit45"]
-COLOURS = {"stop": (180, 30, 30), "yield": (230, 200, 190), "speedLimit45": (200, 200, 200)}
+COLORS = {"stop": (180, 30, 30), "yield": (230, 200, 190), "speedLimit45": (200, 200, 200)}
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
     for name in CLASSES:
         (tmp_path / "data" / name).mkdir(parents=True)
         for number in range(24):
-            pixels = np.clip(np.array(COLOURS[name]) + rng.normal(0, 25, (32, 32, 3)), 0, 255).astype(np.uint8)
+            pixels = np.clip(np.array(COLORS[name]) + rng.normal(0, 25, (32, 32, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(tmp_path / "data" / name / f"{number:02d}.png")
     torch.manual_seed(0)
     save_file(LisaCnn(len(CLASSES)).state_dict(), str(tmp_path / "one.safetensors"))
@@ -142,14 +142,14 @@ def test_the_model_card_is_as_long_as_asked_and_measured_anew_without_training(
 
 @pytest.mark.parametrize("points", [1, 2, 30])
 def test_a_curve_of_few_points_is_a_picture(tmp_path: Path, points: int) -> None:
-    """Its dots are there to see: ink in the colours of the two curves."""
+    """Its dots are there to see: ink in the colors of the two curves."""
     made = [{"step": 5.0 * n, "loss": 2.0 / n, "clean": 0.9, "attacked": 0.3} for n in range(1, points + 1)]
     draw_curves(made, tmp_path / "curves.png", title="few")
     pixels = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB")).astype(int)
     left, right = pixels[:, : pixels.shape[1] // 2], pixels[40:-90, pixels.shape[1] // 2 :]
-    for area, colour in ((left, (0x8A, 0x8F, 0x98)), (right, (0x2F, 0x6F, 0xDE)), (right, (0xD1, 0x49, 0x5B))):
-        near = (np.abs(area - np.array(colour)).max(2) < 12).sum()
-        assert near > 30, (colour, near)
+    for area, color in ((left, (0x8A, 0x8F, 0x98)), (right, (0x2F, 0x6F, 0xDE)), (right, (0xD1, 0x49, 0x5B))):
+        near = (np.abs(area - np.array(color)).max(2) < 12).sum()
+        assert near > 30, (color, near)
 
 
 def test_training_stopped_anywhere_ends_with_the_same_weights(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_attacked_pictures_are_worse_for_the_network_and_inside_their_bounds(fol
     assert all(parameter.requires_grad for parameter in stands.victim.parameters())
 
 
-def test_stickers_are_opaque_small_and_hurt_more_than_grey_ones() -> None:
+def test_stickers_are_opaque_small_and_hurt_more_than_gray_ones() -> None:
     pool = StickerPoolConfig(frames=16, steps=6, per_sign=1, renewed=0.0, area=(0.05, 0.2), texture_px=64)
     victim = load_victim("gtsrb-cnn").requires_grad_(False)
     device = torch.device("cpu")
@@ -204,14 +204,14 @@ def test_stickers_are_opaque_small_and_hurt_more_than_grey_ones() -> None:
         assert frames.shape == (16, 3, 32, 32)
         assert labels.tolist() == [victim.class_index("stop")] * 16
     painted = source.pool["de/stop"]
-    grey = torch.cat([torch.full_like(painted[:, :3], 0.5), painted[:, 3:]], dim=1)
+    gray = torch.cat([torch.full_like(painted[:, :3], 0.5), painted[:, 3:]], dim=1)
     view = source._view("de/stop")
 
     def loss(theta: torch.Tensor) -> float:
         frames = view.shown(Covered().apply(view.pictures, theta)[0], step=99)
         return float(torch.nn.functional.cross_entropy(victim(frames), labels))
 
-    assert loss(painted) > loss(grey) + 0.1
+    assert loss(painted) > loss(gray) + 0.1
     where, face = painted[0, 3], load_sign("de/stop").texture(64)[3]
     assert set(where.unique().tolist()) == {0.0, 1.0}
     assert 0.0 < float(where.sum() / face.sum()) <= 0.21
@@ -219,10 +219,10 @@ def test_stickers_are_opaque_small_and_hurt_more_than_grey_ones() -> None:
 
 def test_photographs_kept_out_are_whole_tracks(folder: Path) -> None:
     dataset = load_dataset("image-folder", folder / "data")
-    learnt, aside = training_photographs(
+    learned, aside = training_photographs(
         "image-folder", folder / "data", None, classes=dataset.classes, size=16, held_out=20, seed=1
     )
-    of = [{item.path for item in part.dataset.items} for part in (learnt, aside)]
+    of = [{item.path for item in part.dataset.items} for part in (learned, aside)]
     assert not of[0] & of[1]
     assert len(of[0]) + len(of[1]) == 72
     assert 20 <= len(aside) < 72
@@ -235,10 +235,10 @@ def test_photographs_kept_out_are_whole_tracks(folder: Path) -> None:
 @pytest.mark.data
 def test_tracks_of_gtsrb_are_not_torn(data_folder: Path) -> None:
     victim = load_victim("gtsrb-cnn")
-    learnt, aside = training_photographs(
+    learned, aside = training_photographs(
         "gtsrb", data_folder, None, classes=victim.classes, size=8, held_out=100, seed=0
     )
-    tracks = [{(item.label, item.track) for item in part.dataset.items} for part in (learnt, aside)]
+    tracks = [{(item.label, item.track) for item in part.dataset.items} for part in (learned, aside)]
     assert not tracks[0] & tracks[1]
     assert 100 <= len(aside) <= 200
 

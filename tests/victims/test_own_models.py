@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from attack_kit import CLASSES as FIVE
-from attack_kit import SIZE, labelled, pictures, small_victim
-from evaluation_kit import coloured_patch, quick_battery
+from attack_kit import SIZE, labeled, pictures, small_victim
+from evaluation_kit import colored_patch, quick_battery
 from torch import Tensor, nn
 
 import physadv
@@ -62,7 +62,7 @@ def test_a_module_stays_where_and_as_it_was(tmp_path: Path) -> None:
 
 def test_a_function_that_changes_is_another_run(tmp_path: Path) -> None:
     said: dict[str, Any] = {"classes": NAMES, "size": 16, "name": "mine"}
-    run: list[Any] = [[coloured_patch()], quick_battery(frames=20), tmp_path]
+    run: list[Any] = [[colored_patch()], quick_battery(frames=20), tmp_path]
     physadv.evaluate(run[0], [redness], *run[1:], **said)
     physadv.evaluate(run[0], [lambda images: redness(images)], *run[1:], **said)
     with pytest.raises(PhysadvError, match=r"victims\.0\.fingerprint"):
@@ -95,7 +95,7 @@ def test_what_is_missing_or_too_much_is_one_sentence(call: Any, sentence: str) -
 def test_attacks_take_it_with_labels_as_they_come() -> None:
     victim = small_victim()
     images = pictures(4)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     attack = build_attack("pgd", {"steps": 3, "eps": 0.1})
     expected = attack(victim, images, labels).adversarial
     network = victim.network

@@ -50,7 +50,7 @@ NATIVE = {"lisa-cnn": 32, "gtsrb-cnn": 32}
 
 
 def write_card(folder: Path, **changes: Any) -> Path:
-    """A card of a randomly initialised LISA-CNN of three classes, its weights beside it, with ``changes``."""
+    """A card of a randomly initialized LISA-CNN of three classes, its weights beside it, with ``changes``."""
     weights = folder / "weights.safetensors"
     if not weights.exists():
         save_file(ARCHITECTURES["lisa-cnn"](len(CLASSES)).state_dict(), weights)
@@ -190,8 +190,8 @@ def test_under_attack_freezes_and_leaves_as_found(victim: Victim) -> None:
     assert [parameter.requires_grad for parameter in parameters] == before
 
 
-def _normalised(seed: int = 0) -> nn.Module:
-    """A residual network with normalisation statistics of its own, as a trained one has."""
+def _normalized(seed: int = 0) -> nn.Module:
+    """A residual network with normalization statistics of its own, as a trained one has."""
     from torchvision import models
 
     torch.manual_seed(seed)
@@ -213,8 +213,8 @@ def _norms(victim: Victim) -> int:
     return _count(victim, nn.BatchNorm2d)
 
 
-def test_under_attack_a_network_is_the_same_function_without_its_normalisation() -> None:
-    victim = wrap_module(_normalised(), name="residual", classes=("a", "b", "c"), size=32)
+def test_under_attack_a_network_is_the_same_function_without_its_normalization() -> None:
+    victim = wrap_module(_normalized(), name="residual", classes=("a", "b", "c"), size=32)
     images = torch.rand(4, 3, 32, 32)
 
     def slope(leaf: Tensor) -> Tensor:
@@ -247,7 +247,7 @@ def test_under_attack_shipped_victims_answer_as_before(victim: Victim) -> None:
             torch.testing.assert_close(victim(images), before, rtol=1e-4, atol=1e-4)
 
 
-def test_a_network_without_normalisation_reads_blocks_under_attack_and_its_weights_are_not_touched() -> None:
+def test_a_network_without_normalization_reads_blocks_under_attack_and_its_weights_are_not_touched() -> None:
     victim = wrap_module(LisaCnn(3), name="lisa-cnn", classes=("a", "b", "c"), size=32)
     before = {name: tensor.clone() for name, tensor in victim.state_dict().items()}
     images = torch.rand(4, 3, 32, 32)
@@ -310,7 +310,7 @@ def test_networks_that_are_not_known_to_be_one_function_are_left_whole() -> None
             return self.layers(images + 0.1 * torch.randn(1)).mean((2, 3))
 
     restless = wrap_module(Restless(), name="restless", classes=tuple("abcd"), size=8)
-    watched = wrap_module(_normalised(), name="residual", classes=("a", "b", "c"), size=32)
+    watched = wrap_module(_normalized(), name="residual", classes=("a", "b", "c"), size=32)
     seen: list[int] = []
     watched.network.layer1.register_forward_hook(lambda *_: seen.append(1))
     for victim in (restless, watched):
@@ -427,7 +427,7 @@ def test_each_option_of_the_input_does_what_it_says() -> None:
     assert prepared(images, size=[4, 6]).shape == (2, 3, 4, 6)
 
 
-def test_grey_is_opencvs() -> None:
+def test_gray_is_opencvs() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
     ours = to_uint8(prepared(from_uint8(pixels)[None], grayscale=True))[0, :, :, 0]
     assert np.abs(ours.astype(int) - cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)).max() <= 1
@@ -435,20 +435,20 @@ def test_grey_is_opencvs() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.05, 1.0))
-def test_equalisation_of_grey_pictures_is_opencvs(seed: int, contrast: float) -> None:
+def test_equalization_of_gray_pictures_is_opencvs(seed: int, contrast: float) -> None:
     noise = np.random.default_rng(seed).random((9, 11))
     pixels = np.repeat((100 + contrast * 120 * (noise - 0.5)).astype(np.uint8)[..., None], 3, axis=2)
     ours = to_uint8(equalize(from_uint8(pixels)[None]))[0, :, :, 0]
     assert np.abs(ours.astype(int) - cv2.equalizeHist(np.ascontiguousarray(pixels[:, :, 0]))).max() <= 1
 
 
-def test_equalisation_keeps_flat_pictures_and_lets_the_gradient_through() -> None:
+def test_equalization_keeps_flat_pictures_and_lets_the_gradient_through() -> None:
     flat = torch.full((1, 3, 4, 4), 0.3)
     torch.testing.assert_close(equalize(flat), flat)
     images = (0.4 + 0.2 * torch.rand(1, 3, 8, 8)).requires_grad_(True)
-    grey = luma(equalize(images))
-    assert grey.max() - grey.min() > 0.5
-    grey.mean().backward()
+    gray = luma(equalize(images))
+    assert gray.max() - gray.min() > 0.5
+    gray.mean().backward()
     assert images.grad is not None
     assert (images.grad > 0).float().mean() > 0.7
 
@@ -625,7 +625,7 @@ def test_weights_that_would_run_code_do_not(tmp_path: Path) -> None:
 
 
 BAD_CARDS: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown key": ({"colour": "red"}, "unknown key 'colour'; known keys: adapter, architecture"),
+    "unknown key": ({"color": "red"}, "unknown key 'color'; known keys: adapter, architecture"),
     "unknown key of the input": ({"input": {"size": 32, "padding": 1}}, "unknown key 'input.padding'"),
     "unknown key near a known one": ({"input": {"size": 32, "bx": "square"}}, "'input.bx' (did you mean 'box'?)"),
     "a key mistyped": (
@@ -651,7 +651,7 @@ BAD_CARDS: dict[str, tuple[dict[str, Any], str]] = {
     "absurd size": ({"input": {"size": 100_000}}, "input.size"),
     "too small for the network": ({"input": {"size": 8}}, "cannot take an input of 8 x 8 pixels"),
     "too large for the network": ({"input": {"size": 40}}, "cannot take an input of 40 x 40 pixels"),
-    "grey for a colour network": ({"input": {"size": 32, "grayscale": True}}, "cannot take an input"),
+    "gray for a color network": ({"input": {"size": 32, "grayscale": True}}, "cannot take an input"),
     "two means": ({"input": {"size": 32, "mean": [0.1, 0.2]}}, "mean has 2 values; expected 1 or 3"),
     "spread of zero": ({"input": {"size": 32, "std": 0}}, "more than 0"),
     "unknown box": ({"input": {"size": 32, "box": "letter"}}, "'squash', 'square' or 'either'"),

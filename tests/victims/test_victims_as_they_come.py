@@ -14,7 +14,7 @@ import pytest
 import torch
 import yaml
 from attack_kit import CLASSES as FIVE
-from attack_kit import QUICK, SIZE, labelled, pictures, small_victim
+from attack_kit import QUICK, SIZE, labeled, pictures, small_victim
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -119,7 +119,7 @@ def test_what_a_network_writes_into_its_input_reaches_nobody(twins: tuple[Victim
 def test_every_attack_does_the_same_to_a_network_that_writes_into_its_input(name: str) -> None:
     behaved, writing = (wrapped(kind()).eval() for kind in (Behaved, Writing))
     images = pictures(3)
-    labels = labelled(behaved, images)
+    labels = labeled(behaved, images)
     attack = build_attack(name, QUICK.get(name, {}))
     one, other = (attack(victim, images.clone(), labels, seed=3) for victim in (behaved, writing))
     assert torch.equal(one.adversarial, other.adversarial)
@@ -128,7 +128,7 @@ def test_every_attack_does_the_same_to_a_network_that_writes_into_its_input(name
 
 
 @pytest.mark.parametrize("name", list(DEFENSES))
-def test_every_defence_sees_the_same(name: str) -> None:
+def test_every_defense_sees_the_same(name: str) -> None:
     images = pictures(3)
     one, other = (defended(wrapped(kind()).eval(), [name])(images) for kind in (Behaved, Writing))
     assert torch.equal(one, other)
@@ -136,7 +136,7 @@ def test_every_defence_sees_the_same(name: str) -> None:
 
 def test_certificates_are_the_same() -> None:
     images, behaved = pictures(2), wrapped(Behaved()).eval()
-    labels = labelled(behaved, images)
+    labels = labeled(behaved, images)
     found = [
         (
             certify(victim, images, labels, sigma=0.1, n0=10, n=40, alpha=0.1, seed=1).radius_l2,
@@ -149,16 +149,16 @@ def test_certificates_are_the_same() -> None:
 
 
 def test_training_learns_the_same() -> None:
-    def learnt(kind: Callable[[], nn.Module]) -> dict[str, Tensor]:
+    def learned(kind: Callable[[], nn.Module]) -> dict[str, Tensor]:
         victim, images = wrapped(kind()).train(), pictures(8)
-        optimiser = torch.optim.SGD(victim.parameters(), lr=0.1)
+        optimizer = torch.optim.SGD(victim.parameters(), lr=0.1)
         for _ in range(3):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             F.cross_entropy(victim(images), torch.arange(8) % len(FIVE)).backward()
-            optimiser.step()
+            optimizer.step()
         return victim.state_dict()
 
-    one, other = learnt(Behaved), learnt(Writing)
+    one, other = learned(Behaved), learned(Writing)
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -208,7 +208,7 @@ def test_outputs_in_every_form_are_the_logits(form: str) -> None:
     tolerance = 2e-3 if form == "half" else 0.0
     torch.testing.assert_close(logits, network()(images), rtol=tolerance, atol=tolerance)
     assert victim.differentiable
-    result = build_attack("pgd", {"steps": 2})(victim, images, labelled(victim, images))
+    result = build_attack("pgd", {"steps": 2})(victim, images, labeled(victim, images))
     assert result.adversarial.dtype == torch.float32
 
 
@@ -245,7 +245,7 @@ def test_networks_in_other_precisions_take_pictures_as_they_are(dtype: torch.dty
     assert logits.dtype == torch.float32
     torch.testing.assert_close(logits, network()(images - 0.1), rtol=0.1, atol=0.1)
     assert victim(images.double()).dtype == torch.float64
-    assert build_attack("pgd", {"steps": 2})(victim, images, labelled(victim, images)).adversarial.dtype == images.dtype
+    assert build_attack("pgd", {"steps": 2})(victim, images, labeled(victim, images)).adversarial.dtype == images.dtype
 
 
 DETACHED: dict[str, Callable[[], Any]] = {
@@ -261,7 +261,7 @@ def test_outputs_that_are_detached_are_scored_and_attacked_without_gradients(kin
     victim, images = wrapped(DETACHED[kind]()).eval(), pictures(3)
     assert not victim.differentiable
     torch.testing.assert_close(victim(images), network()(images))
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     assert len(build_attack("square", {"max_queries": 20})(victim, images, labels).success) == 3
     with pytest.raises(PhysadvError, match=r"no gradient reaches the picture .*'it' \(.*need none: .*square") as caught:
         build_attack("pgd")(victim, images, labels)
@@ -392,7 +392,7 @@ class FailsLater(nn.Module):
 def test_an_answer_that_is_no_number_never_counts_as_a_class(looks: int) -> None:
     images, model = pictures(4), FailsLater()
     victim = wrapped(model)
-    labels = labelled(victim, images)
+    labels = labeled(victim, images)
     model.after = model.calls + looks
     attack = build_attack("pgd", {"steps": 2})
     with pytest.raises(PhysadvError, match="not finite"):
@@ -401,9 +401,9 @@ def test_an_answer_that_is_no_number_never_counts_as_a_class(looks: int) -> None
 
 
 def test_answers_that_depend_on_the_batch_are_refused() -> None:
-    normalised = nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False), network())
+    normalized = nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False), network())
     with pytest.raises(PhysadvError, match=r"changes with the pictures beside it .*BatchNorm2d without running"):
-        wrapped(normalised)
+        wrapped(normalized)
 
 
 def test_answers_that_change_from_look_to_look_are_flagged_and_cost_no_random_numbers() -> None:
@@ -497,10 +497,10 @@ def test_checkpoints_as_they_come_are_read(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     "beside",
     [{"0.mean": torch.zeros(3), "0.std": torch.ones(3)}, {"head.weight": torch.ones(2, 2)}, {"mu": torch.tensor(0.5)}],
-    ids=["normalisation", "head", "scalar"],
+    ids=["normalization", "head", "scalar"],
 )
 def test_a_layer_beside_the_weights_is_not_left_out_in_silence(tmp_path: Path, beside: dict[str, Tensor]) -> None:
-    """Such as the normalisation in front of a network that was saved with it: without it, the answers are others."""
+    """Such as the normalization in front of a network that was saved with it: without it, the answers are others."""
     saved = {**prefixed("1.", state_of()), **beside}
     with pytest.raises(PhysadvError, match=f"holds {next(iter(beside))}.* beside the weights .* weights_key: 1 in"):
         checkpoint(tmp_path, saved)
@@ -523,7 +523,7 @@ def test_two_sets_of_weights_that_differ_need_a_word(tmp_path: Path) -> None:
 
 STRANGE: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "sparse": (lambda value: value.to_sparse(), "fc1.bias is sparse"),
-    "quantised": (lambda value: torch.quantize_per_tensor(value, 0.1, 0, torch.qint8), "fc1.bias is quantised"),
+    "quantized": (lambda value: torch.quantize_per_tensor(value, 0.1, 0, torch.qint8), "fc1.bias is quantized"),
     "meta": (lambda value: value.to("meta"), "fc1.bias is a meta tensor"),
     "complex": (lambda value: value.to(torch.complex64), "fc1.bias is complex64, but .* needs float32"),
     "whole numbers": (lambda value: value.to(torch.int64), "fc1.bias is int64, but .* needs float32"),

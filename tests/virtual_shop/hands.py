@@ -50,7 +50,7 @@ def print_page(pdf: Path, number: int, press: Press) -> Image:
 
 
 def cut_out(pdf: Path, cuts: list[Path], press: Press) -> dict[str, list[Sticker]]:
-    """The stickers of a PDF by what its pages say they are (``patch``, ``grey``, ``random``).
+    """The stickers of a PDF by what its pages say they are (``patch``, ``gray``, ``random``).
 
     Args:
         pdf: of ``physadv print --controls``, without tiles.
@@ -61,9 +61,9 @@ def cut_out(pdf: Path, cuts: list[Path], press: Press) -> dict[str, list[Sticker
     places = _places(words[-1])
     cutting = [k for k, text in enumerate(words) if re.search(r"^\s*[A-Z]+: [\d.]+ x [\d.]+ mm", text, re.MULTILINE)]
     assert len(cutting) == len(cuts)
-    made: dict[str, list[Sticker]] = {"patch": [], "grey": [], "random": []}
+    made: dict[str, list[Sticker]] = {"patch": [], "gray": [], "random": []}
     for number, file in zip(cutting, cuts, strict=True):
-        kind = next((name for name in ("grey", "random") if f"{name.upper()} CONTROL" in words[number]), "patch")
+        kind = next((name for name in ("gray", "random") if f"{name.upper()} CONTROL" in words[number]), "patch")
         page = print_page(pdf, number + 1, press)
         for label, ring in zip(_labels(pdf, number + 1), _rings(file), strict=True):
             made[kind].append(_cut(page, ring, *places[label]))
@@ -149,7 +149,7 @@ def mount(
 ) -> tuple[Image, Image, float]:
     """A sign with what is stuck on it: reflectance ``[S, S, 3]``, opacity ``[S, S]``, and the side in mm.
 
-    Hands are not exact: pieces lie off by about a millimetre and a third of a degree. The markers are hung once, so
+    Hands are not exact: pieces lie off by about a millimeter and a third of a degree. The markers are hung once, so
     theirs do not depend on the seed.
 
     Args:
@@ -197,9 +197,9 @@ def _stick(
     turn[:, 2] = goal - turn[:, :2] @ middle
     soft = min(1.0, mm_per_px * per_mm)
     sigma = 0.4 / soft if soft < 0.8 else 0.0
-    colours = cv2.GaussianBlur(piece.paint, (0, 0), sigma) if sigma else piece.paint
+    colors = cv2.GaussianBlur(piece.paint, (0, 0), sigma) if sigma else piece.paint
     shape = cv2.GaussianBlur(piece.shape, (0, 0), sigma) if sigma else piece.shape
-    over = cv2.warpAffine(colours, turn, (px, px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    over = cv2.warpAffine(colors, turn, (px, px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     cover = cv2.warpAffine(shape, turn, (px, px), flags=cv2.INTER_LINEAR)[..., None]
     paint[:] = cover * over + (1.0 - cover) * paint
     if alone:

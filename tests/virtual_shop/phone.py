@@ -38,7 +38,7 @@ class Phone:
     true_equivalent_mm: float = 26.35
     """Its maker rounds."""
     distortion: tuple[float, float, float, float, float] = (0.06, -0.12, 0.0004, -0.0003, 0.04)
-    off_centre_px: tuple[float, float] = (11.0, -7.0)
+    off_center_px: tuple[float, float] = (11.0, -7.0)
 
     @property
     def focal_px(self) -> float:
@@ -47,8 +47,8 @@ class Phone:
 
     @property
     def matrix(self) -> Matrix:
-        """OpenCV's, pixel centres at whole numbers."""
-        cx, cy = (self.width_px - 1) / 2 + self.off_centre_px[0], (self.height_px - 1) / 2 + self.off_centre_px[1]
+        """OpenCV's, pixel centers at whole numbers."""
+        cx, cy = (self.width_px - 1) / 2 + self.off_center_px[0], (self.height_px - 1) / 2 + self.off_center_px[1]
         return np.array([[self.focal_px, 0, cx], [0, self.focal_px, cy], [0, 0, 1.0]])
 
 
@@ -65,13 +65,13 @@ def stand(at_m: Matrix, aim_m: Matrix, roll_deg: float) -> Matrix:
 
 
 def truth(to_camera: Matrix) -> dict[str, float]:
-    """Distance in metres and yaw, pitch and roll in degrees of the sign for a camera that is turned to face its centre.
+    """Distance in metres and yaw, pitch and roll in degrees of the sign for a camera that is turned to face its center.
 
     Yaw is positive where the sign's face is turned to the camera's right, pitch where it leans back, roll clockwise.
     """
-    centre = to_camera[:3, 3]
-    distance = float(np.linalg.norm(centre))
-    aimed, _ = Rotation.align_vectors([[0.0, 0.0, 1.0]], [centre / distance])
+    center = to_camera[:3, 3]
+    distance = float(np.linalg.norm(center))
+    aimed, _ = Rotation.align_vectors([[0.0, 0.0, 1.0]], [center / distance])
     flip = np.diag([1.0, -1.0, -1.0])  # y down and z forward, to y up and z towards the camera
     yaw, lean, turn = Rotation.from_matrix(flip @ aimed.as_matrix() @ to_camera[:3, :3]).as_euler("YXZ", degrees=True)
     return {"distance_m": distance, "yaw_deg": yaw, "pitch_deg": -lean, "roll_deg": -turn}
@@ -191,10 +191,10 @@ def _exposure(lux: float, stops: float) -> tuple[float, int]:
 
 
 def _developed(values: Image) -> npt.NDArray[np.uint8]:
-    """sRGB with more contrast and a little more colour, sharpened."""
+    """sRGB with more contrast and a little more color, sharpened."""
     values = np.clip(values, 0.0, 1.0)
-    grey = values.mean(-1, keepdims=True)
-    values = np.clip(grey + 1.08 * (values - grey), 0.0, 1.0)
+    gray = values.mean(-1, keepdims=True)
+    values = np.clip(gray + 1.08 * (values - gray), 0.0, 1.0)
     encoded = np.where(values <= 0.0031308, values * 12.92, 1.055 * np.maximum(values, 1e-9) ** (1 / 2.4) - 0.055)
     encoded = (encoded + 0.035 * np.sin(2.0 * np.pi * (encoded - 0.5))).astype(np.float32)
     sharp = encoded + 0.4 * (encoded - cv2.GaussianBlur(encoded, (0, 0), 1.0))

@@ -1,6 +1,6 @@
 """The car park: a sign on a post before a hedge, path-traced by Mitsuba 3 in the light of sun and sky.
 
-Axes are the sign's: metres, x right as its reader sees it, y up, z out of its face, from its centre.
+Axes are the sign's: metres, x right as its reader sees it, y up, z out of its face, from its center.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 Image: TypeAlias = npt.NDArray[np.float32]
 Matrix: TypeAlias = npt.NDArray[np.float64]
 
-CENTRE_M = 1.75
+CENTER_M = 1.75
 """Of the sign over the ground."""
 
 
@@ -53,7 +53,7 @@ class Plane:
     Attributes:
         paint: linear reflectance ``[h, w, 3]``, opacity ``[h, w]``.
         width_m: of the picture.
-        pose: from its own axes (centre, x right, y up, z out) to the sign's ``[4, 4]``.
+        pose: from its own axes (center, x right, y up, z out) to the sign's ``[4, 4]``.
     """
 
     paint: Image
@@ -100,12 +100,12 @@ def build(planes: list[Plane], light: Light) -> Any:
     ground, hedge, wall = _surroundings()
     parts["ground"] = {
         "type": "rectangle",
-        "to_world": transform().translate([0, -CENTRE_M, 0]).rotate([1, 0, 0], -90).scale(30.0),
+        "to_world": transform().translate([0, -CENTER_M, 0]).rotate([1, 0, 0], -90).scale(30.0),
         "bsdf": {"type": "diffuse", "reflectance": _picture(ground)},
     }
     parts["hedge"] = {
         "type": "rectangle",
-        "to_world": transform().translate([0, -CENTRE_M + 1.4, -7.0]).scale([25.0, 1.4, 1.0]),
+        "to_world": transform().translate([0, -CENTER_M + 1.4, -7.0]).scale([25.0, 1.4, 1.0]),
         "bsdf": {"type": "diffuse", "reflectance": _picture(hedge)},
     }
     parts["house"] = {
@@ -115,7 +115,7 @@ def build(planes: list[Plane], light: Light) -> Any:
     }
     parts["post"] = {
         "type": "cylinder",
-        "p0": [0.0, -CENTRE_M, -0.05],
+        "p0": [0.0, -CENTER_M, -0.05],
         "p1": [0.0, 0.3, -0.05],
         "radius": 0.03,
         "bsdf": {"type": "diffuse", "reflectance": {"type": "rgb", "value": [0.35, 0.36, 0.37]}},

@@ -1,4 +1,4 @@
-"""A four-colour printer that nobody has calibrated: what becomes of the colours that it is sent."""
+"""A four-color printer that nobody has calibrated: what becomes of the colors that it is sent."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Press:
     Attributes:
         dot_gain: what a dot of half coverage grows by, as a share of the area.
         yule_nielsen: exponent for light that spreads in the paper.
-        black_from: share of common ink from which black replaces colour (grey component replacement).
+        black_from: share of common ink from which black replaces color (gray component replacement).
         dots_mm: how far a dot's ink spreads.
         banding: relative change of coverage from pass to pass of the head.
     """
@@ -62,8 +62,8 @@ class Press:
         ink = 1.0 - np.clip(encoded, 0.0, 1.0)
         common = ink.min(-1, keepdims=True)
         black = np.clip((common - self.black_from) / (1.0 - self.black_from), 0.0, 1.0)
-        colour = (ink - black) / np.maximum(1.0 - black, 1e-6)
-        return np.concatenate([np.clip(colour, 0.0, 1.0), black], -1).astype(np.float32)
+        color = (ink - black) / np.maximum(1.0 - black, 1e-6)
+        return np.concatenate([np.clip(color, 0.0, 1.0), black], -1).astype(np.float32)
 
     def reflect(self, coverage: Image) -> Image:
         """Linear sRGB reflectance ``[..., 3]`` of ink coverage ``[..., 4]`` (Demichel's weights)."""
@@ -77,14 +77,14 @@ class Press:
 
 
 def _solids() -> tuple[list[tuple[int, ...]], list[npt.NDArray[np.float64]]]:
-    """The sixteen overprints and their reflectance; black over a colour is black with a trace of it."""
-    inks, colours = [], []
+    """The sixteen overprints and their reflectance; black over a color is black with a trace of it."""
+    inks, colors = [], []
     black = linear_of_lab(_BLACK_LAB)
     for combination in product((0, 1), repeat=4):
         under = linear_of_lab(_LAB[combination[:3]])
         inks.append(combination)
-        colours.append(black * (0.3 + 0.7 * under) if combination[3] else under)
-    return inks, colours
+        colors.append(black * (0.3 + 0.7 * under) if combination[3] else under)
+    return inks, colors
 
 
 def linear_of_lab(lab: tuple[float, float, float]) -> npt.NDArray[np.float64]:

@@ -31,7 +31,7 @@ _SAMPLE_PX = 96
 
 
 class HeldOut(Config):
-    """What a generator has achieved on pictures that it has not learnt from, and that the victim reads correctly."""
+    """What a generator has achieved on pictures that it has not learned from, and that the victim reads correctly."""
 
     pictures: int
     won: int

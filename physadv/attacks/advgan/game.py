@@ -18,7 +18,7 @@ from physadv.victims import Reading
 
 
 class Game:
-    """The two networks and their optimisers.
+    """The two networks and their optimizers.
 
     The generator is a parametrisation of every picture's change: the victim's gradient for the change, which the
     problem gives and counts, is passed on to the generator's weights.

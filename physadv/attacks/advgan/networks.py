@@ -1,8 +1,8 @@
 """The two networks of AdvGAN, small and fully convolutional.
 
 Both are of the kind that translates pictures into pictures (Johnson et al. 2016, arXiv:1603.08155; Isola et al. 2017,
-arXiv:1611.07004), which the paper names as its own. They normalise groups of channels of each picture: unlike instance
-normalisation this is defined down to one pixel, and unlike batch normalisation a picture's change is its own affair.
+arXiv:1611.07004), which the paper names as its own. They normalize groups of channels of each picture: unlike instance
+normalization this is defined down to one pixel, and unlike batch normalization a picture's change is its own affair.
 """
 
 from __future__ import annotations

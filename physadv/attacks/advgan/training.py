@@ -145,14 +145,14 @@ class Training:
     def __init__(self, config: AdvGanConfig, victim: Victim, pictures: Tensor, labels: Tensor, clean: Tensor) -> None:
         self.config, self.victim, self.clean = config, victim, clean
         goal = build_goal(config.goal, victim=victim, true_class=labels, clean_logits=clean)
-        learnt, kept = _split(config, ~goal.won(Reading(clean)))
-        self._answers = clean[learnt].softmax(1)
+        learned, kept = _split(config, ~goal.won(Reading(clean)))
+        self._answers = clean[learned].softmax(1)
         self._held = self._problem(victim, pictures[kept], goal.of(kept))
         with seeded(self._random("begin"), pictures.device):
             self.game = Game(config, eps=config.eps, device=pictures.device)
             student = config.student.architecture
             self.student = new_student(victim, student, pictures.device) if config.distilled else None
-        self.problem = self._problem(self.student or victim, pictures[learnt], goal.of(learnt))
+        self.problem = self._problem(self.student or victim, pictures[learned], goal.of(learned))
         self.asked = len(pictures)
         self.step = 0
         self.points: list[dict[str, float]] = []

@@ -14,8 +14,8 @@ from torch import Tensor
 from physadv.attacks.digital import norm_balls
 from physadv.attacks.digital.norm_balls import Norm
 
-GREY = 0.5
-"""Paint before it has a colour."""
+GRAY = 0.5
+"""Paint before it has a color."""
 
 
 class Change(ABC):
@@ -71,18 +71,18 @@ class PixelBall(Change):
 
 
 class Covered(Change):
-    """Opaque paint on part of the picture: ``theta [B, 4, H, W]`` is the paint's colours and where it lies (0 or 1).
+    """Opaque paint on part of the picture: ``theta [B, 4, H, W]`` is the paint's colors and where it lies (0 or 1).
 
-    Gradients reach the colours; where the paint lies is for a search to choose.
+    Gradients reach the colors; where the paint lies is for a search to choose.
     """
 
     def begin(self, pictures: Tensor, generator: torch.Generator | None) -> Tensor:
-        """No paint at all; with a generator, paint of random colours all over."""
+        """No paint at all; with a generator, paint of random colors all over."""
         count, _, height, width = pictures.shape
         if generator is None:
-            return torch.cat([torch.full_like(pictures, GREY), pictures.new_zeros(count, 1, height, width)], dim=1)
-        colours = torch.rand(pictures.shape, generator=generator).to(pictures)
-        return torch.cat([colours, pictures.new_ones(count, 1, height, width)], dim=1)
+            return torch.cat([torch.full_like(pictures, GRAY), pictures.new_zeros(count, 1, height, width)], dim=1)
+        colors = torch.rand(pictures.shape, generator=generator).to(pictures)
+        return torch.cat([colors, pictures.new_ones(count, 1, height, width)], dim=1)
 
     def apply(self, pictures: Tensor, theta: Tensor) -> Tensor:
         """The pictures under the paint."""
@@ -90,5 +90,5 @@ class Covered(Change):
         return pictures + where * (theta[:, :3] - pictures)
 
     def project(self, pictures: Tensor, theta: Tensor) -> Tensor:
-        """Colours in their range."""
+        """Colors in their range."""
         return theta.clamp(0.0, 1.0)

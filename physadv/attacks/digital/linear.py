@@ -1,4 +1,4 @@
-"""Decision boundaries, linearised: what DeepFool and FAB step towards."""
+"""Decision boundaries, linearized: what DeepFool and FAB step towards."""
 
 from __future__ import annotations
 

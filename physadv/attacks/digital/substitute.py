@@ -93,16 +93,16 @@ def learn(
         generator: of the order.
     """
     student.train()
-    optimiser = torch.optim.Adam(student.parameters(), lr=rate)
+    optimizer = torch.optim.Adam(student.parameters(), lr=rate)
     with torch.enable_grad():
         for _ in range(epochs):
             order = torch.randperm(len(frames), generator=generator).to(frames.device)
             for some in torch.split(order, _BATCH):
                 if len(some) == 1 and len(order) > 1:
-                    continue  # batch normalisation cannot learn from one frame
-                optimiser.zero_grad()
+                    continue  # batch normalization cannot learn from one frame
+                optimizer.zero_grad()
                 torch.autograd.backward(F.cross_entropy(student(frames[some]), answers[some]))
-                optimiser.step()
+                optimizer.step()
     student.eval()
 
 

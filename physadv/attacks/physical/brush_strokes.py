@@ -1,4 +1,4 @@
-"""Graffiti: brush strokes whose course and colour are searched, rather than paint in a fixed mask."""
+"""Graffiti: brush strokes whose course and color are searched, rather than paint in a fixed mask."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EDGE_MM = 8.0
 
 @MASKS.register("strokes")
 class Strokes(MaskConfig):
-    """Brush strokes whose course and colour the design finds."""
+    """Brush strokes whose course and color the design finds."""
 
     kind: Literal["strokes"] = "strokes"
     count: int = Field(default=3, ge=1, le=20)
@@ -35,9 +35,9 @@ class Strokes(MaskConfig):
 
 
 class Graffiti(Perturbation):
-    """Cubic Bezier strokes of one width, each of one colour, painted one over the other.
+    """Cubic Bezier strokes of one width, each of one color, painted one over the other.
 
-    Parameters ``[count, 11]``: four control points as shares of the sign's extent from its centre, then an sRGB colour.
+    Parameters ``[count, 11]``: four control points as shares of the sign's extent from its center, then an sRGB color.
     While searching, a stroke's edge is a ramp of about two texels, so that gradients move it; the patch has it sharp.
     """
 
@@ -48,19 +48,19 @@ class Graffiti(Perturbation):
             raise PhysadvError(f"mask 'strokes': width_mm = {config.width_mm:g} is too wide for sign {sign.name}")
         self.sign, self.config, self.px, self.ink = sign, config, px, ink
         self.base = sign.texture(px).to(device)
-        centres = (torch.arange(px, device=device) + 0.5) / px - 0.5
-        self._texels = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), -1).reshape(-1, 2)
+        centers = (torch.arange(px, device=device) + 0.5) / px - 0.5
+        self._texels = torch.stack(torch.meshgrid(centers, centers, indexing="xy"), -1).reshape(-1, 2)
         t = torch.linspace(0.0, 1.0, _SAMPLES, device=device)[:, None]
         self._bernstein = torch.cat([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], 1)
 
     def begin(self, generator: torch.Generator) -> Tensor:
-        """Strokes across the sign, of any colour."""
+        """Strokes across the sign, of any color."""
         points = (torch.rand(self.config.count, 8, generator=generator) - 0.5) * 0.6
-        colours = torch.rand(self.config.count, 3, generator=generator)
-        return self.project(torch.cat([points, colours], 1).to(self.base.device))
+        colors = torch.rand(self.config.count, 3, generator=generator)
+        return self.project(torch.cat([points, colors], 1).to(self.base.device))
 
     def project(self, theta: Tensor) -> Tensor:
-        """Control points on the sign, where the whole stroke then is, since outlines are convex; colours in range."""
+        """Control points on the sign, where the whole stroke then is, since outlines are convex; colors in range."""
         points = theta[:, :8].reshape(-1, 4, 2)
         beyond = (points @ self._normals.T / self._limits).amax(-1, keepdim=True).clamp(min=1.0)
         return torch.cat([(points / beyond).flatten(1), theta[:, 8:].clamp(0.0, 1.0)], 1)
@@ -79,14 +79,14 @@ class Graffiti(Perturbation):
     def painted(self, theta: Tensor) -> PaintedSign:
         """The sign under the strokes."""
         rgb, bare = self.base[:3], torch.ones_like(self.base[:1])
-        colours = self.ink(theta[:, 8:].T).T
-        for cover, colour in zip(self._cover(theta), colours, strict=True):
-            rgb = rgb + (colour[:, None, None] - rgb) * cover
+        colors = self.ink(theta[:, 8:].T).T
+        for cover, color in zip(self._cover(theta), colors, strict=True):
+            rgb = rgb + (color[:, None, None] - rgb) * cover
             bare = bare * (1.0 - cover)
         return PaintedSign(self.sign, torch.cat([rgb, self.base[3:]]), bare.detach())
 
     def finish(self, theta: Tensor) -> tuple[Mask, Tensor]:
-        """The strokes as a mask of kind ``graffiti``, and their colours."""
+        """The strokes as a mask of kind ``graffiti``, and their colors."""
         extent = self.sign.extent_mm
         strokes = [
             {
@@ -101,7 +101,7 @@ class Graffiti(Perturbation):
             self.sign,
             px=self.px,
         )
-        # the last stroke that is at least half over a texel is on top; beyond all edges, the nearest stroke's colour
+        # the last stroke that is at least half over a texel is on top; beyond all edges, the nearest stroke's color
         cover = self._cover(theta.detach())
         order = torch.arange(1, len(cover) + 1, device=cover.device)[:, None, None]
         top = torch.where(cover >= 0.5, 1.0 + order, cover).argmax(0)

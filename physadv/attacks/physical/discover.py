@@ -65,7 +65,7 @@ class DiscoverRectangles(SearchedMask):
     """Upright rectangles that the design finds where paint matters most; easier to cut, and weaker.
 
     RP2's first stage (Eykholt et al. 2018, section 3.2.1): an L1-penalised paint over the whole face. Its places are
-    ranked by what they contribute to the goal (:func:`attribution`), not by how much they change the colour.
+    ranked by what they contribute to the goal (:func:`attribution`), not by how much they change the color.
     """
 
     kind: Literal["discover-rectangles"] = "discover-rectangles"
@@ -172,7 +172,7 @@ def _moved(
 
 
 def _smoothed(saliency: Tensor) -> Tensor:
-    """Averages ``[P, P]`` over a neighbourhood of 1/32 of the sign: neighbours' shares are noisy and of either sign."""
+    """Averages ``[P, P]`` over a neighborhood of 1/32 of the sign: neighbors' shares are noisy and of either sign."""
     width = max(1, saliency.shape[-1] // 64) * 2 + 1
     return F.avg_pool2d(saliency[None, None], width, stride=1, padding=width // 2)[0, 0].cpu()
 

@@ -25,7 +25,7 @@ _HALVINGS = 24
 class FreeformStickers(Perturbation):
     """Paint where a height map is above the level that leaves the wanted area covered.
 
-    Topology optimisation by density: a filtered field, projected to 0 or 1 ever more sharply, under a limit on its
+    Topology optimization by density: a filtered field, projected to 0 or 1 ever more sharply, under a limit on its
     volume (Bendsoe & Sigmund 2003; Wang, Lazarov & Sigmund 2011). The face starts almost covered and area is taken away
     bit by bit, so that paint and place settle together; a paint that has all of the face does not show which part of
     it is needed most.
@@ -35,11 +35,11 @@ class FreeformStickers(Perturbation):
 
     Args:
         sign: what is painted on.
-        paint: which colours there are.
+        paint: which colors there are.
         px: texels a side.
         device: where.
         max_stickers, min_side_mm, max_area_fraction: limits of the mask that is made.
-        ink: what the printed colours reflect.
+        ink: what the printed colors reflect.
 
     Raises:
         PhysadvError: no sticker can keep the limits.
@@ -87,8 +87,8 @@ class FreeformStickers(Perturbation):
     def _split(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         knots = self._splines.shape[1]
         weights = theta[-(knots**2) :].reshape(knots, knots)
-        colours = theta[: -(knots**2)].reshape(self.paint.parameters(self.px))
-        return colours, self._splines @ weights @ self._splines.T
+        colors = theta[: -(knots**2)].reshape(self.paint.parameters(self.px))
+        return colors, self._splines @ weights @ self._splines.T
 
     def paint_of(self, theta: Tensor) -> Tensor:
         """The paint's own parameters."""
@@ -118,15 +118,15 @@ class FreeformStickers(Perturbation):
 
     def painted(self, theta: Tensor) -> PaintedSign:
         """The sign, with the paint where the map is high."""
-        colours, height = self._split(theta)
+        colors, height = self._split(theta)
         cover = self._cover(height)
-        rgba = compose(self.base, cover, self.ink(self.paint.decode(colours)))
+        rgba = compose(self.base, cover, self.ink(self.paint.decode(colors)))
         return PaintedSign(self.sign, rgba, 1.0 - cover.detach())
 
     def project(self, theta: Tensor) -> Tensor:
-        """Colours into their range; any height will do."""
-        colours = self.paint.project(self.paint_of(theta)).flatten()
-        return torch.cat([colours, theta[len(colours) :]])
+        """Colors into their range; any height will do."""
+        colors = self.paint.project(self.paint_of(theta)).flatten()
+        return torch.cat([colors, theta[len(colors) :]])
 
     def mask(self, theta: Tensor) -> Mask:
         """The stickers, with sharp edges and within all limits.
@@ -139,12 +139,12 @@ class FreeformStickers(Perturbation):
         return self._mask_of(height)
 
     def finish(self, theta: Tensor) -> tuple[Mask, Tensor]:
-        """The stickers, and the colours that are printed."""
+        """The stickers, and the colors that are printed."""
         return self.mask(theta), self.paint.finalize(self.paint_of(theta)).cpu()
 
 
 def _splines(px: int, cells: int) -> Tensor:
-    """Values ``[px, cells + 3]`` of the uniform cubic B-splines over ``cells`` intervals at the texels' centres."""
+    """Values ``[px, cells + 3]`` of the uniform cubic B-splines over ``cells`` intervals at the texels' centers."""
     at = (torch.arange(px, dtype=torch.float64) + 0.5) / px * cells
     distance = (at[:, None] - torch.arange(-1, cells + 2, dtype=torch.float64)).abs()
     near, far = 2.0 / 3.0 - distance**2 + distance**3 / 2.0, (2.0 - distance).clamp(min=0.0) ** 3 / 6.0

@@ -12,7 +12,7 @@ from physadv.scenes import PaintedSign
 from physadv.signs import Sign
 
 _UNIT = 0.1
-"""A unit of a rectangle's parameters in extents: the step that suits colours then moves an edge by millimetres."""
+"""A unit of a rectangle's parameters in extents: the step that suits colors then moves an edge by millimeters."""
 _RAMP_TEXELS = 1.5
 _INWARD_STEPS = 12
 
@@ -20,18 +20,18 @@ _INWARD_STEPS = 12
 class MovingStickers(Perturbation):
     """Upright rectangles over a painted face; only what they cover is seen.
 
-    Parameters, one vector: the paint's own for the whole face, then centre and size ``[count, 4]`` of the rectangles.
+    Parameters, one vector: the paint's own for the whole face, then center and size ``[count, 4]`` of the rectangles.
     While they move, their edges are ramps of a few texels, so that gradients reach them; the patch has them sharp.
 
     Args:
         sign: what is painted on.
         start: rectangles to start from.
-        paint: which colours there are.
+        paint: which colors there are.
         px: texels a side.
         device: where.
         max_area_fraction: of the sign, of all rectangles together.
         min_side_mm: of a rectangle.
-        ink: what the printed colours reflect.
+        ink: what the printed colors reflect.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class MovingStickers(Perturbation):
         return torch.cat([paint_theta.flatten(), self._start.flatten() / _UNIT])
 
     def _split(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        colours, boxes = theta[: -4 * self.count], theta[-4 * self.count :]
-        return colours.reshape(self.paint.parameters(self.px)), boxes.reshape(-1, 4) * _UNIT
+        colors, boxes = theta[: -4 * self.count], theta[-4 * self.count :]
+        return colors.reshape(self.paint.parameters(self.px)), boxes.reshape(-1, 4) * _UNIT
 
     def paint_of(self, theta: Tensor) -> Tensor:
         """The paint's own parameters."""
@@ -80,28 +80,28 @@ class MovingStickers(Perturbation):
 
     def painted(self, theta: Tensor) -> PaintedSign:
         """The sign, with the paint where a rectangle is."""
-        colours, boxes = self._split(theta)
+        colors, boxes = self._split(theta)
         cover = self._cover(boxes)
-        rgba = compose(self.base, cover, self.ink(self.paint.decode(colours)))
+        rgba = compose(self.base, cover, self.ink(self.paint.decode(colors)))
         return PaintedSign(self.sign, rgba, 1.0 - cover.detach())
 
     def project(self, theta: Tensor) -> Tensor:
-        """Sides no shorter and areas together no larger than allowed, every corner on the sign, colours in range."""
-        colours, boxes = self._split(theta)
-        centre, size = boxes[:, :2], boxes[:, 2:].clamp(min=self._min_side)
+        """Sides no shorter and areas together no larger than allowed, every corner on the sign, colors in range."""
+        colors, boxes = self._split(theta)
+        center, size = boxes[:, :2], boxes[:, 2:].clamp(min=self._min_side)
         for _ in range(2):
             size = size * (self._max_area / size.prod(1).sum()).sqrt().clamp(max=1.0)
             size = size.clamp(min=self._min_side)
         for _ in range(_INWARD_STEPS):
-            beyond = centre @ self._normals.T + size @ self._normals.T.abs() / 2.0 - self._distances + 0.004
+            beyond = center @ self._normals.T + size @ self._normals.T.abs() / 2.0 - self._distances + 0.004
             worst, edge = beyond.max(1)
             if not bool((worst > 0.0).any()):
                 break
-            centre = centre - worst.clamp(min=0.0)[:, None] * self._normals[edge]
-        return torch.cat([self.paint.project(colours).flatten(), torch.cat([centre, size], 1).flatten() / _UNIT])
+            center = center - worst.clamp(min=0.0)[:, None] * self._normals[edge]
+        return torch.cat([self.paint.project(colors).flatten(), torch.cat([center, size], 1).flatten() / _UNIT])
 
     def stickers(self, theta: Tensor) -> Stickers:
-        """The rectangles, in millimetres."""
+        """The rectangles, in millimeters."""
         boxes = self._split(theta.detach().cpu())[1] * self.sign.extent_mm
         return Stickers.model_validate(
             {
@@ -114,12 +114,12 @@ class MovingStickers(Perturbation):
         )
 
     def finish(self, theta: Tensor) -> tuple[Mask, Tensor]:
-        """The rectangles as a mask, and the colours that are printed."""
+        """The rectangles as a mask, and the colors that are printed."""
         return build_mask(self.stickers(theta), self.sign, px=self.px), self.paint.finalize(self.paint_of(theta)).cpu()
 
 
 def _boxes(stickers: Stickers, extent_mm: float) -> Tensor:
-    """Centre and size ``[count, 4]`` in extents."""
+    """Center and size ``[count, 4]`` in extents."""
     scale = extent_mm / (stickers.drawn_for_mm or extent_mm)
     rows = [
         (s.left_mm + s.width_mm / 2.0, s.top_mm + s.height_mm / 2.0, s.width_mm, s.height_mm) for s in stickers.stickers

@@ -28,7 +28,7 @@ _SPARSE = 0.4
 
 
 def edges(sign: Sign, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Outward normals ``[E, 2]`` and distances ``[E]``, in extents, of a convex outline's edges from its centre."""
+    """Outward normals ``[E, 2]`` and distances ``[E]``, in extents, of a convex outline's edges from its center."""
     corners = torch.tensor(sign.outline_mm, dtype=torch.float32, device=device) / sign.extent_mm
     along = corners.roll(-1, 0) - corners
     normals = torch.stack([along[:, 1], -along[:, 0]], 1) / along.norm(dim=1, keepdim=True)
@@ -57,7 +57,7 @@ class Perturbation(ABC):
 
     @abstractmethod
     def finish(self, theta: Tensor) -> tuple[Mask, Tensor]:
-        """Mask and sRGB colours ``[3, P, P]`` (on the CPU) of the patch that is made from ``theta``."""
+        """Mask and sRGB colors ``[3, P, P]`` (on the CPU) of the patch that is made from ``theta``."""
 
     def penalty(self, theta: Tensor) -> Tensor:
         """What else is unwanted of the paint, a scalar; 0 if nothing is."""
@@ -65,16 +65,16 @@ class Perturbation(ABC):
 
 
 class Sticker(Perturbation):
-    """Paint of any colours inside a fixed mask: RP2's perturbation (Eykholt et al. 2018, section 3.2).
+    """Paint of any colors inside a fixed mask: RP2's perturbation (Eykholt et al. 2018, section 3.2).
 
     Args:
         sign: what is painted on.
         mask: where.
-        paint: which colours there are.
-        px: texels a side while optimising.
+        paint: which colors there are.
+        px: texels a side while optimizing.
         smoothness: weight of the total variation.
-        printability: weight of the non-printability of the printed colours.
-        ink: what the printed colours reflect.
+        printability: weight of the non-printability of the printed colors.
+        ink: what the printed colors reflect.
     """
 
     def __init__(
@@ -101,37 +101,37 @@ class Sticker(Perturbation):
         self._smoothness, self._printability = smoothness, printability
 
     def begin(self, generator: torch.Generator) -> Tensor:
-        """Nearly grey, with a little noise so that no two texels start alike."""
+        """Nearly gray, with a little noise so that no two texels start alike."""
         return self.paint.init(generator, self.px).to(self.alpha.device)
 
     def painted(self, theta: Tensor) -> PaintedSign:
         """The sign's artwork under opaque ink."""
         texels = self._texels
-        colours = self.ink(texels.colours(self.paint.decode(theta)))
-        return self._bare.repainted(compose_texels(self.base, texels, colours), only_covered=self._sparse)
+        colors = self.ink(texels.colors(self.paint.decode(theta)))
+        return self._bare.repainted(compose_texels(self.base, texels, colors), only_covered=self._sparse)
 
     def project(self, theta: Tensor) -> Tensor:
-        """Into the colours' range."""
+        """Into the colors' range."""
         return self.paint.project(theta)
 
     def finish(self, theta: Tensor) -> tuple[Mask, Tensor]:
-        """The mask, and the colours that are printed."""
+        """The mask, and the colors that are printed."""
         return self.mask, with_rim(self.paint.finalize(theta).cpu(), self.mask.alpha)
 
     def penalty(self, theta: Tensor) -> Tensor:
-        """Weighted total variation and non-printability, of the printed colour."""
+        """Weighted total variation and non-printability, of the printed color."""
         total = theta.new_zeros(())
         if self._smoothness or self._printability:
-            colours = self._texels.colours(self.paint.decode(theta))
+            colors = self._texels.colors(self.paint.decode(theta))
             if self._smoothness:
-                total = total + self._smoothness * total_variation(colours, self._texels)
+                total = total + self._smoothness * total_variation(colors, self._texels)
             if self._printability:
-                total = total + self._printability * non_printability(colours, self._inks, self._texels)
+                total = total + self._printability * non_printability(colors, self._inks, self._texels)
         return total
 
 
 class FullFace(Sticker):
-    """Colour over the whole face with an L1 penalty on what differs from the sign: RP2's first stage.
+    """Color over the whole face with an L1 penalty on what differs from the sign: RP2's first stage.
 
     The penalty makes the change sparse, so that what is left says where paint matters (Eykholt et al. 2018, section
     3.2.1).
@@ -155,7 +155,7 @@ class FullFace(Sticker):
         self._sparsity = sparsity
 
     def change(self, theta: Tensor) -> Tensor:
-        """Difference of the paint's linear colour from the sign's, ``[3, P, P]``."""
+        """Difference of the paint's linear color from the sign's, ``[3, P, P]``."""
         return (self.ink(self.paint.decode(theta)) - self.base[:3]) * self.alpha
 
     def blended(self, change: Tensor) -> PaintedSign:

@@ -51,11 +51,11 @@ class DesignConfig(SignSearch):
     """Held-out success at which, three checks in a row, the design ends early; above 1: never."""
     smoothness: float = Field(default=0.02, ge=0)
     printability: float = Field(default=0.2, ge=0)
-    """Weight of the distance from a generic printer's colours. More of it makes patches that, each colour replaced by
+    """Weight of the distance from a generic printer's colors. More of it makes patches that, each color replaced by
     the nearest that can be printed, do less. With ``calibration`` there is none, for what is searched
     then is what to send to the printer, all of which it can print."""
     calibration: BesidePath | None = None
-    """File of ``physadv calibrate``: printer and camera through which colours are seen; sRGB's own if not given."""
+    """File of ``physadv calibrate``: printer and camera through which colors are seen; sRGB's own if not given."""
 
     @model_validator(mode="after")
     def _check(self) -> DesignConfig:
@@ -120,7 +120,7 @@ class DesignedPaint(SignChange):
         patch = self.patch("patch", {})
         return {
             name: PaintedSign(self.sign, one.painted(px).to(device), one.sheeting(px).to(device))
-            for name, one in (("attacked", patch), ("grey", control_patch(patch, "grey")))
+            for name, one in (("attacked", patch), ("gray", control_patch(patch, "gray")))
         }
 
 
@@ -141,7 +141,7 @@ def _flags(snapshot: Snapshot) -> list[str]:
 
 
 def prepare_step(config: DesignConfig, victim: Victim, *, goal: Goal, search: Search) -> Callable[[], None]:
-    """One optimisation step after another, without checks and bookkeeping: what a benchmark times."""
+    """One optimization step after another, without checks and bookkeeping: what a benchmark times."""
     task = replace(prepare(config, victim.to(pick_device(config.device))), goal=goal)
     loop = DesignLoop(config, task, Work(time.perf_counter()))
     run = loop.run("bench", perturbation_of(config.mask, loop), Budget(1, None), stop_at=2.0)

@@ -156,7 +156,7 @@ class SignChange(ABC):
 
     @abstractmethod
     def shown(self, px: int, device: torch.device) -> dict[str, PaintedSign]:
-        """The sign as it was ``attacked``, and in plain ``grey`` where it has such a control.
+        """The sign as it was ``attacked``, and in plain ``gray`` where it has such a control.
 
         Args:
             px: texels a side, unless it is shown as it was searched.

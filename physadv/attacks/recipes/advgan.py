@@ -26,7 +26,7 @@ from physadv.goals import parse_goal
 
 @ATTACKS.register("advgan")
 class AdvGan(GameOptions, Attack):
-    """A generator makes every picture's change in one pass; it has learnt to lead a victim and a discriminator astray.
+    """A generator makes every picture's change in one pass; it has learned to lead a victim and a discriminator astray.
 
     Without a trained one it is trained here, on the very pictures that are attacked and against their own goals. A
     trained one asks the victim nothing.

@@ -106,7 +106,7 @@ def _check_randomness(problem: Problem) -> None:
     if bool(differ.any()):
         problem.note(
             f"the victim answers {int(differ.sum())} of {len(problem)} pictures differently when asked again: it is "
-            "randomised, and its gradients and answers should be averaged over its randomness"
+            "randomized, and its gradients and answers should be averaged over its randomness"
         )
 
 

@@ -1,4 +1,4 @@
-"""DeepFool: over the nearest boundary of the linearised classifier, again and again."""
+"""DeepFool: over the nearest boundary of the linearized classifier, again and again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from physadv.core.limits import MAX_COUNT, MAX_STEPS
 
 @ATTACKS.register("deepfool")
 class DeepFool(Attack):
-    """DeepFool (algorithm 2): the least step over the nearest of the linearised boundaries.
+    """DeepFool (algorithm 2): the least step over the nearest of the linearized boundaries.
 
     A goal with a target is led over the boundary of the target and the strongest other class alone.
     """

@@ -1,4 +1,4 @@
-"""Fast adaptive boundary attack: along the linearised boundary, drawn to the picture itself."""
+"""Fast adaptive boundary attack: along the linearized boundary, drawn to the picture itself."""
 
 from __future__ import annotations
 

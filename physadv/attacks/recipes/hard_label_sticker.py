@@ -26,11 +26,11 @@ _YIELDING = (0.75, 0.5, 0.25)
 
 @ATTACKS.register("hard-label-sticker")
 class HardLabelSticker(Attack):
-    """Mask and colours of a sticker that survives small transforms, in the manner of GRAPHITE (section IV).
+    """Mask and colors of a sticker that survives small transforms, in the manner of GRAPHITE (section IV).
 
-    The whole picture is painted over so that it wins: with a target by a picture of the pool, else in one colour.
+    The whole picture is painted over so that it wins: with a target by a picture of the pool, else in one color.
     Blocks of patches, then single ones, are dropped as long as enough of the transformed pictures win (mask
-    generation). Random gradient-free steps of the patches' colours then raise that share (boosting), which lets more
+    generation). Random gradient-free steps of the patches' colors then raise that share (boosting), which lets more
     patches drop. The paper orders patches by a heat map and drops them one by one; blocks that halve ask less. A
     picture without a start is left unchanged.
     """
@@ -50,13 +50,13 @@ class HardLabelSticker(Attack):
     rounds: int = Field(default=3, ge=1, le=MAX_COUNT)
     """Of dropping and improving."""
     boosts: int = Field(default=8, ge=0, le=MAX_COUNT)
-    """Steps of the colours in a round."""
+    """Steps of the colors in a round."""
     samples: int = Field(default=10, ge=1, le=MAX_COUNT)
-    """Directions of an estimate of the colours' gradient."""
+    """Directions of an estimate of the colors' gradient."""
     sigma: float = Field(default=0.3, gt=0)
-    """Standard deviation of these directions, in units of colours in [0,1]."""
+    """Standard deviation of these directions, in units of colors in [0,1]."""
     step_size: float = Field(default=0.3, gt=0)
-    """Of a step of the colours, root mean square over the patches."""
+    """Of a step of the colors, root mean square over the patches."""
     start_tries: int = Field(default=10, ge=1, le=MAX_COUNT)
     """Pictures of the pool, and noises, that are tried as a start."""
 
@@ -185,7 +185,7 @@ class HardLabelSticker(Attack):
         """Paint ``[M, 3, H, W]`` after a step along the estimated gradient of the share won, where that is no loss.
 
         The estimate is a mean of random directions, each weighted by what it gains (Nesterov & Spokoiny 2017, eq. 22);
-        a colour is moved as a whole in each patch, and all candidates see the same transforms.
+        a color is moved as a whole in each patch, and all candidates see the same transforms.
         """
         which = (self._able(problem, rows, self.samples + 2) & cells.flatten(1).any(1)).nonzero()[:, 0]
         if not len(which):
@@ -232,8 +232,8 @@ def _blocks(cells: Tensor, size: int) -> Tensor:
 
 
 def _solid(problem: Problem) -> Candidates:
-    """Pictures of one colour each."""
-    colours = ((0.0,) * 3, (1.0,) * 3, (0.5,) * 3, *itertools.permutations((1.0, 0.0, 0.0)), (1.0, 1.0, 0.0))
-    for colour in dict.fromkeys(colours):
-        made = problem.pictures.new_tensor(colour)[None, :, None, None].expand_as(problem.pictures)
+    """Pictures of one color each."""
+    colors = ((0.0,) * 3, (1.0,) * 3, (0.5,) * 3, *itertools.permutations((1.0, 0.0, 0.0)), (1.0, 1.0, 0.0))
+    for color in dict.fromkeys(colors):
+        made = problem.pictures.new_tensor(color)[None, :, None, None].expand_as(problem.pictures)
         yield made, torch.ones_like(problem.rows, dtype=torch.bool)

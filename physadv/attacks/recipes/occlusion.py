@@ -1,4 +1,4 @@
-"""Rectangular occlusion: an opaque rectangle of any colours, where it hurts most."""
+"""Rectangular occlusion: an opaque rectangle of any colors, where it hurts most."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from physadv.attacks.digital.attack import ATTACKS, Attack
-from physadv.attacks.digital.changes import GREY, Change, Covered
+from physadv.attacks.digital.changes import GRAY, Change, Covered
 from physadv.attacks.digital.descent import Steepest, descend
 from physadv.attacks.digital.problem import Problem
 from physadv.attacks.digital.queries import scores
@@ -22,8 +22,8 @@ from physadv.core.limits import MAX_COUNT, MAX_STEPS
 class RectangleOcclusion(Attack):
     """Rectangular occlusion attack (ROA): a rectangle, placed by search and painted by projected gradient steps.
 
-    A grey rectangle is tried at the places of a grid: at all of them (exhaustive), or at those of the largest gradient
-    under the rectangle (guided). The place of the largest loss is painted by sign steps from grey (sections 4.1, 4.2).
+    A gray rectangle is tried at the places of a grid: at all of them (exhaustive), or at those of the largest gradient
+    under the rectangle (guided). The place of the largest loss is painted by sign steps from gray (sections 4.1, 4.2).
     More than one rectangle (the paper has one) are placed one after another, each beside those before it.
     """
 
@@ -39,9 +39,9 @@ class RectangleOcclusion(Attack):
     """With ``guided``, places that are tried."""
     rectangles: int = Field(default=1, ge=1, le=100)
     steps: int = Field(default=20, ge=0, le=MAX_STEPS)
-    """Of painting; 0: they stay grey."""
+    """Of painting; 0: they stay gray."""
     step_size: Step | None = None
-    """Of a colour; 2.5 / 2 / steps if not given, so that every colour can be reached from grey."""
+    """Of a color; 2.5 / 2 / steps if not given, so that every color can be reached from gray."""
 
     def change(self) -> Change:
         """Paint somewhere."""
@@ -54,7 +54,7 @@ class RectangleOcclusion(Attack):
             theta[:, 3:] = self.place(problem, theta, step=number)
         if not self.steps:
             return theta
-        search = Steepest(step_size=self.step_size or 2.5 * GREY / self.steps)
+        search = Steepest(step_size=self.step_size or 2.5 * GRAY / self.steps)
         return descend(problem, theta, search, steps=self.steps, first=self.rectangles)
 
     def place(self, problem: Problem, theta: Tensor, *, step: int) -> Tensor:
@@ -83,7 +83,7 @@ class RectangleOcclusion(Attack):
     def _steep(self, problem: Problem, theta: Tensor, step: int) -> Tensor:
         """Squared gradient of the loss under every rectangle, ``[B, M]``.
 
-        It is that of paint all over the picture, in the picture's own colours where no rectangle lies yet.
+        It is that of paint all over the picture, in the picture's own colors where no rectangle lies yet.
         """
         now = problem.changed(theta)
         _, _, gradient = problem.gradient(torch.cat([now, torch.ones_like(now[:, :1])], dim=1), step=step)

@@ -1,4 +1,4 @@
-"""One-pixel attack: a few pixels of any colours, found by evolution."""
+"""One-pixel attack: a few pixels of any colors, found by evolution."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from physadv.core.limits import MAX_COUNT, MAX_QUERIES
 
 
 class FewPixels(Change):
-    """Pixels of other colours: ``theta [B, k, 5]`` in [0,1] is, of each, row and column as shares, and its colour.
+    """Pixels of other colors: ``theta [B, k, 5]`` in [0,1] is, of each, row and column as shares, and its color.
 
     Where two come to lie on one pixel, the later one is seen.
 
@@ -28,14 +28,14 @@ class FewPixels(Change):
         self.count = count
 
     def begin(self, pictures: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Places spread evenly, colours about the middle (Su et al. 2019, section 3.3); or no change at all."""
+        """Places spread evenly, colors about the middle (Su et al. 2019, section 3.3); or no change at all."""
         batch = len(pictures)
         if generator is None:
             own = pictures[:, None, :, 0, 0].expand(-1, self.count, -1)
             return torch.cat([torch.zeros_like(own[..., :2]), own], dim=2)
         places = torch.rand(batch, self.count, 2, generator=generator)
-        colours = 0.5 + 0.5 * torch.randn(batch, self.count, 3, generator=generator)
-        return torch.cat([places, colours.clamp(0.0, 1.0)], dim=2).to(pictures)
+        colors = 0.5 + 0.5 * torch.randn(batch, self.count, 3, generator=generator)
+        return torch.cat([places, colors.clamp(0.0, 1.0)], dim=2).to(pictures)
 
     def apply(self, pictures: Tensor, theta: Tensor) -> Tensor:
         """The pictures with these pixels."""
@@ -43,8 +43,8 @@ class FewPixels(Change):
         rows = (theta[..., 0] * height).long().clamp(0, height - 1)
         columns = (theta[..., 1] * width).long().clamp(0, width - 1)
         flat = pictures.flatten(2)
-        for index, colour in zip((rows * width + columns).unbind(1), theta[..., 2:].unbind(1), strict=True):
-            flat = flat.scatter(2, index[:, None, None].expand(-1, 3, 1), colour[..., None])
+        for index, color in zip((rows * width + columns).unbind(1), theta[..., 2:].unbind(1), strict=True):
+            flat = flat.scatter(2, index[:, None, None].expand(-1, 3, 1), color[..., None])
         return flat.reshape(pictures.shape)
 
     def project(self, pictures: Tensor, theta: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ class FewPixels(Change):
 
 @ATTACKS.register("one-pixel")
 class OnePixel(Attack):
-    """One-pixel attack: differential evolution of places and colours, by the probability of the class.
+    """One-pixel attack: differential evolution of places and colors, by the probability of the class.
 
     Weight 0.5 and no crossover, as in the paper. scipy's differential evolution minds one population; here each picture
     has its own, and all of them are asked about at once.

@@ -22,7 +22,7 @@ _FINE = 3
 class PolygonShadow(Change):
     """The shadow of a polygon: ``theta [B, n, 2]`` in [0,1] are its corners, across and down, as shares of the picture.
 
-    Inside it the lightness L* of CIELAB is a share of what it was, the colour's a* and b* stay (Zhong et al. 2022,
+    Inside it the lightness L* of CIELAB is a share of what it was, the color's a* and b* stay (Zhong et al. 2022,
     section 3.2). A polygon that crosses itself is dark where an odd number of its parts lie on each other.
 
     Args:

@@ -23,7 +23,7 @@ _HALVINGS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 
 @ATTACKS.register("square")
 class Square(BallAttack):
-    """Square attack (algorithms 1 to 3): a square of a new colour stays where it lowers the margin.
+    """Square attack (algorithms 1 to 3): a square of a new color stays where it lowers the margin.
 
     The margin is the loss of every goal; the paper takes the cross-entropy where there is a target. A square that would
     change nothing takes the opposite signs; the authors draw it anew.
@@ -81,7 +81,7 @@ class Square(BallAttack):
         return _scaled(signs * shape, self.eps)
 
     def _trial(self, problem: Problem, theta: Tensor, rows: Tensor, side: int, generator: torch.Generator) -> Tensor:
-        move = self._recoloured if self.norm == "linf" else self._moved
+        move = self._recolored if self.norm == "linf" else self._moved
         signs = _signs((len(theta), theta.shape[1], 1, 1), generator).to(theta)
         corners = [
             torch.randint(0, size - side + 1, (2, len(theta)), generator=generator).to(theta.device)
@@ -93,7 +93,7 @@ class Square(BallAttack):
         same = per_row((trial == theta).flatten(1).all(1), theta)
         return torch.where(same, problem.project(move(theta, -signs, places, side, turned), rows), trial)
 
-    def _recoloured(self, theta: Tensor, signs: Tensor, places: Tensor, side: int, turned: Tensor) -> Tensor:
+    def _recolored(self, theta: Tensor, signs: Tensor, places: Tensor, side: int, turned: Tensor) -> Tensor:
         return torch.where(_window(theta, places[0], side), self.eps * signs, theta)
 
     def _moved(self, theta: Tensor, signs: Tensor, places: Tensor, side: int, turned: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ class Square(BallAttack):
 
 
 def bump(rows: int, columns: int | None = None) -> Tensor:
-    """Rectangles laid centred on each other, ``[rows, columns]``, the smallest weighing most (eq. 2)."""
+    """Rectangles laid centered on each other, ``[rows, columns]``, the smallest weighing most (eq. 2)."""
     columns = columns or rows
     rings = max(1, min(rows, columns) // 2)
     inset = torch.minimum(_to_edge(rows)[:, None], _to_edge(columns)[None]).clamp(max=rings - 1)

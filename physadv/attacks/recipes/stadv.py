@@ -1,4 +1,4 @@
-"""stAdv: pixels move instead of changing their colour."""
+"""stAdv: pixels move instead of changing their color."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Flow(Change):
     """A displacement of every pixel, ``theta [B, 2, H, W]``: right and down, in pixels.
 
     The changed picture takes at a pixel what the picture has at that pixel plus its displacement, interpolated
-    bilinearly; beyond the border, the border's own colour (Xiao et al. 2018, section 3.2).
+    bilinearly; beyond the border, the border's own color (Xiao et al. 2018, section 3.2).
 
     Args:
         smoothness: weight of the smoothness in the penalty.
@@ -72,12 +72,12 @@ class Flow(Change):
 
 
 def unevenness(flow: Tensor) -> Tensor:
-    """How far displacements differ from those of their four neighbours, summed over all pixels, ``[B]``, in pixels.
+    """How far displacements differ from those of their four neighbors, summed over all pixels, ``[B]``, in pixels.
 
     Args:
         flow: ``[B, 2, H, W]``.
 
-    Source: Xiao et al. 2018, eq. 4; a pair of neighbours counts twice, once from either side.
+    Source: Xiao et al. 2018, eq. 4; a pair of neighbors counts twice, once from either side.
     """
     down = (flow[:, :, 1:] - flow[:, :, :-1]).square().sum(1)
     right = (flow[:, :, :, 1:] - flow[:, :, :, :-1]).square().sum(1)

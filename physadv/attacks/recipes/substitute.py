@@ -1,4 +1,4 @@
-"""Transfer from a substitute that has learnt the victim's decisions."""
+"""Transfer from a substitute that has learned the victim's decisions."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Substitute(Attack):
 
     After every round each picture is followed by one a step further along the sign of the substitute's slope for the
     class that the victim has named: pictures near the victim's borders. All queries are the learning's; the attack
-    itself asks the substitute alone. The pictures learnt from are shared out evenly among those attacked, which pay for
-    them, and for what grows from them.
+    itself asks the substitute alone. The pictures learned from are shared out evenly among those attacked, which pay
+    for them, and for what grows from them.
     """
 
     kind: Literal["substitute"] = "substitute"
@@ -90,7 +90,7 @@ class Substitute(Attack):
     def train(self, problem: Problem, generator: torch.Generator) -> Victim:
         """A substitute for the problem's victim, in ``eval`` and frozen.
 
-        It takes note of how often the two agreed on the last pictures that were added, before it learnt from them.
+        It takes note of how often the two agreed on the last pictures that were added, before it learned from them.
         """
         pictures, rows = self._seeds(problem, generator)
         frames, classes = _decisions(problem, pictures, rows, 0)

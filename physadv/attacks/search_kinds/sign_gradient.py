@@ -13,7 +13,7 @@ from physadv.attacks.searches import SEARCHES, Search, State, cosine_decay
 
 @SEARCHES.register("sign")
 class SignGradient(Search):
-    """Sign of the momentum of the normalised gradient (Dong et al. 2018, eq. 6-7), as in FGSM and PGD."""
+    """Sign of the momentum of the normalized gradient (Dong et al. 2018, eq. 6-7), as in FGSM and PGD."""
 
     kind: Literal["sign"] = "sign"
     step_size: float = Field(default=0.03, gt=0)

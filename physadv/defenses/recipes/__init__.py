@@ -1,4 +1,4 @@
-"""The defences of the literature; importing this registers every file's."""
+"""The defenses of the literature; importing this registers every file's."""
 
 from physadv.core.registry import import_all
 

@@ -34,7 +34,7 @@ class GradientSmoothing(Purification):
     block: int = Field(default=5, ge=1, le=MAX_COUNT)
     """Side of a block in pixels."""
     overlap: int = Field(default=2, ge=0, le=MAX_COUNT)
-    """Pixels that neighbouring blocks share."""
+    """Pixels that neighboring blocks share."""
     threshold: float = Field(default=0.1, ge=0, le=1)
     """Mean strength of the edges from which a block is smoothed."""
     smoothing: float = Field(default=1.0, ge=0)

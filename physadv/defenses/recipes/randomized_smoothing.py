@@ -1,4 +1,4 @@
-"""Randomised smoothing: a vote of the victim over Gaussian noise, and the radius within which it cannot change."""
+"""Randomized smoothing: a vote of the victim over Gaussian noise, and the radius within which it cannot change."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,9 @@ import pyarrow.compute as pc
 
 from physadv.core.errors import PhysadvError
 from physadv.core.statistics import Flags, Groups
-from physadv.evaluation.batteries.summary import Subject
+from physadv.evaluation.batteries.summary import SUBJECTS, Subject
 from physadv.evaluation.outcomes import Places, numpy_column, select
 
-SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 _COUNTS = ("entry", "index", "seed", "approach", "frames_per_approach")
 _KEYS = ("entry", "index")
 _REALS = ("time_s", "distance_m", "angle_deg")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from physadv.core.statistics import Flags, bin_index, difference, k_of_n, longest_run, rate
 from physadv.evaluation.batteries.battery import Battery, Bins, Window
-from physadv.evaluation.batteries.compared_frames import SUBJECTS, ComparedFrames
+from physadv.evaluation.batteries.compared_frames import ComparedFrames
 from physadv.evaluation.batteries.summary import (
     Approach,
     Confusion,
@@ -24,7 +24,7 @@ from physadv.evaluation.batteries.summary import (
 )
 from physadv.goals import Untargeted, parse_goal
 
-CONTROLS: tuple[Subject, ...] = ("grey", "random", "clean")
+CONTROLS: tuple[Subject, ...] = ("gray", "random", "clean")
 TRACES = 48
 """Drives whose frames are written out one by one."""
 _TIMELINE_BINS = 30
@@ -46,7 +46,7 @@ def build_record(frames: ComparedFrames, *, patch: str, victim: str, battery: Ba
         approaches=drives,
         clean_accuracy=rate(frames.clean, frames.groups()),
         patch_success=success(frames, "patch"),
-        controls=tuple(success(frames, subject) for subject in ("clean", "grey", "random")),
+        controls=tuple(success(frames, subject) for subject in ("clean", "gray", "random")),
         gain=gain,
         gain_untargeted=adversarial_gain(frames, untargeted=True),
         by_entry=tuple(by_entry(frames, battery, control)),
@@ -291,4 +291,4 @@ def _varied(rows: npt.NDArray[np.int64], cell: npt.NDArray[np.int64], count: int
     return [*chosen, *spare[: count - len(chosen)]]
 
 
-__all__ = ["CONTROLS", "SUBJECTS", "build_record", "notable_frames"]
+__all__ = ["CONTROLS", "build_record", "notable_frames"]

@@ -34,7 +34,7 @@ MEANINGS: dict[str, str] = {
     "no-target": "The victim does not have the classes that the patch was made for",
     "design": "The design itself warned",
     "transfer-beats-white-box": "A patch made for another victim does better: this design can be improved",
-    "defense-costs-accuracy": "The defence itself costs accuracy: the victim was not trained for it",
+    "defense-costs-accuracy": "The defense itself costs accuracy: the victim was not trained for it",
     "radius-capped": "Many pictures reach the largest radius that so many samples can certify",
     "black-box-beats-gradients": "An attack without gradients does better than one with: the gradients mislead",
     "search": "The attack's own search took note of something",

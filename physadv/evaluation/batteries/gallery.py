@@ -16,8 +16,8 @@ from torch import Tensor
 
 from physadv.core.color import linear_to_srgb, to_uint8
 from physadv.core.files import atomic_path
-from physadv.evaluation.batteries.compared_frames import SUBJECTS, ComparedFrames
-from physadv.evaluation.batteries.summary import Picture, Record, Subject, ranked
+from physadv.evaluation.batteries.compared_frames import ComparedFrames
+from physadv.evaluation.batteries.summary import SUBJECTS, Picture, Record, Subject, ranked
 from physadv.evaluation.outcomes import Places, read_batches
 from physadv.scenes import COLUMNS, Conditions, PaintedSign, Scene
 
@@ -190,7 +190,7 @@ def _described(frames: ComparedFrames, row: int, number: int, name: str) -> Pict
 
 def write_picture(path: Path, image: Tensor) -> None:
     """Writes ``[3 or 4, H, W]`` in [0,1] as PNG."""
-    with atomic_path(path) as temporary:  # not write_png: its optimised compression takes most of a short run
+    with atomic_path(path) as temporary:  # not write_png: its optimized compression takes most of a short run
         Image.fromarray(to_uint8(image)).save(temporary, format="PNG")
 
 
@@ -203,6 +203,6 @@ def sign_pictures(painted: Mapping[Subject, PaintedSign], out: Path, *, stem: st
         small = torch.nn.functional.interpolate(
             torch.cat([rgba[:3] * rgba[3:], rgba[3:]])[None], size=(SIGN_PX, SIGN_PX), mode="area"
         )[0]
-        colour = (small[:3] / small[3:].clamp(min=1e-4)).clamp(0.0, 1.0)
-        write_picture(out / paths[subject], torch.cat([linear_to_srgb(colour), small[3:]]))
+        color = (small[:3] / small[3:].clamp(min=1e-4)).clamp(0.0, 1.0)
+        write_picture(out / paths[subject], torch.cat([linear_to_srgb(color), small[3:]]))
     return paths

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from physadv.attacks import true_class_of
-from physadv.evaluation.batteries.compared_frames import SUBJECTS
-from physadv.evaluation.batteries.summary import Subject
+from physadv.evaluation.batteries.summary import SUBJECTS, Subject
 from physadv.evaluation.judged import Judged, judge
 from physadv.evaluation.outcomes import rows_of
 from physadv.evaluation.subjects import Candidate, known_goal

@@ -2,7 +2,7 @@
 
 Words, as every field below uses them:
 
-- *frame*: one picture of the sign under one draw of the conditions; a *subject* (``patch``, ``clean``, ``grey``,
+- *frame*: one picture of the sign under one draw of the conditions; a *subject* (``patch``, ``clean``, ``gray``,
   ``random``) is what stands on the post. All subjects are seen in the same frames.
 - *won* (or fooled): the patch's goal is met, as :mod:`physadv.goals` says. *Untargeted*: the most probable class is not
   the true one.
@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from physadv.core.config import Config
 from physadv.core.notebooks import one_line
+from physadv.core.spelling import american
 from physadv.core.statistics import Difference, Rate, shown_rate
 from physadv.evaluation.metrics.measured import Measured
 from physadv.evaluation.result import RESULTS, Result, ResultRow
@@ -34,11 +35,13 @@ SUMMARY_VERSION: Final = 2
 SEEN_FRAMES, SEEN_PHOTOGRAPHS = "seen-frames", "seen-photographs"
 """Codes of the flags of a record whose frames, or the photographs in them, the patch was designed on."""
 
-Subject = Literal["patch", "clean", "grey", "random"]
+_Subject = Literal["patch", "clean", "gray", "random"]
+Subject: TypeAlias = Annotated[_Subject, BeforeValidator(american)]
+SUBJECTS: tuple[Subject, ...] = get_args(_Subject)
 
 CONTROL_NAMES: dict[Subject, str] = {
     "patch": "the patch",
-    "grey": "plain grey",
+    "gray": "plain gray",
     "random": "random texture",
     "clean": "clean sign",
 }
@@ -216,7 +219,7 @@ class Record(Config):
     clean_accuracy: Rate
     patch_success: Success
     controls: tuple[Success, ...]
-    """Clean, grey, random. The clean sign's headline success is 0 by definition; its raw one is its error rate."""
+    """Clean, gray, random. The clean sign's headline success is 0 by definition; its raw one is its error rate."""
     gain: Gain
     """Adversarial gain at the record's goal."""
     gain_untargeted: Gain
@@ -283,7 +286,7 @@ class PatchInfo(Config):
     picture: str
     """PNG of the painted sign (RGBA, 320 px), relative to the folder of ``summary.json``."""
     pictures: dict[str, str]
-    """Subject (``patch``, ``clean``, ``grey``, ``random``) to PNG like ``picture``."""
+    """Subject (``patch``, ``clean``, ``gray``, ``random``) to PNG like ``picture``."""
     record: dict[str, Any]
     """``patch.json`` whole: attack, configuration, design's victim, measured results."""
 

@@ -1,4 +1,4 @@
-"""Certified accuracy of a victim behind a defence: what no attack within a bound can change, picture by picture."""
+"""Certified accuracy of a victim behind a defense: what no attack within a bound can change, picture by picture."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ _SCHEMA = pa.schema(
     ]
 )
 """``undefended`` is the victim's own class; ``predicted`` the defended one's, -1 where it abstains and null where the
-defence does not say; ``bound`` is up to what the right class is certain, in the defence's unit, 0 where it is not."""
+defense does not say; ``bound`` is up to what the right class is certain, in the defense's unit, 0 where it is not."""
 
 
 class CertificationPlan(Config):
-    """Which victim behind which defence, on which pictures."""
+    """Which victim behind which defense, on which pictures."""
 
     victim: VictimField
     defense: str
@@ -71,7 +71,7 @@ class CertificationPlan(Config):
     limit: int = Field(default=500, ge=1, le=MAX_FRAMES)
     """Pictures, drawn by ``seed``."""
     n: int = Field(default=1000, ge=1, le=MAX_QUERIES)
-    """Samples of noise a picture, for a defence that draws them."""
+    """Samples of noise a picture, for a defense that draws them."""
     n0: int = Field(default=100, ge=1, le=MAX_QUERIES)
     """Others, that choose the class."""
     alpha: float = Field(default=0.001, gt=0.0, lt=1.0)
@@ -107,18 +107,18 @@ class CertificationSummary(Result):
     dataset: str
     notes: tuple[str, ...]
     clean_accuracy: Rate
-    """Of the victim without the defence."""
+    """Of the victim without the defense."""
     defended_accuracy: Rate
     """Of the defended victim, on the same pictures; where it abstains it is not right."""
     abstained: Rate | None
-    """None for a defence that always answers."""
+    """None for a defense that always answers."""
     levels: tuple[Level, ...]
     flags: tuple[Flag, ...]
     seconds: float
     versions: dict[str, str]
 
     def __repr__(self) -> str:
-        """In one line: victim, defence, and the accuracy at the least bound."""
+        """In one line: victim, defense, and the accuracy at the least bound."""
         levels = [f"{shown_rate(one.accuracy)} certain at {one.bound:g} {self.unit}" for one in self.levels[:1]]
         pictures = f"{self.pictures} pictures of {self.dataset}"
         return one_line(self, f"of {self.victim} behind {self.defense}", pictures, *levels)
@@ -135,7 +135,7 @@ class CertificationSummary(Result):
 
     @property
     def rows(self) -> tuple[ResultRow, ...]:
-        """Without and with the defence, then a row a bound."""
+        """Without and with the defense, then a row a bound."""
 
         warnings = tuple(f"{flag.message} [{flag.code}]" for flag in self.flags)
 
@@ -145,7 +145,7 @@ class CertificationSummary(Result):
             return ResultRow({"case": case}, (figure,), warnings)
 
         found = [
-            row("no defence, no attack", "accuracy", "Accuracy", self.clean_accuracy),
+            row("no defense, no attack", "accuracy", "Accuracy", self.clean_accuracy),
             row("defended, no attack", "accuracy", "Accuracy", self.defended_accuracy),
         ]
         if self.abstained is not None:
@@ -158,7 +158,7 @@ class CertificationSummary(Result):
 
 @dataclass(frozen=True)
 class CertifiedPictures:
-    """What a defence says of some pictures, ``[N]`` each; ``predicted`` is None where it says only what is right."""
+    """What a defense says of some pictures, ``[N]`` each; ``predicted`` is None where it says only what is right."""
 
     predicted: npt.NDArray[np.int64] | None
     right: npt.NDArray[np.bool_]
@@ -171,10 +171,10 @@ Certify = Callable[[Victim, Tensor, Tensor, int], CertifiedPictures]
 
 @dataclass(frozen=True)
 class Certifier:
-    """How a defence is certified.
+    """How a defense is certified.
 
     Attributes:
-        words: the defence with the options that its certificates depend on.
+        words: the defense with the options that its certificates depend on.
         unit: of its bounds, in words.
         levels: bounds to tell the accuracy at, rising.
         at_once: pictures of a part, which is what a stopped run loses at most.
@@ -189,7 +189,7 @@ class Certifier:
 
 
 def certifier_of(defense: Defense, plan: CertificationPlan) -> Certifier:
-    """How this defence is certified.
+    """How this defense is certified.
 
     Raises:
         PhysadvError: nothing is certain of it.
@@ -252,7 +252,7 @@ def run_certification(
     ``out`` gets ``certificates.parquet`` (one row a picture) and ``certification.json``.
 
     Raises:
-        PhysadvError: the victim, the defence or the data are wrong, or ``out`` holds something else.
+        PhysadvError: the victim, the defense or the data are wrong, or ``out`` holds something else.
     """
     began = time.monotonic()
     defense = build_defense(plan.defense)
@@ -401,14 +401,14 @@ def _flags(
     elif clean.value is not None and clean.value < CLEAN_ACCURACY:
         yield warning(
             "clean-accuracy-low",
-            f"The victim reads only {percent(clean.value, 1)} of the clean pictures correctly, without the defence "
+            f"The victim reads only {percent(clean.value, 1)} of the clean pictures correctly, without the defense "
             f"({percent(CLEAN_ACCURACY, 1)} wanted): no certificate can be better.",
         )
     if clean.value is not None and defended.value is not None and defended.value < CLEAN_ACCURACY * clean.value:
         yield warning(
             "defense-costs-accuracy",
-            f"Behind the defence {percent(defended.value, 1)} are read correctly, without it {percent(clean.value, 1)}"
-            ": the victim was not trained for what the defence shows it.",
+            f"Behind the defense {percent(defended.value, 1)} are read correctly, without it {percent(clean.value, 1)}"
+            ": the victim was not trained for what the defense shows it.",
         )
     half = half_width(levels[0].accuracy)
     if half is not None and half > _HALF_WIDTH:

@@ -150,7 +150,7 @@ class Cell(Config):
     on_signs: OnSigns | None = None
     """On which signs, in which scenes; its shares are of frames. None: on the pictures of the data set."""
     control_accuracy: Rate | None = None
-    """On signs, with plain grey in place of the sticker."""
+    """On signs, with plain gray in place of the sticker."""
     examples: str
     """PNG of some pictures, a column each: clean, adversarial, difference; relative to the folder, '' without one."""
     shown: tuple[Example, ...] = ()
@@ -198,7 +198,7 @@ class RobustnessSummary(Result):
     victims: dict[str, str]
     """Name to SHA-256 of the weights."""
     gradients: dict[str, str] = Field(default_factory=dict)
-    """Of victims behind a defence: through what the gradient of an attack runs."""
+    """Of victims behind a defense: through what the gradient of an attack runs."""
     cells: tuple[Cell, ...]
     versions: dict[str, str]
 
@@ -505,7 +505,7 @@ def _described(victim: Victim, rows: Tensor, labels: Tensor, result: AttackResul
 
 
 def _examples(path: Path, pictures: Tensor, rows: Tensor, result: AttackResult) -> str:
-    """Writes these pictures: clean, adversarial, and the difference around grey."""
+    """Writes these pictures: clean, adversarial, and the difference around gray."""
     if not len(rows):
         return ""
     clean, made = pictures[rows].cpu(), result.adversarial[rows].cpu()

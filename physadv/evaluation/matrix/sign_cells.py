@@ -51,7 +51,7 @@ class OnSignsResult:
         result: its pictures are the frames ``[N, 3, H, W]``; its queries are those of the whole search of a sign.
         clean: the same frames of clean signs.
         labels: the signs' classes ``[N]``.
-        control: whether the same frames are read rightly where the sticker is plain grey, ``[N]``; None: there is no
+        control: whether the same frames are read rightly where the sticker is plain gray, ``[N]``; None: there is no
             sticker.
     """
 
@@ -155,7 +155,7 @@ def _scored(
         norms={},
         flags=(*flags, *_seen(where)),
     )
-    control = readings["grey"].predicted == labels if "grey" in painted else None
+    control = readings["gray"].predicted == labels if "gray" in painted else None
     return OnSignsResult(result, frames["clean"], labels, control)
 
 

@@ -29,7 +29,7 @@ MOST_TOLD = 3
 """Groups that a summary's line names."""
 _DISTANCES_M = (0.0, 3.0, 6.0, 10.0, 20.0, math.inf)
 _ANGLES_DEG = (0.0, 10.0, 25.0, 40.0, 90.0)
-_ORDER = ("patch", "unknown", "grey", "random", "clean")
+_ORDER = ("patch", "unknown", "gray", "random", "clean")
 PAINTED = ("patch", "unknown")
 """Subjects whose success can be limited: paint, known or not, in place of a control."""
 _LUX = (0.0, 1_000.0, 10_000.0, 30_000.0, math.inf)
@@ -47,7 +47,7 @@ class Part(Config):
     """At the patch's goal; None where that is any wrong class."""
     simulated_won: float | None = None
     as_sent: float | None = None
-    """As ``simulated``, without the calibration: in colours as sent to the printer."""
+    """As ``simulated``, without the calibration: in colors as sent to the printer."""
     as_sent_won: float | None = None
 
 
@@ -78,7 +78,7 @@ class Group(Config):
 
     @property
     def title(self) -> str:
-        """What was photographed: ``clean sign``, ``bars``, ``bars (grey)``, ``unknown paint``."""
+        """What was photographed: ``clean sign``, ``bars``, ``bars (gray)``, ``unknown paint``."""
         return _title(self.subject, self.patch)
 
     @property
@@ -319,7 +319,7 @@ def flags(rows: Sequence[Row], shown: Sequence[ScoredPhotograph]) -> Iterator[st
             "as large; that distance was not measured and is not reported"
         )
     subjects = {row.subject for row in rows}
-    if "patch" in subjects and not subjects & {"grey", "random"}:
+    if "patch" in subjects and not subjects & {"gray", "random"}:
         yield "no control was photographed, so the effect of covering the place is not known"
     if "clean" not in subjects:
         yield (

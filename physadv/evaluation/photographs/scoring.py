@@ -41,7 +41,7 @@ class Scorer:
         true: index of the sign's class, by victim.
         goals: what a patch was made for, as far as a victim knows its classes, by patch and victim.
         painted: signs as they are simulated.
-        as_sent: the same in colours as sent to the printer; empty where ``painted`` is just that.
+        as_sent: the same in colors as sent to the printer; empty where ``painted`` is just that.
         scene: for what a photograph does not say of its conditions.
         draws: simulated frames a photograph.
         seed: of these.

@@ -27,7 +27,7 @@ class Bars(MaskConfig):
     height: Share = 0.12
     """Of a bar, over the sign's height."""
     clearance: Annotated[float, Field(ge=0.0, lt=0.5, allow_inf_nan=False)] = 0.19
-    """From the sign's centre line to a bar's nearer edge, over the sign's height."""
+    """From the sign's center line to a bar's nearer edge, over the sign's height."""
     above: bool = True
     """Whether there is a bar above the legend."""
     below: bool = True

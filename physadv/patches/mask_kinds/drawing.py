@@ -29,7 +29,7 @@ class Drawing(MaskConfig):
 
     kind: Literal["drawing"] = "drawing"
     pieces: Annotated[tuple[Piece, ...], Field(min_length=1)]
-    """Each an outline, then its holes; points in shares of the drawing's width, from its centre, x right, y down."""
+    """Each an outline, then its holes; points in shares of the drawing's width, from its center, x right, y down."""
     aspect: Annotated[float, Field(gt=0.01, lt=100.0)] = 1.0
     """The drawing's width over its height: that of the sign's outline, or 1 for the square of its longer side."""
     width_mm: LengthMm | None = None

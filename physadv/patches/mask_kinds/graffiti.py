@@ -18,7 +18,7 @@ from typing_extensions import Self
 from physadv.core.config import Config, Text
 from physadv.core.limits import MAX_SEED
 from physadv.patches.letters import LETTERS
-from physadv.patches.mask import MASKS, Degrees, InMillimetres, LengthMm, Mm, Shapes, WidthMm, numbered
+from physadv.patches.mask import MASKS, Degrees, InMillimeters, LengthMm, Mm, Shapes, WidthMm, numbered
 from physadv.patches.splines import bezier, catmull_rom, evenly
 from physadv.signs.sign import Sign
 
@@ -54,9 +54,9 @@ class Word(Config):
     text: Annotated[Text, Field(min_length=1, max_length=40)]
     """Letters A to Z, digits and spaces."""
     x_mm: Mm = 0.0
-    """Of the word's middle, to the right of the sign's centre."""
+    """Of the word's middle, to the right of the sign's center."""
     y_mm: Mm
-    """Of the word's middle, below the sign's centre."""
+    """Of the word's middle, below the sign's center."""
     height_mm: LengthMm
     """Of the letters, paint included."""
     stroke_mm: WidthMm
@@ -89,7 +89,7 @@ class Word(Config):
 
 
 @MASKS.register("graffiti")
-class Graffiti(InMillimetres):
+class Graffiti(InMillimeters):
     """Strokes and words of a brush; by default RP2's LOVE above and HATE below the legend (section 4.2)."""
 
     kind: Literal["graffiti"] = "graffiti"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from shapely.geometry import MultiPoint, Polygon
 
-from physadv.patches.mask import MASKS, InMillimetres, Mm, Shapes, numbered
+from physadv.patches.mask import MASKS, InMillimeters, Mm, Shapes, numbered
 from physadv.signs.sign import Sign
 
 _NO_AREA_MM2 = 1e-6
@@ -16,7 +16,7 @@ Corners = Annotated[tuple[tuple[Mm, Mm], ...], Field(min_length=3)]
 
 
 @MASKS.register("polygons")
-class Polygons(InMillimetres):
+class Polygons(InMillimeters):
     """Polygons by their corners ``[x_mm, y_mm]``; where they overlap they are one shape."""
 
     kind: Literal["polygons"] = "polygons"

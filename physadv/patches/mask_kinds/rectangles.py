@@ -10,17 +10,17 @@ from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
 from physadv.core.config import Config
-from physadv.patches.mask import MASKS, Degrees, InMillimetres, LengthMm, Mm, Shapes, numbered
+from physadv.patches.mask import MASKS, Degrees, InMillimeters, LengthMm, Mm, Shapes, numbered
 from physadv.signs.sign import Sign
 
 
 class Rectangle(Config):
-    """A rectangle about its centre."""
+    """A rectangle about its center."""
 
     x_mm: Mm
-    """Of the centre, to the right of the sign's centre."""
+    """Of the center, to the right of the sign's center."""
     y_mm: Mm
-    """Of the centre, below the sign's centre."""
+    """Of the center, below the sign's center."""
     width_mm: LengthMm
     height_mm: LengthMm
     angle_deg: Degrees = 0.0
@@ -34,7 +34,7 @@ class Rectangle(Config):
 
 
 @MASKS.register("rectangles")
-class Rectangles(InMillimetres):
+class Rectangles(InMillimeters):
     """Rectangles anywhere on the sign, turned as wanted; where they overlap they are one shape."""
 
     kind: Literal["rectangles"] = "rectangles"
@@ -55,7 +55,7 @@ class Sticker(Config):
 
 
 @MASKS.register("stickers")
-class Stickers(InMillimetres):
+class Stickers(InMillimeters):
     """Upright rectangular stickers as the discovery finds them (RP2, section 3.2: the L1 stage's outcome)."""
 
     kind: Literal["stickers"] = "stickers"

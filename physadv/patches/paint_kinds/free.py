@@ -1,4 +1,4 @@
-"""Any colour."""
+"""Any color."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from physadv.patches.paint import PAINTS, START_SPREAD, PaintKind, clipped, unif
 
 @PAINTS.register("free")
 class Free(PaintKind):
-    """Any colour.
+    """Any color.
 
-    A parameter is the sRGB value itself, clipped: a step moves dark and light colours about as much as the eye sees,
+    A parameter is the sRGB value itself, clipped: a step moves dark and light colors about as much as the eye sees,
     and at black and white the gradient back is whole, where a sigmoid's has faded and a clamp's is cut off.
     """
 
@@ -34,5 +34,5 @@ class Free(PaintKind):
         return theta.clamp(0.0, 1.0)
 
     def init(self, generator: torch.Generator, px: int) -> Tensor:
-        """About middle grey."""
+        """About middle gray."""
         return 0.5 + START_SPREAD * uniform_noise(generator, self.channels, px)

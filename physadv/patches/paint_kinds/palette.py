@@ -1,4 +1,4 @@
-"""A few given colours."""
+"""A few given colors."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from physadv.patches.paint import BLACK, PAINTS, WHITE, OneOfAFew, Rgb
 
 
 @PAINTS.register("palette")
-class PaletteColours(OneOfAFew):
-    """A few given colours; each texel takes one of them, exactly."""
+class PaletteColors(OneOfAFew):
+    """A few given colors; each texel takes one of them, exactly."""
 
     kind: Literal["palette"] = "palette"
-    colours: Annotated[tuple[Rgb, ...], Field(min_length=2, max_length=64)] = (
+    colors: Annotated[tuple[Rgb, ...], Field(min_length=2, max_length=64)] = (
         BLACK,
         WHITE,
         (0.75, 0.1, 0.15),
@@ -26,4 +26,4 @@ class PaletteColours(OneOfAFew):
     @property
     def inks(self) -> tuple[Rgb, ...]:
         """The palette."""
-        return self.colours
+        return self.colors

@@ -1,4 +1,4 @@
-"""From photographs of a printed colour chart to a table of how colours come out, as the camera sees them."""
+"""From photographs of a printed color chart to a table of how colors come out, as the camera sees them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Readings:
 
 @dataclass(frozen=True, eq=False)
 class Reflectances:
-    """What the patches reflect, however bright and of whatever colour the light of each photograph was.
+    """What the patches reflect, however bright and of whatever color the light of each photograph was.
 
     Attributes:
         linear: ``[P, 3]``, relative to a perfect white; not a number where no photograph shows the patch unclipped.
@@ -120,9 +120,9 @@ def _median(values: Matrix, axis: int) -> Matrix:
 
 
 def fit(readings: Readings, *, nodes: int = 5, paper: float = 0.87, seed: int = 0) -> Calibration:
-    """A table that predicts what colours reflect, with its errors on patches that it was not fitted to.
+    """A table that predicts what colors reflect, with its errors on patches that it was not fitted to.
 
-    The table is the smoothest that fits: least squares of the sRGB-encoded colours, which the eye sees about evenly,
+    The table is the smoothest that fits: least squares of the sRGB-encoded colors, which the eye sees about evenly,
     plus the second differences of what it adds to the ideal press. How stiff it is, is chosen by cross-validation on
     one half of the patches; the errors of that fit on the other half are reported, and the table is fitted to all.
 
@@ -154,7 +154,7 @@ def fit(readings: Readings, *, nodes: int = 5, paper: float = 0.87, seed: int = 
         "held_out_before": _errors(ideal[other], linear[other]),
         "held_out": _errors(_predicted(tried, sent[other], nodes), linear[other]),
     }
-    made = Calibration(nodes=nodes, colours=tuple((float(r), float(g), float(b)) for r, g, b in table))
+    made = Calibration(nodes=nodes, colors=tuple((float(r), float(g), float(b)) for r, g, b in table))
     return made.model_copy(
         update={
             "measured": {
@@ -173,7 +173,7 @@ def fit(readings: Readings, *, nodes: int = 5, paper: float = 0.87, seed: int = 
 
 
 def _weights(sent: Matrix, nodes: int) -> sparse.csr_matrix:
-    """Trilinear weights ``[P, nodes ** 3]`` of the table's nodes at colours ``[P, 3]``."""
+    """Trilinear weights ``[P, nodes ** 3]`` of the table's nodes at colors ``[P, 3]``."""
     place = sent.clip(0.0, 1.0) * (nodes - 1)
     low = np.minimum(place.astype(int), nodes - 2)
     part = place - low
@@ -205,7 +205,7 @@ def _along(parts: list[sparse.spmatrix]) -> sparse.spmatrix:
 
 
 def _table(sent: Matrix, linear: Matrix, nodes: int, stiffness: float) -> Matrix:
-    """Encoded colours of the nodes ``[nodes ** 3, 3]``."""
+    """Encoded colors of the nodes ``[nodes ** 3, 3]``."""
     weights, bending = _weights(sent, nodes), _bending(nodes) * stiffness
     system = sparse.vstack([weights / np.sqrt(len(sent)), bending]).tocsr()
     added = encoded(linear) - sent
@@ -261,7 +261,7 @@ def delta_e(one: Matrix, other: Matrix) -> Matrix:
 
 
 def gamut_share(linear: Matrix) -> float:
-    """Volume that colours ``[n, 3]`` span in CIELAB, as a share of all of sRGB's: of the convex hulls."""
+    """Volume that colors ``[n, 3]`` span in CIELAB, as a share of all of sRGB's: of the convex hulls."""
     levels = np.linspace(0.0, 1.0, 9)
     cube = decoded(np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, 3))
     return float(ConvexHull(cielab(linear)).volume / ConvexHull(cielab(cube)).volume)

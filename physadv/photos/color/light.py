@@ -1,4 +1,4 @@
-"""What the light was: level, exposure and colour temperature, from a surface of known colour in the photograph."""
+"""What the light was: level, exposure and color temperature, from a surface of known color in the photograph."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Light:
     """What a photograph says of its light; not a number where it says nothing.
 
     Attributes:
-        exposure_ev: as :class:`physadv.scenes.Conditions`: the sign's brightness over that of its colours, in stops.
+        exposure_ev: as :class:`physadv.scenes.Conditions`: the sign's brightness over that of its colors, in stops.
         temperature_k: of the light under a daylight-balanced camera; a camera that balances itself hides it.
         illuminance_lux: on the sign, from the exposure in EXIF.
     """
@@ -48,7 +48,7 @@ UNKNOWN = Light(math.nan, math.nan, math.nan)
 
 
 def estimate_light(pixels: Pixels, homography: Matrix, sign: Sign, ev100: float | None) -> Light | None:
-    """From the sign's own flat colours, those that a patch does not cover counting most by the median.
+    """From the sign's own flat colors, those that a patch does not cover counting most by the median.
 
     Args:
         pixels: ``[H, W, 3]`` RGB.
@@ -80,10 +80,10 @@ def estimate_light(pixels: Pixels, homography: Matrix, sign: Sign, ev100: float 
 
 
 def light_of_paper(paper: Matrix, ev100: float | None) -> Light | None:
-    """From the colour chart's paper, which hangs in the sign's own light.
+    """From the color chart's paper, which hangs in the sign's own light.
 
     Args:
-        paper: its sRGB-encoded colour ``[3]``.
+        paper: its sRGB-encoded color ``[3]``.
         ev100: exposure value of the photograph; None if unknown.
 
     Returns:
@@ -95,19 +95,19 @@ def light_of_paper(paper: Matrix, ev100: float | None) -> Light | None:
 
 
 def _light(white: Matrix, ev100: float | None) -> Light | None:
-    """Of a perfect white's linear colour ``[3]`` in the photograph; None where it is black."""
+    """Of a perfect white's linear color ``[3]`` in the photograph; None where it is black."""
     level = float(white @ _LUMA)
     if level <= 0.0:
         return None
     lux = math.nan
     if ev100 is not None:
-        luminance = _METER * 2.0**ev100 / 100.0 * level / 0.18  # of a perfect white; the meter aims at middle grey
+        luminance = _METER * 2.0**ev100 / 100.0 * level / 0.18  # of a perfect white; the meter aims at middle gray
         lux = math.pi * luminance
     return Light(math.log2(level), _temperature(white), lux)
 
 
 def _temperature(white: Matrix) -> float:
-    """Of the light whose colour is nearest in chromaticity to ``white [3]``, linear."""
+    """Of the light whose color is nearest in chromaticity to ``white [3]``, linear."""
     lights = illuminant_rgb(_KELVIN).double().numpy()
     shares = lights / lights.sum(1, keepdims=True)
     return float(_KELVIN[int(np.linalg.norm(shares - white / white.sum(), axis=1).argmin())])

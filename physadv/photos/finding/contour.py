@@ -84,7 +84,7 @@ def edges(plane: Plane, to_plane: Matrix, shape_mm: Matrix) -> Edges:
     height_px = plane.shape[0]
     in_view = (points > 1.0).all(1) & (points[:, 0] < plane.shape[1] - 1) & (points[:, 1] < height_px - 1)
     good = inside & in_view & (height > _LEAST_EDGE * max(float(np.percentile(height, 75)), 0.02))
-    # colour bleeds (chroma subsampling) all around alike, which says nothing about the shape
+    # color bleeds (chroma subsampling) all around alike, which says nothing about the shape
     bleeding = float(np.median(shift[good])) if good.any() else 0.0
     close = np.abs(shift - bleeding) < max(_LEAST_CLOSE_PX, _CLOSE * size)
     places = points + shift[:, None] * normals

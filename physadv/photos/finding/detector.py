@@ -27,7 +27,7 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 _STRIDES = (8, 16, 32)
 _PAD = 114
-"""Grey of the letterbox, as YOLOX was trained with."""
+"""Gray of the letterbox, as YOLOX was trained with."""
 _BOX_CONFIDENCE = 0.4
 """Of a find that is the detector's box alone, as a share of the outline's ``TRUSTED`` at score 1."""
 _ROOM = 0.3
@@ -180,9 +180,9 @@ class Detector:
     def _decoded(self, rows: Matrix, places: Matrix, strides: Matrix, back: tuple[float, float]) -> list[Detection]:
         score = rows[:, 4] * rows[:, 5 + self.card.wanted_index]
         good = score >= self.card.score
-        centre = (rows[good, :2] + places[good]) * strides[good]
+        center = (rows[good, :2] + places[good]) * strides[good]
         half = np.exp(np.minimum(rows[good, 2:4], 10.0)) * strides[good] / 2.0
-        boxes = np.concatenate([centre - half, centre + half], 1) * np.tile(back, 2)
+        boxes = np.concatenate([center - half, center + half], 1) * np.tile(back, 2)
         return [
             Detection((float(a), float(b), float(c), float(d)), float(value))
             for (a, b, c, d), value in zip(boxes, score[good], strict=True)

@@ -181,7 +181,7 @@ def _side_px(seen: DetectedMarkers, rig: Rig) -> float:
 
 
 def _by_outline(pixels: Pixels, sign: Sign, camera: Camera, detector: Detector | None, *, painted: bool) -> FoundSign:
-    """By colour, shape and artwork; a find below :data:`TRUSTED` is none, unless a detector sees the sign there."""
+    """By color, shape and artwork; a find below :data:`TRUSTED` is none, unless a detector sees the sign there."""
     places, how = find_outlines(pixels, sign), "outline"
     if not _sure(places) and detector is not None:
         boxes = find_with_detector(pixels, sign, detector)

@@ -15,7 +15,7 @@ import numpy as np
 from physadv.photos.finding.regions import overlap
 from physadv.photos.finding.sign_model import JUDGE_PX, Chip, Matrix, Model, Plane
 from physadv.photos.finding.tiles import parts_alike
-from physadv.scenes.photographs.sign_outline import HALF, MAX_CORNERS, apply, by_corners, centred, ecc, moments
+from physadv.scenes.photographs.sign_outline import HALF, MAX_CORNERS, apply, by_corners, centered, ecc, moments
 
 LEAST_ALIKE = 0.8
 """Overlap of a region and the outline laid over it, below which the region has another shape."""
@@ -23,9 +23,9 @@ _TURN_DEG = 15.0
 _LEAST_SEEN = 0.6
 """Share of the sign that has to lie inside the picture."""
 _LEAST_WHITE = 0.05
-"""Share of the sign that its white parts have to have to tell the light's colour."""
+"""Share of the sign that its white parts have to have to tell the light's color."""
 _HUE_DEG = (40.0, 80.0)
-"""Differences of hue up to which a colour is the sign's, and from which on it is another."""
+"""Differences of hue up to which a color is the sign's, and from which on it is another."""
 _STEADY = 0.7
 """Depth of a sign's nearest point over its furthest one's: 0.72 of a sign of 0.76 m at 2 m, turned by 60 degrees."""
 _STRETCHED = 4.0
@@ -43,7 +43,7 @@ def agreement(chip: Chip, to_chip: Matrix, model: Model) -> tuple[float, float]:
 
 
 def agreements(chip: Chip, to_chip: Matrix, model: Model) -> tuple[float, float]:
-    """Correlation on the whole sign, the mean of colour's and shade's, of the artwork and of its mirror image."""
+    """Correlation on the whole sign, the mean of color's and shade's, of the artwork and of its mirror image."""
     seen = _fetched(chip.planes, to_chip, model)
     known = model.inside & (seen[..., 0] >= 0.0)
     if known.sum() < _LEAST_SEEN * model.inside.sum():
@@ -71,21 +71,21 @@ def local_agreements(chip: Chip, to_chip: Matrix, model: Model) -> tuple[float, 
     return plain, mirrored
 
 
-def colour_agreement(chip: Chip, to_chip: Matrix, model: Model) -> float:
-    """Whether the coloured part has the artwork's hue, 0 to 1, its light parts being taken for white.
+def color_agreement(chip: Chip, to_chip: Matrix, model: Model) -> float:
+    """Whether the colored part has the artwork's hue, 0 to 1, its light parts being taken for white.
 
-    Correlation does not tell it: a green box before grey varies as a yellow one does.
+    Correlation does not tell it: a green box before gray varies as a yellow one does.
     """
     if model.template.hue_rad is None:
         return 1.0
     seen = _fetched(chip.pixels, to_chip, model)
     known = model.inside & (seen[..., 0] >= 0.0)
     score, shade = model.ideal[..., 0], model.ideal[..., 1]
-    coloured, light = known & (score > 0.4), known & (score < 0.15) & (shade > 0.6)
-    if not coloured.any():
+    colored, light = known & (score > 0.4), known & (score < 0.15) & (shade > 0.6)
+    if not colored.any():
         return 0.0
     white = seen[light].mean(0) if light.sum() > _LEAST_WHITE * model.inside.sum() else np.ones(3)
-    red, green, blue = (seen[coloured].mean(0) / np.maximum(white, 0.05)).tolist()
+    red, green, blue = (seen[colored].mean(0) / np.maximum(white, 0.05)).tolist()
     hue = math.atan2((green - blue) * math.sqrt(3.0) / 2.0, red - (green + blue) / 2.0)
     off_deg = abs(math.degrees(math.remainder(hue - model.template.hue_rad, 2.0 * math.pi)))
     full, none = _HUE_DEG
@@ -100,7 +100,7 @@ def _fetched(planes: Plane, to_chip: Matrix, model: Model) -> Plane:
     half = model.sign.extent_mm / 2.0
     to_mm = np.array([[step, 0, -half], [0, step, -half], [0, 0, 1.0]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    matrix = centred(to_chip @ to_mm)
+    matrix = centered(to_chip @ to_mm)
     beyond = (-9.0, -9.0, -9.0)
     return np.asarray(
         cv2.warpPerspective(planes, matrix, (JUDGE_PX, JUDGE_PX), flags=flags, borderValue=beyond), np.float32
@@ -109,8 +109,8 @@ def _fetched(planes: Plane, to_chip: Matrix, model: Model) -> Plane:
 
 def _standard(values: Plane) -> Plane:
     """Columns ``[n, k]`` with mean 0 and length 1."""
-    centred_values = values - values.mean(0)
-    return np.asarray(centred_values / np.maximum(np.sqrt((centred_values**2).sum(0)), 1e-9))
+    centered_values = values - values.mean(0)
+    return np.asarray(centered_values / np.maximum(np.sqrt((centered_values**2).sum(0)), 1e-9))
 
 
 def alike(hull: Matrix, model: Model) -> float:
@@ -146,13 +146,13 @@ def _laid(hull: Matrix, shape: Matrix, model: Model) -> Iterator[Matrix]:
 
 
 def _affine(shape: Matrix, hull: Matrix, turn_deg: float) -> Matrix | None:
-    """The affine map that gives a turned shape the hull's centre and second moments."""
-    (centre_a, root_a), (centre_b, root_b) = moments(shape), moments(hull)
+    """The affine map that gives a turned shape the hull's center and second moments."""
+    (center_a, root_a), (center_b, root_b) = moments(shape), moments(hull)
     if root_a is None or root_b is None:
         return None
     cosine, sine = math.cos(math.radians(turn_deg)), math.sin(math.radians(turn_deg))
     linear = root_b @ np.array([[cosine, -sine], [sine, cosine]]) @ np.linalg.inv(root_a)
-    return np.vstack([np.column_stack([linear, centre_b - linear @ centre_a]), [0.0, 0.0, 1.0]])
+    return np.vstack([np.column_stack([linear, center_b - linear @ center_a]), [0.0, 0.0, 1.0]])
 
 
 def _is_steady(to_picture: Matrix, shape: Matrix) -> bool:
@@ -171,7 +171,7 @@ def is_plain(to_picture: Matrix, shape: Matrix) -> bool:
 
 
 def jacobian(to_picture: Matrix) -> Matrix:
-    """Of a homography at the sign's centre ``[2, 2]``, pixels a mm."""
+    """Of a homography at the sign's center ``[2, 2]``, pixels a mm."""
     h = to_picture / to_picture[2, 2]
     return np.asarray(h[:2, :2] - np.outer(h[:2, 2], h[2, :2]))
 
@@ -204,7 +204,7 @@ def refined(chip: Chip, to_chip: Matrix, model: Model) -> tuple[Matrix, float]:
     return best, value
 
 
-def to_centres(to_picture: Matrix) -> Matrix:
+def to_centers(to_picture: Matrix) -> Matrix:
     """The same homography to pixels as OpenCV counts them: the middle of the first one is (0, 0)."""
     found = np.linalg.inv(HALF) @ to_picture
     return np.asarray(found / found[2, 2])

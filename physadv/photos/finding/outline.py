@@ -1,6 +1,6 @@
-"""Finding a sign in a photograph without markers: by its colour, the edges around it, its shape and its artwork.
+"""Finding a sign in a photograph without markers: by its color, the edges around it, its shape and its artwork.
 
-Regions of the sign's colour, and what strong edges enclose, are compared with the outline; the artwork is laid on
+Regions of the sign's color, and what strong edges enclose, are compared with the outline; the artwork is laid on
 those of its shape in every rotation, and mirrored; the best are refined by enhanced correlation with the artwork and
 by the contour's edges, at the photograph's full resolution. Confidence is what artwork and contour say together.
 """
@@ -57,7 +57,7 @@ class FoundOutline:
     """A sign in a photograph.
 
     Attributes:
-        homography: ``[3, 3]`` float64, from the sign's plane in mm (x right, y down, centre at the origin) to pixels,
+        homography: ``[3, 3]`` float64, from the sign's plane in mm (x right, y down, center at the origin) to pixels,
             the middle of the first pixel being (0, 0). Its determinant is negative where the sign is mirrored.
         confidence: 0 to 1; see :data:`TRUSTED`.
         outline_px: ``[N, 2]``, the sign's outline in the photograph.
@@ -150,7 +150,7 @@ def _searched(pixels: Pixels, model: Model) -> list[_Laid]:
     kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(pixels, (size[0], size[1]), interpolation=kind), np.uint8)
     score = hue_score(small.astype(np.float32) / 255.0, model.template.hue_rad)
-    hulls = regions(small, score, coloured=model.is_coloured, least_px=_LEAST_PX)
+    hulls = regions(small, score, colored=model.is_colored, least_px=_LEAST_PX)
     shaped = [(fitting.alike(hull, model), hull) for hull in hulls]
     shaped = [pair for pair in shaped if pair[0] >= fitting.LEAST_ALIKE]
     shaped.sort(key=lambda pair: -pair[0])
@@ -222,19 +222,19 @@ def _fine(pixels: Pixels, guess: _Laid, model: Model, back: Matrix) -> FoundOutl
         better, _ = fitting.agreement(chip, fitted, model)
         laid, value = (fitted, better) if better > value else (laid, value)
     support = contour.edges(plane, laid, model.rim).support
-    colour = fitting.colour_agreement(chip, laid, model)
+    color = fitting.color_agreement(chip, laid, model)
     whole = fitting.agreements(chip, laid, model)[0]
     parts = _parts(pixels, chip.to_picture @ laid, model)
-    to_picture = fitting.to_centres(back @ chip.to_picture @ laid)
+    to_picture = fitting.to_centers(back @ chip.to_picture @ laid)
     odd = _odd(to_picture)
-    confidence = _confidence(whole, parts, support, colour, odd)
+    confidence = _confidence(whole, parts, support, color, odd)
     return FoundOutline(
         homography=to_picture,
         confidence=confidence,
         outline_px=apply(to_picture, model.sign.outline_mm),
         mirrored=bool(np.linalg.det(fitting.jacobian(to_picture)) < 0),
-        how=f"outline (artwork {whole:.2f}, parts {parts:.2f}, contour {support:.2f}, colour {colour:.2f})",
-        by_parts=_confidence(whole, 0.0, support, colour, odd) < min(SURE, confidence),
+        how=f"outline (artwork {whole:.2f}, parts {parts:.2f}, contour {support:.2f}, color {color:.2f})",
+        by_parts=_confidence(whole, 0.0, support, color, odd) < min(SURE, confidence),
         closed=support >= CLOSED,
     )
 
@@ -246,13 +246,13 @@ def _parts(pixels: Pixels, to_picture: Matrix, model: Model) -> float:
     return fitting.local_agreements(chip, np.linalg.inv(chip.to_picture) @ to_picture, model)[0]
 
 
-def _confidence(whole: float, parts: float, support: float, colour: float, odd: float) -> float:
+def _confidence(whole: float, parts: float, support: float, color: float, odd: float) -> float:
     """From the artwork's correlations, the share of the contour that has an edge, the hue, and how it is turned.
 
     Most parts' drawing needs no contour beside it: where it agrees, dim light or something before the sign spoils the
     contour.
     """
-    return float(np.clip(max(whole * np.sqrt(support), parts) - odd, 0.0, 1.0) * colour)
+    return float(np.clip(max(whole * np.sqrt(support), parts) - odd, 0.0, 1.0) * color)
 
 
 def _box(points: Matrix) -> Matrix:

@@ -1,4 +1,4 @@
-"""Regions of a picture that may be a sign: blobs of its colour and what strong edges enclose, as convex hulls."""
+"""Regions of a picture that may be a sign: blobs of its color and what strong edges enclose, as convex hulls."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 Plane: TypeAlias = npt.NDArray[np.float32]
 
 _LEVELS = (0.12, 0.2, 0.3, 0.4, 0.5, 0.62, 0.75)
-"""Of the sign's colour (``hue_score``), above which a pixel counts as the sign's."""
-_GREY_WINDOWS = (0.05, 0.15, 0.4)
-"""Shares of the picture's longer side over which a grey sign's surroundings are averaged."""
+"""Of the sign's color (``hue_score``), above which a pixel counts as the sign's."""
+_GRAY_WINDOWS = (0.05, 0.15, 0.4)
+"""Shares of the picture's longer side over which a gray sign's surroundings are averaged."""
 _EDGES = ((30, 90), (80, 200))
 """Canny's lower and upper thresholds."""
 _SAME = 0.9
@@ -24,16 +24,16 @@ _MOST_SEEN, _MOST = 4000, 400
 """Regions that are compared with one another, and that are left: foliage and noise have any number."""
 
 
-def regions(pixels: Pixels, score: Plane, *, coloured: bool, least_px: float) -> list[Matrix]:
+def regions(pixels: Pixels, score: Plane, *, colored: bool, least_px: float) -> list[Matrix]:
     """Convex hulls ``[N, 2]`` in continuous pixels (pixel i covers [i, i + 1)), largest first, each once.
 
     Args:
         pixels: ``[H, W, 3]`` uint8 RGB.
-        score: ``[H, W]`` of 0 to 1, how much of the sign's colour a pixel has; lightness for a grey sign.
-        coloured: whether the sign has a colour of its own.
+        score: ``[H, W]`` of 0 to 1, how much of the sign's color a pixel has; lightness for a gray sign.
+        colored: whether the sign has a color of its own.
         least_px: smallest width and height.
     """
-    masks = [*(_by_colour(score) if coloured else _by_lightness(score)), *_by_edges(pixels)]
+    masks = [*(_by_color(score) if colored else _by_lightness(score)), *_by_edges(pixels)]
     hulls = [hull for mask in masks for hull in _hulls(mask, least_px)]
     hulls.sort(key=_area, reverse=True)
     return _distinct(hulls[:_MOST_SEEN])
@@ -60,7 +60,7 @@ def _area(hull: Matrix) -> float:
     return abs(float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())) / 2.0
 
 
-def _by_colour(score: Plane) -> Iterator[Pixels]:
+def _by_color(score: Plane) -> Iterator[Pixels]:
     import cv2
 
     for level in _LEVELS:
@@ -76,7 +76,7 @@ def _by_lightness(lightness: Plane) -> Iterator[Pixels]:
     otsu, _ = cv2.threshold(np.asarray(lightness * 255, np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     for level in (0.7, 1.0, 1.3):
         yield np.asarray(lightness * 255 > level * otsu, np.uint8)
-    for share in _GREY_WINDOWS:
+    for share in _GRAY_WINDOWS:
         side = max(3, round(share * max(lightness.shape))) | 1
         around = cv2.blur(lightness, (side, side))
         yield np.asarray(lightness > around + 0.04, np.uint8)

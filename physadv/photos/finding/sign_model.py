@@ -24,7 +24,7 @@ JUDGE_PX = 48
 _RIM_PX = 768
 _LEAST_CHIP_PX = 64.0
 _APART = 0.92
-"""Overlap of the coloured part and the outline below which both are tried."""
+"""Overlap of the colored part and the outline below which both are tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +34,9 @@ class Model:
     Attributes:
         sign: itself.
         template: its artwork's planes.
-        shapes: hull of the coloured part and, where it differs, the outline, in mm.
-        rim: hull of the coloured part, where its edge is looked for.
-        ideal: ``[48, 48, 2]``, colour and shade of the artwork.
+        shapes: hull of the colored part and, where it differs, the outline, in mm.
+        rim: hull of the colored part, where its edge is looked for.
+        ideal: ``[48, 48, 2]``, color and shade of the artwork.
         flipped: the same of its mirror image.
         inside: ``[48, 48]``, whether a sample lies on the sign.
         tells: ``[16]``, the tiles by which the sign is known part by part; none of a sign without writing or the like.
@@ -54,8 +54,8 @@ class Model:
     flipped_tells: npt.NDArray[np.bool_]
 
     @property
-    def is_coloured(self) -> bool:
-        """Whether the sign has a colour of its own."""
+    def is_colored(self) -> bool:
+        """Whether the sign has a color of its own."""
         return self.template.hue_rad is not None
 
 
@@ -88,7 +88,7 @@ def model_of(sign: Sign) -> Model:
 
 
 def _rim(sign: Sign, template: Template) -> Matrix:
-    """Hull of where the artwork has at least half of its colour, in linear light, from a fine picture of it."""
+    """Hull of where the artwork has at least half of its color, in linear light, from a fine picture of it."""
     import cv2
 
     texture = sign.texture(_RIM_PX)
@@ -105,7 +105,7 @@ class Chip:
 
     Attributes:
         pixels: ``[h, w, 3]`` float32, sRGB-encoded in [0,1].
-        planes: ``[h, w, 2]``, its colour and shade as the model has them.
+        planes: ``[h, w, 2]``, its color and shade as the model has them.
         to_picture: ``[3, 3]``, continuous pixels of the chip to those of the picture.
     """
 
@@ -139,9 +139,9 @@ def cut(picture: Pixels, box: Matrix, model: Model, *, side_px: float, grow: flo
 
 
 def linear_plane(chip: Chip, model: Model) -> Plane:
-    """The chip as one plane ``[h, w]`` in linear light that is high on the sign's coloured part.
+    """The chip as one plane ``[h, w]`` in linear light that is high on the sign's colored part.
 
-    In linear light a pixel that two colours share lies between them by their shares, so that an edge is where it
+    In linear light a pixel that two colors share lies between them by their shares, so that an edge is where it
     seems; and what is neutral stays neutral, however bright.
     """
     import torch

@@ -1,4 +1,4 @@
-"""Where a sign's drawing may be when its outline is hidden or its colour dim: correlation at many sizes and slants."""
+"""Where a sign's drawing may be when its outline is hidden or its color dim: correlation at many sizes and slants."""
 
 from __future__ import annotations
 

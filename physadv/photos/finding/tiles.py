@@ -68,8 +68,8 @@ def parts_alike(seen: Plane, ideal: Plane, known: Flags, tells: Flags) -> float:
 def _about_mean(values: Plane, weight: Plane) -> tuple[Plane, Plane]:
     """Rows less their mean where the weight is, and their sums of squares."""
     mean = (weight * values).sum(-1, keepdims=True) / np.maximum(weight.sum(-1, keepdims=True), 1.0)
-    centred = weight * (values - mean)
-    return np.asarray(centred, np.float32), np.asarray((centred**2).sum(-1), np.float32)
+    centered = weight * (values - mean)
+    return np.asarray(centered, np.float32), np.asarray((centered**2).sum(-1), np.float32)
 
 
 def _edges(side: int) -> Plane:

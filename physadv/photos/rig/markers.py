@@ -1,4 +1,4 @@
-"""Markers in a photograph: where the rig's are seen, the sign's pose from them, and the chart's colours."""
+"""Markers in a photograph: where the rig's are seen, the sign's pose from them, and the chart's colors."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _MOVED = 0.2
 """Of a marker's side: how far refinement may move a corner."""
 _CONTRAST = 0.2
 _CHART_PX = 6
-"""Of the rectified chart, a millimetre."""
+"""Of the rectified chart, a millimeter."""
 _INNER = 0.6
 """Of a patch's side, that is read."""
 _LEAST_PATCH_PX = 5.0
-"""Of a patch in the photograph, below which its colour is mixed with its neighbours'."""
+"""Of a patch in the photograph, below which its color is mixed with its neighbors'."""
 _OUTLIER_PX = 4.0
 SCALE_RANGE = (0.9, 1.1)
 """Within which a printer's scale is corrected; beyond it, the sheet was printed to fit a page."""
@@ -60,9 +60,9 @@ def find_markers(pixels: Pixels) -> DetectedMarkers:
     """
     import cv2
 
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    scale = min(1.0, _SEARCH_PX / max(grey.shape))
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1.0 else grey
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    scale = min(1.0, _SEARCH_PX / max(gray.shape))
+    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1.0 else gray
     options = cv2.aruco.DetectorParameters()
     options.minMarkerPerimeterRate = 0.005
     options.adaptiveThreshWinSizeMax = 53
@@ -73,7 +73,7 @@ def find_markers(pixels: Pixels) -> DetectedMarkers:
         if number in corners:
             twice.add(number)
         rough = (place.reshape(4, 2).astype(np.float64) + 0.5) / scale - 0.5
-        corners[number] = _refined(grey, rough)
+        corners[number] = _refined(gray, rough)
     return DetectedMarkers({number: place for number, place in corners.items() if number not in twice})
 
 
@@ -82,14 +82,14 @@ def side_lengths(corners: Matrix) -> Matrix:
     return np.asarray(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1), np.float64)
 
 
-def _refined(grey: Pixels, corners: Matrix) -> Matrix:
+def _refined(gray: Pixels, corners: Matrix) -> Matrix:
     """Corners ``[4, 2]`` where lines through the marker's four sides cross; as they were where these run elsewhere.
 
     A line rests on a whole side, so that noise which leads a search about each corner astray averages out.
     """
     refined = corners
     for _ in range(_ROUNDS):
-        lines = [_side(grey, np.roll(refined, -k, axis=0)) for k in range(4)]
+        lines = [_side(gray, np.roll(refined, -k, axis=0)) for k in range(4)]
         if any(line is None for line in lines):
             return corners
         crossed = np.stack([np.cross(lines[k - 1], lines[k]) for k in range(4)])  # type: ignore[arg-type]
@@ -98,7 +98,7 @@ def _refined(grey: Pixels, corners: Matrix) -> Matrix:
     return refined if np.linalg.norm(refined - corners, axis=1).max() <= max(3.0, _MOVED * side) else corners
 
 
-def _side(grey: Pixels, corners: Matrix) -> Matrix | None:
+def _side(gray: Pixels, corners: Matrix) -> Matrix | None:
     """The line ``[3]`` (homogeneous) along a marker's first side; None where that is not dark within, bright without.
 
     Profiles across the side are as dark as the black border's share of them is long.
@@ -115,7 +115,7 @@ def _side(grey: Pixels, corners: Matrix) -> Matrix | None:
     places = np.linspace(0.1, 0.9, int(np.clip(length, 12, 96)))[:, None] * length
     offsets = np.arange(-reach, reach + 1e-9, 0.5)
     at = start + places[..., None] * along + offsets[None, :, None] * out
-    light = cv2.remap(grey, at[..., 0].astype(np.float32), at[..., 1].astype(np.float32), cv2.INTER_LINEAR) / 255.0
+    light = cv2.remap(gray, at[..., 0].astype(np.float32), at[..., 1].astype(np.float32), cv2.INTER_LINEAR) / 255.0
     ends = max(2, len(offsets) // 5)
     dark, bright = np.median(light[:, :ends]), np.median(light[:, -ends:])
     if bright - dark < _CONTRAST * bright:
@@ -162,16 +162,16 @@ def pose_from_markers(seen: DetectedMarkers, rig: Rig, camera: Camera) -> Pose |
 def marker_scale(seen: DetectedMarkers, rig: Rig) -> float | None:
     """How large the markers were printed, as a share of what the rig says; None if fewer than four are seen.
 
-    The markers' centres, which the user has placed by the ruler, fix the plane; their sides are measured on it.
+    The markers' centers, which the user has placed by the ruler, fix the plane; their sides are measured on it.
     """
     import cv2
 
     known = [marker for marker in rig.markers if marker.id in seen.corners]
     if len(known) < 4:
         return None
-    centres = np.array([[marker.x_mm, marker.y_mm] for marker in known])
+    centers = np.array([[marker.x_mm, marker.y_mm] for marker in known])
     places = np.array([_crossing(seen.corners[marker.id]) for marker in known])
-    homography, _ = cv2.findHomography(places, centres, 0)
+    homography, _ = cv2.findHomography(places, centers, 0)
     if homography is None:
         return None
     sides = []
@@ -182,7 +182,7 @@ def marker_scale(seen: DetectedMarkers, rig: Rig) -> float | None:
 
 
 def _crossing(corners: Matrix) -> Matrix:
-    """Where the diagonals cross: a square's centre in any perspective."""
+    """Where the diagonals cross: a square's center in any perspective."""
     one, other = corners[2] - corners[0], corners[3] - corners[1]
     along = np.linalg.solve(np.stack([one, -other], axis=1), corners[1] - corners[0])
     return np.asarray(corners[0] + along[0] * one, np.float64)
@@ -193,21 +193,21 @@ class ChartReading:
     """What a photograph shows of a chart.
 
     Attributes:
-        colours: sRGB-encoded, as if the whole chart were lit as its middle is, ``[P, 3]``; not a number where a patch
+        colors: sRGB-encoded, as if the whole chart were lit as its middle is, ``[P, 3]``; not a number where a patch
             clips.
-        paper: sRGB-encoded colour of the paper in the chart's middle, ``[3]``.
+        paper: sRGB-encoded color of the paper in the chart's middle, ``[3]``.
         homography: the chart's plane in mm to pixels.
         px_per_mm: of the photograph, at the chart.
     """
 
-    colours: Matrix
+    colors: Matrix
     paper: Matrix
     homography: Matrix
     px_per_mm: float
 
 
 def read_chart(pixels: Pixels, seen: DetectedMarkers, chart: Chart) -> ChartReading | None:
-    """Colours of the chart's patches, if two of its markers are seen and it is near enough to be read.
+    """Colors of the chart's patches, if two of its markers are seen and it is near enough to be read.
 
     The paper between the patches says how the light varies over the chart; a plane is fitted to its logarithm and
     taken out.
@@ -216,10 +216,10 @@ def read_chart(pixels: Pixels, seen: DetectedMarkers, chart: Chart) -> ChartRead
 
     from physadv.photos.color.color_fit import decoded, encoded
 
-    millimetres, places = seen.pairs(chart.markers)
-    if len(millimetres) < 8:
+    millimeters, places = seen.pairs(chart.markers)
+    if len(millimeters) < 8:
         return None
-    homography, _ = cv2.findHomography(millimetres, places, 0)
+    homography, _ = cv2.findHomography(millimeters, places, 0)
     if homography is None:
         return None
     size = np.array([chart.columns, chart.rows]) * (chart.patch_mm + chart.gap_mm) + chart.gap_mm
@@ -232,18 +232,18 @@ def read_chart(pixels: Pixels, seen: DetectedMarkers, chart: Chart) -> ChartRead
     width, height = (round(side * _CHART_PX) for side in size.tolist())
     whole = to_flat @ np.linalg.inv(homography)
     flat = cv2.warpPerspective(pixels, whole, (width, height), borderMode=cv2.BORDER_REPLICATE) / 255.0
-    centres = chart.centres_mm
-    patches = np.stack([_median(flat, centre, chart.patch_mm * _INNER, size) for centre in centres])
+    centers = chart.centers_mm
+    patches = np.stack([_median(flat, center, chart.patch_mm * _INNER, size) for center in centers])
     paper_at, paper = _paper(flat, chart, size)
     if len(paper) < 4:
         return None
     design = np.concatenate([np.ones((len(paper_at), 1)), paper_at], axis=1)
     plane = np.linalg.lstsq(design, np.log(np.maximum(decoded(paper), 1e-4)), rcond=None)[0]
-    field = np.exp(centres @ plane[1:])
+    field = np.exp(centers @ plane[1:])
     even = encoded(decoded(patches) / field)
     clipped = np.asarray(((patches <= 0.02) | (patches >= 0.98)).any(1))
     return ChartReading(
-        colours=np.where(clipped[:, None], np.nan, even),
+        colors=np.where(clipped[:, None], np.nan, even),
         paper=encoded(np.exp(plane[0])),
         homography=homography,
         px_per_mm=px_per_mm,
@@ -251,18 +251,18 @@ def read_chart(pixels: Pixels, seen: DetectedMarkers, chart: Chart) -> ChartRead
 
 
 def _paper(flat: Matrix, chart: Chart, size: Matrix) -> tuple[Matrix, Matrix]:
-    """Places in mm ``[k, 2]`` and colours ``[k, 3]`` of the paper where the gaps cross, where it does not clip."""
+    """Places in mm ``[k, 2]`` and colors ``[k, 3]`` of the paper where the gaps cross, where it does not clip."""
     pitch = chart.patch_mm + chart.gap_mm
     columns, rows = np.meshgrid(np.arange(chart.columns + 1), np.arange(chart.rows + 1))
     crossings = np.stack([columns.reshape(-1), rows.reshape(-1)], 1) - np.array([chart.columns, chart.rows]) / 2.0
     places = crossings * pitch
-    colours = np.stack([_median(flat, place, chart.gap_mm * _INNER, size) for place in places])
-    good = np.asarray((colours < 0.98).all(1))
-    return places[good], colours[good]
+    colors = np.stack([_median(flat, place, chart.gap_mm * _INNER, size) for place in places])
+    good = np.asarray((colors < 0.98).all(1))
+    return places[good], colors[good]
 
 
-def _median(flat: Matrix, centre_mm: Matrix, side_mm: float, size_mm: Matrix) -> Matrix:
-    middle = (centre_mm + size_mm / 2.0) * _CHART_PX
+def _median(flat: Matrix, center_mm: Matrix, side_mm: float, size_mm: Matrix) -> Matrix:
+    middle = (center_mm + size_mm / 2.0) * _CHART_PX
     half = max(side_mm * _CHART_PX / 2.0, 1.0)
     left, top = np.floor(middle - half).astype(int).clip(0)
     right, bottom = np.ceil(middle + half).astype(int)

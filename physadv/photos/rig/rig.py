@@ -1,4 +1,4 @@
-"""The rig: markers around a sign and a colour chart, printed, with known places in millimetres and known colours."""
+"""The rig: markers around a sign and a color chart, printed, with known places in millimeters and known colors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Marker(Config):
     id: int = Field(ge=0, lt=MAX_ID)
     x_mm: float = Field(ge=-_FARTHEST_MM, le=_FARTHEST_MM)
     y_mm: float = Field(ge=-_FARTHEST_MM, le=_FARTHEST_MM)
-    """Of its centre, right and down."""
+    """Of its center, right and down."""
     size_mm: float = Field(ge=1, le=_LARGEST_MM)
     """Of its black square."""
     turn_deg: float = Field(default=0.0, gt=-180, le=180)
@@ -73,12 +73,12 @@ def _check_apart(markers: Sequence[Marker]) -> None:
 
 
 class Chart(Config):
-    """A colour chart: square patches on white paper in rows, with a marker beyond each corner of the grid.
+    """A color chart: square patches on white paper in rows, with a marker beyond each corner of the grid.
 
-    Coordinates are the chart's own, from its centre. It may hang anywhere in the sign's own light.
+    Coordinates are the chart's own, from its center. It may hang anywhere in the sign's own light.
     """
 
-    colours: tuple[tuple[float, float, float], ...]
+    colors: tuple[tuple[float, float, float], ...]
     """sRGB-encoded values as sent to the printer, row by row."""
     columns: int = Field(ge=2, le=MAX_COUNT)
     patch_mm: float = Field(ge=1, le=_LARGEST_MM)
@@ -90,21 +90,21 @@ class Chart(Config):
     def _check(self) -> Chart:
         if len(self.markers) != len({marker.id for marker in self.markers}) or len(self.markers) < 2:
             raise ValueError("markers: a chart has at least two, with ids of their own")
-        if not self.colours or not all(0.0 <= value <= 1.0 for colour in self.colours for value in colour):
-            raise ValueError("colours: should be sRGB values from 0 to 1")
+        if not self.colors or not all(0.0 <= value <= 1.0 for color in self.colors for value in color):
+            raise ValueError("colors: should be sRGB values from 0 to 1")
         _check_apart(self.markers)
         return self
 
     @property
     def rows(self) -> int:
         """Of patches."""
-        return -(-len(self.colours) // self.columns)
+        return -(-len(self.colors) // self.columns)
 
     @property
-    def centres_mm(self) -> Matrix:
+    def centers_mm(self) -> Matrix:
         """Of the patches ``[P, 2]``."""
         pitch = self.patch_mm + self.gap_mm
-        row, column = np.divmod(np.arange(len(self.colours)), self.columns)
+        row, column = np.divmod(np.arange(len(self.colors)), self.columns)
         offset = np.array([self.columns - 1, self.rows - 1]) / 2.0
         return (np.stack([column, row], 1) - offset) * pitch
 
@@ -131,7 +131,7 @@ class Rig(Config):
         return self
 
     def scaled(self, scale: float) -> Rig:
-        """The rig with markers ``scale`` times as large about their centres, as a printer that is off makes them."""
+        """The rig with markers ``scale`` times as large about their centers, as a printer that is off makes them."""
 
         def printed(markers: Sequence[Marker]) -> tuple[Marker, ...]:
             return tuple(marker.model_copy(update={"size_mm": marker.size_mm * scale}) for marker in markers)
@@ -148,7 +148,7 @@ def default_rig(sign: Sign, *, marker_mm: float | None = None, around: bool | No
         sign: that the rig is for.
         marker_mm: size of a marker's black square; the largest that fits if not given, 150 mm around the sign.
         around: outside of the box; by default where the corners leave too little room.
-        chart: with the colour chart.
+        chart: with the color chart.
 
     Raises:
         PhysadvError: markers of that size do not fit into the corners.
@@ -200,25 +200,25 @@ def corner_room_mm(sign: Sign) -> float:
 
 
 def default_chart(*, patch_mm: float = 14.0, gap_mm: float = 3.0, columns: int = 10, marker_mm: float = 20.0) -> Chart:
-    """A hundred patches: 24 colours about the hue circle, a grey ramp, and a lattice of four levels of each primary.
+    """A hundred patches: 24 colors about the hue circle, a gray ramp, and a lattice of four levels of each primary.
 
     It fits on A4 and on Letter.
 
-    They are dealt out at random, so that uneven light or a reflection does not pass for a colour.
+    They are dealt out at random, so that uneven light or a reflection does not pass for a color.
     """
     hues = [colorsys.hsv_to_rgb(step / 12.0, *tone) for tone in ((0.75, 0.7), (0.35, 0.85)) for step in range(12)]
     ramp = [(level,) * 3 for level in np.linspace(0.0, 1.0, _RAMP).tolist()]
     lattice = [tuple(rgb) for rgb in product(np.linspace(0.0, 1.0, _LATTICE).tolist(), repeat=3)]
     listed = [*hues, *ramp, *lattice]
     order = np.random.default_rng(_SHUFFLE).permutation(len(listed))
-    colours = tuple((float(r), float(g), float(b)) for r, g, b in (np.round(listed[k], 4) for k in order))
+    colors = tuple((float(r), float(g), float(b)) for r, g, b in (np.round(listed[k], 4) for k in order))
     pitch = patch_mm + gap_mm
-    rows = -(-len(colours) // columns)
+    rows = -(-len(colors) // columns)
     right = (columns * pitch - marker_mm) / 2.0
     down = rows * pitch / 2.0 + gap_mm + marker_mm / 2.0 + marker_mm * QUIET_CELLS / CELLS
     places = [(-right, -down), (right, -down), (right, down), (-right, down)]
     return Chart(
-        colours=colours,
+        colors=colors,
         columns=columns,
         patch_mm=patch_mm,
         gap_mm=gap_mm,

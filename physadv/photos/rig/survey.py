@@ -1,4 +1,4 @@
-"""Where a rig's markers really hang: from many photographs at once, as hands place them to a millimetre or two."""
+"""Where a rig's markers really hang: from many photographs at once, as hands place them to a millimeter or two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Place: where the sign falls in the picture. Pinhole camera, metres, float64; the sign's centre is the origin.
+"""Place: where the sign falls in the picture. Pinhole camera, metres, float64; the sign's center is the origin.
 
 Conventions as in :class:`physadv.scenes.conditions.Conditions`. Pixels are continuous: pixel i covers [i, i + 1),
 the principal point is the origin of the picture's coordinates (u to the right, v down).
@@ -89,9 +89,9 @@ def crop_box(sign: Sign, conditions: Conditions, to_camera: Tensor) -> Crop:
     low, high = points.amin(1), points.amax(1)
     size = high - low
     shift = torch.stack([conditions.crop_shift_x, conditions.crop_shift_y], dim=-1).double()
-    centre = (low + high) / 2.0 + shift * size
+    center = (low + high) / 2.0 + shift * size
     size = size * (conditions.crop_scale.double() * (1.0 + 2.0 * conditions.crop_margin.double()))[:, None]
     size = size + (size.amax(-1, keepdim=True) - size) * conditions.crop_square.double()[:, None]
     size = size.round().clamp(min=2.0)
-    corner = (centre - size / 2.0).round()
+    corner = (center - size / 2.0).round()
     return Crop(left=corner[:, 0], top=corner[:, 1], width=size[:, 0], height=size[:, 1])

@@ -20,10 +20,10 @@ _SHARP = 0.25
 _CUT = -16.0
 
 
-def _gaussians(size: int, centre: Tensor, variance: Tensor) -> Tensor:
-    """Gaussian blur along an axis of ``size`` samples, moved by ``centre [M]``; ``[M, size, size]``, rows sum to 1."""
+def _gaussians(size: int, center: Tensor, variance: Tensor) -> Tensor:
+    """Gaussian blur along an axis of ``size`` samples, moved by ``center [M]``; ``[M, size, size]``, rows sum to 1."""
     position = torch.arange(size, dtype=variance.dtype, device=variance.device)
-    distance = (position[:, None] - position) + centre[:, None, None]
+    distance = (position[:, None] - position) + center[:, None, None]
     exponent = distance.square_().mul_((-0.5 / variance.clamp(min=1e-4))[:, None, None])
     # cut at exp(-16), which no 8-bit picture shows: denormal numbers would slow every product that follows
     weight = exponent.clamp_(min=_CUT).exp_().sub_(math.exp(_CUT)).clamp_(min=0.0)
@@ -31,7 +31,7 @@ def _gaussians(size: int, centre: Tensor, variance: Tensor) -> Tensor:
 
 
 def _moments(deviation_px: Tensor, streak_px: Tensor, taps: int) -> tuple[Tensor, Tensor]:
-    """Centres and variances ``[N, taps]`` of Gaussians that add up to a lens blur and a streak.
+    """Centers and variances ``[N, taps]`` of Gaussians that add up to a lens blur and a streak.
 
     Gaussians half as wide as they are apart add up to an even streak without ghosts; with this spacing their sum has
     the variance of a box of the streak's length, length^2 / 12.
@@ -49,8 +49,8 @@ def blur_matrices(size: int, deviation_px: Tensor, streak_px: Tensor, *, taps: i
         deviation_px: ``[N]`` of the lens, in samples of this axis.
         streak_px: ``[N]`` signed length of the motion streak along this axis, in samples.
     """
-    centre, variance = _moments(deviation_px, streak_px, taps)
-    return _gaussians(size, centre.flatten(), variance.flatten()).reshape(-1, taps, size, size)
+    center, variance = _moments(deviation_px, streak_px, taps)
+    return _gaussians(size, center.flatten(), variance.flatten()).reshape(-1, taps, size, size)
 
 
 def apply_lens(linear: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -88,13 +88,13 @@ class Lens:
             [_moments(deviation_px[frames, axis], streak_px[frames, axis], taps) for axis in (1, 0)]
             for frames, taps in zip(which, (1, _TAPS), strict=True)
         ]
-        centre, variance = (
+        center, variance = (
             torch.stack([torch.cat([part[axis][k].flatten() for part in parts]) for axis in (0, 1)]) for k in (0, 1)
         )
         if height == width:
-            rows, columns = _gaussians(height, centre.flatten(), variance.flatten()).chunk(2)
+            rows, columns = _gaussians(height, center.flatten(), variance.flatten()).chunk(2)
         else:
-            rows, columns = (_gaussians(side, centre[k], variance[k]) for k, side in enumerate((height, width)))
+            rows, columns = (_gaussians(side, center[k], variance[k]) for k, side in enumerate((height, width)))
         count = len(which[0])
         still = which[0], rows[:count, None], columns[:count, None]
         long_rows, long_columns = rows[count:].reshape(-1, _TAPS, height, height), columns[count:]

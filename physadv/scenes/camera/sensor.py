@@ -69,7 +69,7 @@ class _Tone(torch.autograd.Function):
 
 
 def tone(linear: Tensor, contrast: Tensor) -> Tensor:
-    """Clips to the sensor's range, encodes as sRGB, bends the curve to the slope ``contrast [N]`` at middle grey.
+    """Clips to the sensor's range, encodes as sRGB, bends the curve to the slope ``contrast [N]`` at middle gray.
 
     The bend adds ``b y (1 - y) (2 y - 1)`` with ``b = 2 (contrast - 1)`` to an encoded value ``y``.
     """
@@ -86,9 +86,9 @@ def resize_matrix(size_in: Tensor, capacity: int, size_out: int) -> Tensor:
     target = torch.arange(size_out, dtype=size_in.dtype, device=size_in.device)[None, :, None]
     source = torch.arange(capacity, dtype=size_in.dtype, device=size_in.device)[None, None, :]
     last = (size_in - 1.0)[:, None, None]
-    centre = ((target + 0.5) * scale - 0.5).clamp(min=0.0)
-    centre = torch.minimum(centre, last)
-    weight = (1.0 - (source - centre).abs() / scale.clamp(min=1.0)).clamp(min=0.0) * (source <= last)
+    center = ((target + 0.5) * scale - 0.5).clamp(min=0.0)
+    center = torch.minimum(center, last)
+    weight = (1.0 - (source - center).abs() / scale.clamp(min=1.0)).clamp(min=0.0) * (source <= last)
     return weight / weight.sum(-1, keepdim=True)
 
 

@@ -1,9 +1,9 @@
-"""What light and lens made of a sign in a photograph: its light's colour, its shading and glare, and its blur.
+"""What light and lens made of a sign in a photograph: its light's color, its shading and glare, and its blur.
 
 A pixel is ``light * (tone(albedo) * shade + glare)``, with one ``light`` a photograph, and ``shade`` (shadow, uneven
 light) and ``glare`` (what surface or air adds, whatever the paint) that vary slowly over the sign. ``tone`` is how the
-camera compressed bright colours, told by how bright it made a sign's red next to its white. Only what changes across a
-colour of the sign is taken for shading.
+camera compressed bright colors, told by how bright it made a sign's red next to its white. Only what changes across a
+color of the sign is taken for shading.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from physadv.scenes.photographs.sign_outline import Matrix, apply, centred
+from physadv.scenes.photographs.sign_outline import Matrix, apply, centered
 from physadv.signs import Sign
 
 Plane = npt.NDArray[np.float32]
@@ -24,7 +24,7 @@ Plane = npt.NDArray[np.float32]
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 """Of linear sRGB (ITU-R BT.709)."""
 _LEAST_SHARE = 0.01
-_SAME_COLOUR = 0.12
+_SAME_COLOR = 0.12
 _BROAD, _FINE = 0.15, 0.03
 """Standard deviations of the windows in which shade and glare are constant, as shares of the sign's size."""
 _FIELD_PX = 96.0
@@ -62,11 +62,11 @@ def estimate(linear: Plane, to_photo: Matrix, sign: Sign) -> Appearance:
         to_photo: ``[3, 3]``, mm on the sign to pixels.
 
     Raises:
-        ValueError: the sign is too small for its colours to be told apart.
+        ValueError: the sign is too small for its colors to be told apart.
     """
     art = _Art(sign, to_photo, linear.shape[:2])
     if len(art.palette) == 0:
-        raise ValueError("the sign is too small for its colours to be told apart")
+        raise ValueError("the sign is too small for its colors to be told apart")
     seen = np.array([np.median(linear[art.pure == k], axis=0) for k in range(len(art.palette))], np.float64)
     light, veil, shoulder = _light(art.palette, seen)
     albedo = np.clip(seen / light - veil, 0.0, 1.5)
@@ -89,9 +89,9 @@ class _Art:
     """The artwork as it lies in the photograph.
 
     Attributes:
-        palette: ``[K, 3]``, its flat colours that can be seen somewhere in the photograph, linear.
+        palette: ``[K, 3]``, its flat colors that can be seen somewhere in the photograph, linear.
         shares: ``[K, H, W]``, how much of a pixel each covers.
-        pure: ``[H, W]``, the colour of a pixel well inside one, -1 elsewhere.
+        pure: ``[H, W]``, the color of a pixel well inside one, -1 elsewhere.
         width_px: of the sign.
     """
 
@@ -100,16 +100,16 @@ class _Art:
         self.width_px = float(math.sqrt(max(1.0, np.prod(corners.max(0) - corners.min(0)))))
         px = int(np.clip(2 ** math.ceil(math.log2(1.5 * self.width_px)), 64, 1024))
         texture = sign.texture(px).numpy()
-        colours = _flat_colours(texture)
-        distance = np.stack([np.abs(np.sqrt(texture[:3]) - np.sqrt(c)[:, None, None]).sum(0) for c in colours])
+        colors = _flat_colors(texture)
+        distance = np.stack([np.abs(np.sqrt(texture[:3]) - np.sqrt(c)[:, None, None]).sum(0) for c in colors])
         inside = texture[3] > 0.5
         step = sign.extent_mm / px
         to_mm = np.array([[step, 0.0, -sign.extent_mm / 2], [0.0, step, -sign.extent_mm / 2], [0.0, 0.0, 1.0]])
-        shares = [_warped((distance.argmin(0) == k) & inside, to_photo @ to_mm, shape) for k in range(len(colours))]
+        shares = [_warped((distance.argmin(0) == k) & inside, to_photo @ to_mm, shape) for k in range(len(colors))]
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, round(self.width_px / 80)) + 1,) * 2)
         pure = [cv2.erode(np.asarray(share > 0.98, np.uint8), kernel, borderValue=0) > 0 for share in shares]
-        kept = [k for k in range(len(colours)) if pure[k].sum() >= 8]
-        self.palette = np.asarray(colours[kept], np.float64)
+        kept = [k for k in range(len(colors)) if pure[k].sum() >= 8]
+        self.palette = np.asarray(colors[kept], np.float64)
         self.shares = np.stack([shares[k] for k in kept]) if kept else np.zeros((0, *shape), np.float32)
         self.pure = np.full(shape, -1, np.int64)
         for number, k in enumerate(kept):
@@ -119,23 +119,23 @@ class _Art:
 def _warped(plane: npt.NDArray[np.bool_], to_photo: Matrix, shape: tuple[int, int]) -> Plane:
     """A plane of the texture on the photograph's pixels; two texels a pixel are averaged, not skipped."""
     finer = cv2.warpPerspective(
-        np.asarray(plane, np.float32), centred(np.diag([2.0, 2.0, 1.0]) @ to_photo), (2 * shape[1], 2 * shape[0])
+        np.asarray(plane, np.float32), centered(np.diag([2.0, 2.0, 1.0]) @ to_photo), (2 * shape[1], 2 * shape[0])
     )
     return np.asarray(cv2.resize(finer, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _flat_colours(texture: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """The artwork's flat colours ``[K, 3]``, linear, largest area first; shades closer than the eye tells are one."""
+def _flat_colors(texture: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """The artwork's flat colors ``[K, 3]``, linear, largest area first; shades closer than the eye tells are one."""
     inside = texture[3] > 0.99
     levels = np.round(np.sqrt(texture[:3, inside]) * 32.0).astype(np.int64)
     counts = np.bincount(levels[0] * 1089 + levels[1] * 33 + levels[2])
     kept: list[npt.NDArray[np.float64]] = []
     for code in np.argsort(-counts)[: math.ceil(1.0 / _LEAST_SHARE)]:
-        colour = np.array([code // 1089, code // 33 % 33, code % 33]) / 32.0
+        color = np.array([code // 1089, code // 33 % 33, code % 33]) / 32.0
         if counts[code] < _LEAST_SHARE * levels.shape[1]:
             break
-        if all(np.abs(colour - other).sum() > _SAME_COLOUR for other in kept):
-            kept.append(colour)
+        if all(np.abs(color - other).sum() > _SAME_COLOR for other in kept):
+            kept.append(color)
     if not kept:
         kept = [np.asarray(np.sqrt(texture[:3, inside]).mean(1), np.float64)]
     return np.array(kept, np.float64) ** 2
@@ -154,7 +154,7 @@ def _light(palette: Matrix, seen: Matrix) -> tuple[npt.NDArray[np.float64], floa
 
 
 def _gain(palette: Matrix, seen: Matrix) -> tuple[npt.NDArray[np.float64], float]:
-    """Light ``[3]`` and veil, from what the camera made of the brightest and the darkest colours."""
+    """Light ``[3]`` and veil, from what the camera made of the brightest and the darkest colors."""
     high, low = palette.argmax(0), palette.argmin(0)
     channels = np.arange(3)
     bright, dark = palette[high, channels], palette[low, channels]
@@ -171,12 +171,12 @@ def _gain(palette: Matrix, seen: Matrix) -> tuple[npt.NDArray[np.float64], float
 def _shading(
     linear: Plane, art: _Art, light: npt.NDArray[np.float64], albedo: Matrix, veil: float
 ) -> tuple[Plane, Plane]:
-    """Shade and glare ``[H, W]``: least squares of the model over the colours' insides, in Gaussian windows."""
-    colour = np.tensordot(art.shares.transpose(1, 2, 0), albedo, axes=(2, 0))
+    """Shade and glare ``[H, W]``: least squares of the model over the colors' insides, in Gaussian windows."""
+    color = np.tensordot(art.shares.transpose(1, 2, 0), albedo, axes=(2, 0))
     signal = linear / light
     # a clipped channel says only that there was at least so much light
     weight = (art.pure >= 0)[..., None] * np.where(linear > 0.98, 0.2, 1.0)
-    terms = (weight * colour**2, weight * colour, weight, weight * colour * signal, weight * signal)
+    terms = (weight * color**2, weight * color, weight, weight * color * signal, weight * signal)
     height, width = art.pure.shape
     share = min(1.0, _FIELD_PX / art.width_px)
     small = (max(1, round(width * share)), max(1, round(height * share)))
@@ -195,7 +195,7 @@ def _shading(
 
 
 def _blur_px(linear: Plane, art: _Art) -> float:
-    """Standard deviation of the edges between the artwork's colours.
+    """Standard deviation of the edges between the artwork's colors.
 
     Over two pixels an edge with Gaussian blur climbs by the share ``P(|Z| < 1/sigma)`` of its height; the median over
     the artwork's edges is taken, since some have another edge beside them.

@@ -72,7 +72,7 @@ HELD_OUT, DEALT_FROM = 5, 10
 _DIGEST = 16
 """Characters that tell the photographs of a set apart."""
 _LEAST_COVERED = 1e-3
-"""Share of a sample that has to be painted for its colour to be told."""
+"""Share of a sample that has to be painted for its color to be told."""
 _BLUR_SEEN = 0.3
 """Blur in samples below which a picture does not show it."""
 
@@ -298,7 +298,7 @@ class Photographs(Scene):
         return found
 
     def _paint(self, painted: PaintedSign) -> Tensor:
-        """What lies on the sign, without the sign: ``[4, P, P]``, linear colour times coverage, and coverage."""
+        """What lies on the sign, without the sign: ``[4, P, P]``, linear color times coverage, and coverage."""
         rgba = painted.rgba
         key = (rgba.shape[-1], rgba.device, rgba.dtype)
         if key not in self._bare:
@@ -371,7 +371,7 @@ def _defaults(*, noisy: bool) -> dict[str, Distribution]:
 
 @dataclass(frozen=True, eq=False)
 class _Canvas:
-    """A batch of frames before the paint: everything that its colour does not change, on the working grid."""
+    """A batch of frames before the paint: everything that its color does not change, on the working grid."""
 
     number: Tensor
     sampling: texture.Sampling
@@ -386,8 +386,8 @@ class _Canvas:
     def paste(self, paint: Tensor) -> tuple[Tensor, Tensor]:
         """Linear frames with ``paint [4, P, P]`` under their light, and how much of each sample it covers."""
         seen = self.sampling(texture.build_atlas(paint))
-        colour = seen[:, :3] / seen[:, 3:].clamp(min=_LEAST_COVERED)
-        lit = (_toned(colour, self.shoulder) * self.gain + self.added) * seen[:, 3:]
+        color = seen[:, :3] / seen[:, 3:].clamp(min=_LEAST_COVERED)
+        lit = (_toned(color, self.shoulder) * self.gain + self.added) * seen[:, 3:]
         soft = _blurred(torch.cat([lit, seen[:, 3:]], 1), self.blur[:, None].expand(-1, 2))
         covered = soft[:, 3:]
         return self.linear * (1.0 - covered) + soft[:, :3], covered
@@ -456,13 +456,13 @@ def _jitter(conditions: Conditions, step: Tensor, height: int, width: int) -> tu
     count = len(conditions)
     turn = torch.deg2rad(-conditions.roll_deg.double())
     scale = conditions.crop_scale.double()
-    centre = torch.tensor([width / 2.0, height / 2.0], dtype=torch.float64, device=device)
+    center = torch.tensor([width / 2.0, height / 2.0], dtype=torch.float64, device=device)
     shift = torch.stack([conditions.crop_shift_x * width, conditions.crop_shift_y * height], -1).double()
     # the photograph is turned, and a sample of the working grid need not be a square of it
     aspect = step[:, 1] / step[:, 0]
     cosine, sine = torch.cos(turn) * scale, torch.sin(turn) * scale
     linear = torch.stack([torch.stack([cosine, -sine * aspect], -1), torch.stack([sine / aspect, cosine], -1)], -2)
-    moved = centre + shift - (linear @ centre)
+    moved = center + shift - (linear @ center)
     to_grid = torch.zeros(count, 3, 3, dtype=torch.float64, device=device)
     to_grid[:, :2, :2], to_grid[:, :2, 2], to_grid[:, 2, 2] = linear, moved, 1.0
     x = torch.arange(width, dtype=torch.float64, device=device) + 0.5
@@ -484,7 +484,7 @@ def _on_sign(grid: Tensor, to_mm: Tensor, extent_mm: float) -> tuple[Tensor, Ten
 
 
 def _footprint_mm(to_mm: Tensor, sign: Sign) -> Tensor:
-    """Size ``[N, 2]`` in mm, along the sign's x and y, of what one sample covers at the sign's centre."""
+    """Size ``[N, 2]`` in mm, along the sign's x and y, of what one sample covers at the sign's center."""
     to_grid = torch.linalg.inv(to_mm)
     w = to_grid[:, 2, 2, None, None]
     jacobian = (to_grid[:, :2, :2] * w - to_grid[:, :2, 2:] * to_grid[:, 2:, :2]) / w**2

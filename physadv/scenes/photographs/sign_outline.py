@@ -1,7 +1,7 @@
-"""Finding a sign in a photograph: the homography from the sign's millimetres to the photograph's pixels.
+"""Finding a sign in a photograph: the homography from the sign's millimeters to the photograph's pixels.
 
-The sign's own colour is told from the background by hue and saturation, which light changes little; the hull of what
-it covers is matched to the artwork's corner by corner; the best match is refined to a fraction of a pixel by maximising
+The sign's own color is told from the background by hue and saturation, which light changes little; the hull of what
+it covers is matched to the artwork's corner by corner; the best match is refined to a fraction of a pixel by maximizing
 the enhanced correlation coefficient (Evangelidis & Psarakis 2008, IEEE TPAMI 30:1858-1865) of photograph and artwork.
 What remains is judged by the same correlation, so that a photograph without the sign is refused instead of guessed.
 """
@@ -47,7 +47,7 @@ class Located:
     """A sign in a photograph.
 
     Attributes:
-        to_photo: ``[3, 3]`` float64, mm on the sign (x right, y down, centre at the origin) to continuous pixels of the
+        to_photo: ``[3, 3]`` float64, mm on the sign (x right, y down, center at the origin) to continuous pixels of the
             photograph (pixel i covers [i, i + 1)).
         confidence: correlation of photograph and artwork on the sign, -1 to 1.
         worst_quarter: the same for that quarter of the sign in which they agree least.
@@ -89,7 +89,7 @@ def apply(homography: Matrix, points: npt.ArrayLike) -> Matrix:
 
 
 def locate(photo: Pixels, template: Template) -> Located | None:
-    """Where the template's sign is in ``photo [H, W, 3]``, or None where nothing there has its colour and shape."""
+    """Where the template's sign is in ``photo [H, W, 3]``, or None where nothing there has its color and shape."""
     scale = _WORK_PX / max(photo.shape[:2])
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     size = (max(8, round(photo.shape[1] * scale)), max(8, round(photo.shape[0] * scale)))
@@ -132,7 +132,7 @@ class _View:
     def judged(self, to_view: Matrix, template: Template) -> Located:
         """The homography with its correlations, each the mean of both planes'."""
         step = _TEMPLATE_PX / _JUDGE_PX
-        to_judge = centred(to_view @ template.to_mm @ np.diag([step, step, 1.0]))
+        to_judge = centered(to_view @ template.to_mm @ np.diag([step, step, 1.0]))
 
         def fetched(plane: Plane) -> Plane:
             return np.asarray(cv2.warpPerspective(plane, to_judge, (_JUDGE_PX, _JUDGE_PX), flags=_INVERSE), np.float32)
@@ -160,7 +160,7 @@ HALF = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
 _INVERSE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
-def centred(homography: Matrix) -> Matrix:
+def centered(homography: Matrix) -> Matrix:
     """A homography of continuous pixels as OpenCV counts them: there, pixel i is at i, not at i + 0.5."""
     return np.asarray(np.linalg.inv(HALF) @ homography @ HALF)
 
@@ -185,7 +185,7 @@ def _correlation(a: Plane, b: Plane) -> float:
 
 
 def hue_score(pixels: Plane, hue_rad: float | None) -> Plane:
-    """How much of the sign's own colour a pixel has, ``[H, W]``: saturation towards its hue; lightness if grey."""
+    """How much of the sign's own color a pixel has, ``[H, W]``: saturation towards its hue; lightness if gray."""
     red, green, blue = (pixels[..., channel] for channel in range(3))
     if hue_rad is None:
         return np.asarray(0.299 * red + 0.587 * green + 0.114 * blue, np.float32)
@@ -250,7 +250,7 @@ def _largest_hulls(mask: npt.NDArray[np.uint8]) -> list[Matrix]:
 
 
 def _guesses(view: _View, template: Template) -> Iterator[Located]:
-    """Homographies that lay the artwork's hull on one of the coloured blobs, each with its agreement."""
+    """Homographies that lay the artwork's hull on one of the colored blobs, each with its agreement."""
     eight_bit = np.asarray(np.clip(view.score * 255.0, 0, 255), np.uint8)
     otsu, _ = cv2.threshold(eight_bit, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     for share in (0.7, 1.0, 1.3):
@@ -267,8 +267,8 @@ def _is_upright(to_view: Matrix, template: Template) -> bool:
     depth = np.column_stack([template.hull_mm, np.ones(len(template.hull_mm))]) @ to_view[2]
     if not np.isfinite(to_view).all() or depth.min() <= 0.2 * depth.max():
         return False
-    centre, right, down = apply(to_view, [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
-    (ax, ay), (bx, by) = right - centre, down - centre
+    center, right, down = apply(to_view, [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
+    (ax, ay), (bx, by) = right - center, down - center
     return bool(ax * by - ay * bx > 0 and abs(math.degrees(math.atan2(ay, ax))) <= _MAX_ROLL_DEG)
 
 
@@ -301,16 +301,16 @@ def _polygon(hull: Matrix, corners: int) -> Matrix | None:
 
 
 def _by_moments(hull: Matrix, template: Template) -> Iterator[Matrix]:
-    """The affine map that gives the artwork's hull the blob's centre and second moments, without a turn."""
-    (centre_a, root_a), (centre_b, root_b) = moments(template.hull_mm), moments(hull)
+    """The affine map that gives the artwork's hull the blob's center and second moments, without a turn."""
+    (center_a, root_a), (center_b, root_b) = moments(template.hull_mm), moments(hull)
     if root_a is None or root_b is None:
         return
     linear = root_b @ np.linalg.inv(root_a)
-    yield np.vstack([np.column_stack([linear, centre_b - linear @ centre_a]), [0.0, 0.0, 1.0]])
+    yield np.vstack([np.column_stack([linear, center_b - linear @ center_a]), [0.0, 0.0, 1.0]])
 
 
 def moments(hull: Matrix) -> tuple[Matrix, Matrix | None]:
-    """Centre ``[2]`` and the root of the second moments ``[2, 2]`` (None where flat) of a polygon's area."""
+    """Center ``[2]`` and the root of the second moments ``[2, 2]`` (None where flat) of a polygon's area."""
     m = cv2.moments(np.asarray(hull, np.float32)[:, None])
     if m["m00"] <= 0:
         return hull.mean(0), None
@@ -318,8 +318,8 @@ def moments(hull: Matrix) -> tuple[Matrix, Matrix | None]:
     values, vectors = np.linalg.eigh(spread)
     if values[0] <= 1e-9:
         return hull.mean(0), None
-    centre = np.array([m["m10"], m["m01"]]) / m["m00"]
-    return centre, np.asarray(vectors @ np.diag(np.sqrt(values)) @ vectors.T)
+    center = np.array([m["m10"], m["m01"]]) / m["m00"]
+    return center, np.asarray(vectors @ np.diag(np.sqrt(values)) @ vectors.T)
 
 
 def _refine(guess: Located, view: _View, template: Template) -> Located:
@@ -335,7 +335,7 @@ def _refine(guess: Located, view: _View, template: Template) -> Located:
 
 
 def ecc(to_view: Matrix, plane: Plane, ideal: Plane, template: Template, *, blur_px: int) -> Matrix | None:
-    start = centred(np.asarray(np.linalg.inv(to_view @ template.to_mm)))
+    start = centered(np.asarray(np.linalg.inv(to_view @ template.to_mm)))
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-5)
     try:
         _, found = cv2.findTransformECC(

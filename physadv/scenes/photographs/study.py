@@ -116,7 +116,7 @@ def _study_one(
         return "the sign looks the same when turned, so which way is up has to be given"
     located = locate(pixels, template) if given is None else Located(given, 1.0, 1.0)
     if located is None:
-        return "nothing in it has the sign's colour and shape"
+        return "nothing in it has the sign's color and shape"
     if not located.is_trusted:
         return (
             f"what looks most like the sign agrees with its artwork by only {located.confidence:.2f} "
@@ -193,10 +193,10 @@ _FORMS = (_MATRIX, ("x_px", "y_px", "x_mm", "y_mm"), ("x_px", "y_px"))
 def read_corners(path: Path, sign: Sign) -> dict[str, Matrix]:
     """Homographies ``[3, 3]`` by picture's name, from a CSV with a header.
 
-    Columns are ``file`` and either ``h11 ... h33`` (one row a picture: mm on the sign, x right, y down, centre at the
+    Columns are ``file`` and either ``h11 ... h33`` (one row a picture: mm on the sign, x right, y down, center at the
     origin, to pixels), or ``x_px, y_px, x_mm, y_mm`` (a row a point, at least four points a picture), or ``x_px, y_px``
     alone (the corners of the sign's outline in its order, either way around). Further columns are ignored. Pixel i
-    covers i to i + 1: its centre is at i + 0.5.
+    covers i to i + 1: its center is at i + 0.5.
 
     Raises:
         PhysadvError: no table, other columns, too few points, or points that determine no homography.
@@ -298,7 +298,7 @@ def pictures_in(folder: Path) -> tuple[Path, ...]:
 def pose_of(to_photo: Matrix, sign: Sign) -> tuple[float, float, float]:
     """Nominal distance in m, yaw and pitch in degrees, as the scene's conditions tell them.
 
-    Weak perspective: the homography's Jacobian at the sign's centre shrinks the foreshortened direction by the cosine
+    Weak perspective: the homography's Jacobian at the sign's center shrinks the foreshortened direction by the cosine
     of the viewing angle; which side is the farther one is told by the perspective term.
     """
     w = to_photo[2, 2]

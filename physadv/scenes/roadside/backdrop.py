@@ -53,7 +53,7 @@ def _cloud(rng: np.random.Generator, cells: int, octaves: int, *, stretch: float
     return total / 1.5
 
 
-def _colour(low: tuple[float, float, float], high: tuple[float, float, float], rng: np.random.Generator) -> Picture:
+def _color(low: tuple[float, float, float], high: tuple[float, float, float], rng: np.random.Generator) -> Picture:
     return np.asarray(np.array(low) + rng.uniform() * (np.array(high) - np.array(low)), np.float32)
 
 
@@ -63,10 +63,10 @@ def _paste(picture: Picture, layer: Picture, cover: Picture) -> Picture:
 
 def _sky(rng: np.random.Generator) -> Picture:
     down = np.linspace(0, 1, HEIGHT, dtype=np.float32)[:, None, None]
-    blue = _colour((0.15, 0.30, 0.62), (0.35, 0.50, 0.75), rng)
-    grey = _colour((0.45, 0.48, 0.52), (0.70, 0.72, 0.74), rng)
+    blue = _color((0.15, 0.30, 0.62), (0.35, 0.50, 0.75), rng)
+    gray = _color((0.45, 0.48, 0.52), (0.70, 0.72, 0.74), rng)
     overcast = rng.uniform()
-    top, bottom = blue * (1 - overcast) + grey * overcast, np.array([0.75, 0.80, 0.84], np.float32)
+    top, bottom = blue * (1 - overcast) + gray * overcast, np.array([0.75, 0.80, 0.84], np.float32)
     picture = np.broadcast_to(top + (bottom - top) * down**1.5, (HEIGHT, WIDTH, 3))
     clouds = np.clip(_cloud(rng, 3, 5, stretch=0.5) * 1.3 + overcast - 0.4, 0, 1) * 0.7
     return _paste(np.asarray(picture), np.full((HEIGHT, WIDTH, 3), 0.85, np.float32), clouds)
@@ -77,9 +77,9 @@ def _trees(rng: np.random.Generator, picture: Picture, horizon: float) -> Pictur
     for depth in range(int(rng.integers(1, 4))):
         height = rng.uniform(0.08, 0.45) * HEIGHT * (0.5 + 0.5 / (depth + 1))
         crown = horizon - height * (0.7 + 0.6 * _cloud(rng, 3, 6)[HEIGHT // 2]) + 4 * _cloud(rng, 64, 2)
-        leaf = _colour((0.012, 0.03, 0.008), (0.11, 0.15, 0.045), rng)
+        leaf = _color((0.012, 0.03, 0.008), (0.11, 0.15, 0.045), rng)
         if rng.uniform() < 0.15:
-            leaf = _colour((0.10, 0.07, 0.03), (0.25, 0.16, 0.08), rng)
+            leaf = _color((0.10, 0.07, 0.03), (0.25, 0.16, 0.08), rng)
         texture = np.exp(0.75 * _cloud(rng, 24, 5) + 0.35 * _cloud(rng, 5, 3))[..., None] * leaf
         picture = _paste(picture, texture, np.clip(rows - crown, 0, 1))
     return picture
@@ -91,10 +91,10 @@ def _buildings(rng: np.random.Generator, picture: Picture, horizon: float) -> Pi
         left, width = int(rng.uniform(-60, WIDTH)), int(rng.uniform(50, 220))
         top = int(horizon - rng.uniform(0.08, 0.5) * HEIGHT)
         box = (slice(max(0, top), int(horizon) + 6), slice(max(0, left), max(0, left + width)))
-        wall = _colour((0.10, 0.08, 0.07), (0.62, 0.58, 0.52), rng)
+        wall = _color((0.10, 0.08, 0.07), (0.62, 0.58, 0.52), rng)
         picture[box] = wall * np.exp(0.08 * _cloud(rng, 40, 3))[..., None][box]
         pitch_x, pitch_y = int(rng.integers(12, 34)), int(rng.integers(14, 34))
-        glass = _colour((0.02, 0.025, 0.03), (0.22, 0.27, 0.33), rng)
+        glass = _color((0.02, 0.025, 0.03), (0.22, 0.27, 0.33), rng)
         for y in range(max(0, top) + 6, int(horizon) - pitch_y // 2, pitch_y):
             for x in range(max(0, left) + 5, min(WIDTH, left + width) - pitch_x // 2, pitch_x):
                 picture[y : y + pitch_y // 2, x : x + int(pitch_x * 0.6)] = glass * rng.uniform(0.6, 1.5)
@@ -104,13 +104,13 @@ def _buildings(rng: np.random.Generator, picture: Picture, horizon: float) -> Pi
 def _ground(rng: np.random.Generator, picture: Picture, horizon: float) -> Picture:
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     depth = np.clip((rows - horizon) / (HEIGHT - horizon), 0, 1)
-    grass = _colour((0.03, 0.05, 0.015), (0.20, 0.19, 0.08), rng)
+    grass = _color((0.03, 0.05, 0.015), (0.20, 0.19, 0.08), rng)
     field = grass * np.exp(0.5 * _cloud(rng, 30, 5, stretch=0.4))[..., None]
     picture = _paste(picture, field.astype(np.float32), np.clip(rows - horizon, 0, 1))
     vanishing, edge = rng.uniform(-0.2, 0.8) * WIDTH, rng.uniform(-0.6, 0.7) * WIDTH
     right = vanishing + (edge - vanishing) * depth
     left = right - depth * rng.uniform(0.6, 1.4) * WIDTH
-    asphalt = _colour((0.05, 0.05, 0.055), (0.20, 0.20, 0.20), rng) * np.exp(0.12 * _cloud(rng, 60, 3))[..., None]
+    asphalt = _color((0.05, 0.05, 0.055), (0.20, 0.20, 0.20), rng) * np.exp(0.12 * _cloud(rng, 60, 3))[..., None]
     on_road = np.clip(right - columns, 0, 1) * np.clip(columns - left, 0, 1) * (depth > 0)
     return _paste(picture, asphalt.astype(np.float32), on_road.astype(np.float32))
 
@@ -121,7 +121,7 @@ def _poles(rng: np.random.Generator, picture: Picture, horizon: float) -> Pictur
         x, width = int(rng.uniform(0, WIDTH)), int(rng.integers(1, 6))
         top = int(rng.uniform(0, horizon))
         bottom = int(horizon + rng.uniform(0, 0.3) * (HEIGHT - horizon))
-        picture[top:bottom, x : x + width] = _colour((0.05, 0.04, 0.03), (0.35, 0.35, 0.34), rng)
+        picture[top:bottom, x : x + width] = _color((0.05, 0.04, 0.03), (0.35, 0.35, 0.34), rng)
     return picture
 
 

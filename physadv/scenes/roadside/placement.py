@@ -143,7 +143,7 @@ def _window(conditions: Conditions, sides: Tensor, step: Tensor, backdrop: backd
 
 
 def _footprint_mm(to_camera: Tensor, step: Tensor) -> Tensor:
-    """Size in mm, along the sign's x and y, of what a sample of ``step`` camera pixels covers at its centre, [N, 2]."""
+    """Size in mm, along the sign's x and y, of what a sample of ``step`` camera pixels covers at its center, [N, 2]."""
     jacobian = (
         to_camera[:, :2, :2] * to_camera[:, 2, 2, None, None] - to_camera[:, :2, 2:] * to_camera[:, 2:, :2]
     ) / to_camera[:, 2, 2, None, None] ** 2

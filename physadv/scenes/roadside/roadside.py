@@ -32,7 +32,7 @@ _POST_REFLECTANCE = 0.28
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """All of a batch of frames but the paint: what a frame needs beside the texture's colour, on the sensor's grid."""
+    """All of a batch of frames but the paint: what a frame needs beside the texture's color, on the sensor's grid."""
 
     sampling: texture.Sampling
     changing: Tensor | None
@@ -156,7 +156,7 @@ class Roadside(Scene):
         return self.record(painted, self._light(painted, prepared))
 
     def expose(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Exposure:
-        """Place and light: everything that does not depend on the paint's colour."""
+        """Place and light: everything that does not depend on the paint's color."""
         return self._light(painted, self.prepare(painted, conditions, size=size))
 
     @torch.no_grad()
@@ -182,7 +182,7 @@ class Roadside(Scene):
         added = torch.addcmul(placed.airlight[:, :, None, None], behind, arriving)
         changing = None
         if painted.ground is not None and painted.rgba.requires_grad:
-            added.addcmul_(sampling(painted.ground.colour_atlas), gain)
+            added.addcmul_(sampling(painted.ground.color_atlas), gain)
             changing = (cover > sheeting).flatten().nonzero()[:, 0]
 
         few = (placed.samples[:, 0] < width) | (placed.samples[:, 1] < height)
@@ -207,7 +207,7 @@ class Roadside(Scene):
         )
 
     def record(self, painted: PaintedSign, exposure: Exposure) -> Tensor:
-        """The paint through the exposure: differentiable in ``painted.rgba``'s colour."""
+        """The paint through the exposure: differentiable in ``painted.rgba``'s color."""
         conditions = exposure.conditions
         linear = exposure.lens(_arriving(painted, exposure))
         linear = linear + sensor.sensor_noise(
@@ -239,7 +239,7 @@ def _arriving(painted: PaintedSign, exposure: Exposure) -> Tensor:
     """Linear light on the lens ``[N, 3, h, w]``."""
     gain, samples = exposure.gain, exposure.changing
     if samples is None:
-        return torch.addcmul(exposure.added, exposure.sampling(painted.colour_atlas), gain)
+        return torch.addcmul(exposure.added, exposure.sampling(painted.color_atlas), gain)
     frame_size = gain[0, 0].numel()
     first = samples // frame_size * (2 * frame_size) + samples
     numbers = first + frame_size * torch.arange(3, device=first.device)[:, None]

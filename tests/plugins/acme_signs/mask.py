@@ -6,12 +6,12 @@ from typing import Literal
 
 import shapely
 
-from physadv.patches.mask import MASKS, InMillimetres, LengthMm, Shapes
+from physadv.patches.mask import MASKS, InMillimeters, LengthMm, Shapes
 from physadv.signs.sign import Sign
 
 
 @MASKS.register("acme-dot")
-class Dot(InMillimetres):
+class Dot(InMillimeters):
     """A round sticker in the middle."""
 
     kind: Literal["acme-dot"] = "acme-dot"

@@ -1,4 +1,4 @@
-"""Grey levels."""
+"""Gray levels."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch import Tensor
 from physadv.patches.paint import PAINTS, START_SPREAD, PaintKind, clipped, uniform_noise
 
 
-@PAINTS.register("grey")
-class Grey(PaintKind):
-    """Grey levels: what a black-and-white printer makes."""
+@PAINTS.register("gray")
+class Gray(PaintKind):
+    """Gray levels: what a black-and-white printer makes."""
 
-    kind: Literal["grey"] = "grey"
+    kind: Literal["gray"] = "gray"
 
     @property
     def channels(self) -> int:
-        """The grey level."""
+        """The gray level."""
         return 1
 
     def decode(self, theta: Tensor) -> Tensor:
@@ -30,5 +30,5 @@ class Grey(PaintKind):
         return theta.clamp(0.0, 1.0)
 
     def init(self, generator: torch.Generator, px: int) -> Tensor:
-        """About middle grey."""
+        """About middle gray."""
         return 0.5 + START_SPREAD * uniform_noise(generator, 1, px)
