@@ -4,6 +4,7 @@ from physadv.core.registry import import_all
 from physadv.scenes.camera.geometry import viewing_angle_deg
 from physadv.scenes.conditions import COLUMNS, INTEGERS, QUANTITIES, Conditions
 from physadv.scenes.frames import Frames
+from physadv.scenes.kornia.kornia_scene import KorniaScene
 from physadv.scenes.library import SCENE_KINDS, SCENES, SceneField, ScenesField, load_scene, scene_names
 from physadv.scenes.photographs.photographs import Photographs, PhotographsConfig
 from physadv.scenes.roadside.config import RoadsideConfig
@@ -18,6 +19,7 @@ __all__ = [
     "SCENE_KINDS",
     "Conditions",
     "Frames",
+    "KorniaScene",
     "PaintedSign",
     "Part",
     "Photographs",

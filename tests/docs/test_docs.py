@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 import physadv.reports  # noqa: F401 (every registry is there)
+from physadv import augmentation
 from physadv.attacks import ATTACKS
 from physadv.core.registry import Registry
 from physadv.defenses import DEFENSES
 from physadv.evaluation.experiment import load_experiment
 from physadv.patches import PAINTS, build_mask, parse_mask, parse_paint
+from physadv.scenes import load_scene
 from physadv.scenes.roadside.config import LIMITS
 from physadv.training import METHODS
 
@@ -68,6 +70,29 @@ def test_every_source_file_that_a_page_names_is_there(page: Path) -> None:
     for name in set(re.findall(r"`([\w/]+\.py)\b", page.read_text(encoding="utf-8"))):
         places = [ROOT / name, ROOT / "physadv" / name]
         assert any(place.is_file() for place in places) or ("/" not in name and list(ROOT.rglob(name))), name
+
+
+KORNIA = (ROOT / "docs" / "kornia.md").read_text(encoding="utf-8")
+
+
+def test_the_scenes_on_the_page_of_kornia_are_scenes(tmp_path: Path) -> None:
+    import albumentations as A
+
+    A.save(A.Compose([A.RandomGamma(p=1.0)]), tmp_path / "pipeline.yaml", data_format="yaml")
+    for name, text in re.findall(r"```yaml\n(# \S+)\n(.*?)```", KORNIA, re.DOTALL):
+        path = tmp_path / name.removeprefix("# ")
+        path.write_text(text, encoding="utf-8")
+        scene = load_scene(path)
+        assert (scene.name, scene.kind) == (path.stem, "albumentations" if path.stem == "street" else "kornia")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", KORNIA, re.DOTALL), ids=range(3))
+def test_the_python_on_the_page_of_kornia_runs(block: str) -> None:
+    exec(compile(block, "kornia.md", "exec"), {})
+
+
+def test_every_own_augmentation_is_on_the_page_of_kornia() -> None:
+    assert [name for name in augmentation.__all__ if f"| `{name}` |" not in KORNIA] == []
 
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
