@@ -192,7 +192,8 @@ def test_a_table_as_it_was_written_once_is_still_read(version: int) -> None:
     path = FROZEN[0].parent / f"outcomes-{version}.parquet"
     assert check_version(path) == sum(len(batch) for batch in read_batches(path))
     assert {tuple(batch.schema.names) for batch in read_batches(path)} == {tuple(SCHEMA.names)}
-    frames = read_frames(path, patch="blue", victim="color", battery="quick")
+    victim = next(read_batches(path)).column("victim")[0].as_py()
+    frames = read_frames(path, patch="blue", victim=victim, battery="quick")
     (record,) = read_result(FROZEN[0].parent / "batteries-2.json").rows
     success = next(one for one in record.figures if one.metric == "success")
     assert success.number == pytest.approx(float(frames.seen["patch"].won[frames.clean].mean()))
