@@ -23,10 +23,13 @@ from physadv.core.config import BesidePath, Config, Text, read_yaml, validate
 from physadv.core.errors import PhysadvError
 from physadv.core.identity import digest_of
 from physadv.scenes.conditions import Conditions
+from physadv.scenes.kornia.modules import numbers_in
 from physadv.scenes.library import SCENE_KINDS, SceneField
 from physadv.scenes.scene import PaintedSign, Part, Scene
 from physadv.scenes.weather.weather_kind import Pixels, albumentations_library
 from physadv.signs import Sign
+
+_LARGEST = 4096
 
 
 class AlbumentationsConfig(Config):
@@ -147,6 +150,8 @@ def _loaded(saved: _Saved, path: Path) -> Any:
         PhysadvError: it is no saved pipeline, or albumentations does not know one of its transforms or their values.
     """
     A = albumentations_library()
+    if not all(abs(number) <= _LARGEST for number in numbers_in(saved.transform)):
+        raise PhysadvError(f"{path}: has a number beyond {_LARGEST}, which no transform of such pictures needs")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # it warns of an unknown parameter, and goes on without
         try:

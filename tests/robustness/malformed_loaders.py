@@ -66,7 +66,7 @@ from physadv.photos.session import (
 )
 from physadv.printing.printer_profile import conversion
 from physadv.reports.page import render_page
-from physadv.scenes import load_scene
+from physadv.scenes import PaintedSign, load_scene
 from physadv.scenes.photographs.study import read_corners
 from physadv.signs import load_sign, read_sign
 from physadv.signs.datasets import load_dataset
@@ -200,13 +200,32 @@ loader("advgan", kit.as_yaml, lambda path: load_config(AdvGanConfig, path))(
 )
 
 _PRESETS = Path(load_scene.__code__.co_filename).parent / "presets"
-for _name in ("wide", "drive-by"):
+for _name in ("wide", "drive-by", "kornia-chain"):
     if (_PRESETS / f"{_name}.yaml").exists():
         loader(f"scene {_name}", kit.as_yaml, lambda path: load_scene(path).sample(4, seed=1))(
             text_file("s.yaml", (_PRESETS / f"{_name}.yaml").read_text("utf-8"))
         )
 
 WEATHER = {"kind": "weather", "name": "wet", "base": "wide", "grid": {"kinds": ["rain", "fog"], "severities": [1, 3]}}
+
+
+@loader("scene albumentations", kit.as_json, lambda path: _pipeline_scene(path), cost=2)
+def _pipeline(folder: Path) -> Path:
+    import albumentations as A
+
+    steps = [A.Perspective((0.05, 0.1), p=1.0), A.GaussNoise((0.02, 0.1)), A.OneOf([A.MotionBlur(), A.RandomGamma()])]
+    A.save(A.Compose(steps), folder / "pipeline.json")
+    return folder / "pipeline.json"
+
+
+def _pipeline_scene(path: Path) -> object:
+    said = {"kind": "albumentations", "name": "a", "pipeline": str(path), "px": 32}
+    scene = load_scene(said)
+    sign = load_sign("us/stop")
+    painted = PaintedSign(sign, sign.texture(32), torch.ones(1, 32, 32))
+    return scene.render(painted, scene.sample(3, seed=1), size=(32, 32))
+
+
 loader("scene weather", kit.as_yaml, lambda path: load_scene(path).sample(4, seed=1))(
     text_file("s.yaml", _yaml_of(WEATHER))
 )

@@ -60,7 +60,7 @@ GEOMETRIC = [name for name in NAMES if issubclass(augmentations()[name], K.Geome
 
 
 def chain(name: str, **more: Any) -> Chain:
-    return Chain(sequence([{name: {**TAKES.get(name, {}), **more}}]), px=PX)
+    return Chain(sequence([{name: {**TAKES.get(name, {}), **more}}], px=PX), px=PX)
 
 
 def pictures(count: int) -> Tensor:
@@ -187,6 +187,10 @@ def test_it_may_start_from_any_scene_and_keeps_its_conditions() -> None:
         ([{"RandomAffine": {"degrees": "wide"}}], "transforms[0]: RandomAffine: "),
         ([{"RandomInvert": {}, "RandomHue": {}}], "names 2 transforms; each has an entry of its own"),
         ([{"RandomGaussianBlur": {"kernel_size": [99, 99], "sigma": [1, 2]}}], "RandomGaussianBlur_0: "),
+        (
+            [{"Resize": {"size": [100000, 100000]}}],
+            "Resize: size = [100000, 100000]: is too large for pictures of 32 x 32",
+        ),
         (["Normalize"], "transforms[0]: Normalize: "),
         ([{"RandomInvert": 3}], "transforms[0]"),
         ([], "transforms"),

@@ -78,7 +78,7 @@ class KorniaScene(Scene):
         self.base = load_scene(base)
         if isinstance(self.base, KorniaScene):
             raise PhysadvError(f"base: {self.base.name!r} is a scene through Kornia itself; join the transforms")
-        made = transforms if isinstance(transforms, AugmentationSequential) else sequence(transforms)
+        made = transforms if isinstance(transforms, AugmentationSequential) else sequence(transforms, px=px)
         self.chain = Chain(made, px=px)
         self.name, self.px = name, px
         self.description = description or f"{self.base.name} through {', '.join(self._modules)}"

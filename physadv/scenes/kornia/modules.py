@@ -30,19 +30,26 @@ def augmentations() -> dict[str, type[nn.Module]]:
     }
 
 
-def sequence(transforms: Sequence[str | Mapping[str, Any]]) -> AugmentationSequential:
+LARGEST_SIDES = 4
+"""A size or a kernel may be so many times the pictures' side ..."""
+LARGEST = 512
+"""... and anything may be as large as that."""
+
+
+def sequence(transforms: Sequence[str | Mapping[str, Any]], *, px: int) -> AugmentationSequential:
     """The modules of a list, in a row.
 
     Args:
         transforms: names of classes, or mappings of one name to the class's parameters.
+        px: side of the pictures that they will get.
 
     Raises:
         PhysadvError: an unknown name or parameter, or a value that the class refuses.
     """
-    return AugmentationSequential(*(_module(one, f"transforms[{at}]") for at, one in enumerate(transforms)))
+    return AugmentationSequential(*(_module(one, f"transforms[{at}]", px) for at, one in enumerate(transforms)))
 
 
-def _module(said: str | Mapping[str, Any], where: str) -> nn.Module:
+def _module(said: str | Mapping[str, Any], where: str, px: int) -> nn.Module:
     if isinstance(said, Mapping) and len(said) != 1:
         raise PhysadvError(
             f"{where}: {shown(dict(said))} names {len(said)} transforms; each has an entry of its own in the list"
@@ -62,10 +69,32 @@ def _module(said: str | Mapping[str, Any], where: str) -> nn.Module:
             raise PhysadvError(f"{where}: {name}: {parameter} has no meaning here, for each frame is drawn by itself")
         if parameter not in takes:
             raise PhysadvError(f"{where}: {name}: {unknown_name('parameter', str(parameter), takes)}")
+    if name in kornia.augmentation.__dict__:
+        _check_sizes(parameters, f"{where}: {name}", px)
     try:
         return known[name](**{key: _value(value) for key, value in parameters.items()})
     except Exception as error:  # Kornia checks its arguments by errors of many kinds
         raise PhysadvError(f"{where}: {name}: {reason(error)}") from error
+
+
+def _check_sizes(parameters: Mapping[str, Any], where: str, px: int) -> None:
+    """Refuses sizes and kernels that would take all the memory."""
+    for name, value in parameters.items():
+        for number in numbers_in(value):
+            if not abs(number) <= max(LARGEST, LARGEST_SIDES * px):
+                raise PhysadvError(
+                    f"{where}: {name} = {shown(value)}: is too large for pictures of {px} x {px}; "
+                    f"{max(LARGEST, LARGEST_SIDES * px)} is the most"
+                )
+
+
+def numbers_in(value: Any) -> list[float]:
+    """The numbers in nested lists and mappings; true and false are none."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [number for one in value for number in numbers_in(one)]
+    return [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
 
 
 def _value(value: Any) -> Any:
