@@ -42,7 +42,7 @@ class AlbumentationsConfig(Config):
     """File of ``albumentations.save(compose, path, data_format="yaml")``, or ``"json"``."""
     base: SceneField = Field(default="frontal", validate_default=True)
     """The scene whose frames are changed: straight ahead, in even light, if not given."""
-    px: int = Field(default=64, ge=16, le=1024)
+    px: int = Field(default=64, ge=16, le=512)
     """Side of the square pictures that the pipeline gets; they are then resized for the victim."""
 
 

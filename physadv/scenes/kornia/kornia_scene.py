@@ -36,7 +36,7 @@ class KorniaConfig(Config):
     """Classes of ``kornia.augmentation`` in order, each with its parameters or by its name alone."""
     base: SceneField = Field(default=DEFAULT_BASE, validate_default=True)
     """The scene whose frames are changed: straight ahead, in even light, if not given."""
-    px: int = Field(default=64, ge=16, le=1024)
+    px: int = Field(default=64, ge=16, le=512)
     """Side of the square pictures that the transforms get; they are then resized for the victim."""
 
 
