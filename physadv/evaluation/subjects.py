@@ -97,12 +97,12 @@ def _candidate(
 ) -> Candidate:
     painted: dict[Subject, PaintedSign] = {}
     for subject in SUBJECTS:
-        if subject == "clean" and patch.sign.name in clean:
-            painted["clean"] = clean[patch.sign.name]
+        if subject == "clean" and patch.sign.fingerprint in clean:
+            painted["clean"] = clean[patch.sign.fingerprint]
             continue
         shown = patch if subject == "patch" else control_patch(patch, subject, CONTROL_SEED)
         painted[subject] = PaintedSign(patch.sign, shown.painted(px, ink).to(device), shown.sheeting(px).to(device))
-    clean.setdefault(patch.sign.name, painted["clean"])
+    clean.setdefault(patch.sign.fingerprint, painted["clean"])
     return Candidate(
         name=folder.resolve().name if folder else patch.record.name,
         sign=patch.sign,

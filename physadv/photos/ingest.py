@@ -279,6 +279,12 @@ def ingest(
         bundle = load_patch(patch)
         if bundle.sign.name != shown.name:
             raise PhysadvError(f"--patch {patch}: is for sign {bundle.sign.name}, not for {shown.name}; give --sign")
+        if not bundle.sign.looks_like(shown):
+            raise PhysadvError(
+                f"--patch {patch}: is for another sign that is named {shown.name} too, of another size or artwork "
+                f"({bundle.sign.width_mm:g} x {bundle.sign.height_mm:g} mm, not {shown.width_mm:g} x "
+                f"{shown.height_mm:g}); give that one as --sign"
+            )
         named = find_bundle(patch).resolve().name
     layout = load_rig(rig) if rig else None
     if layout and (layout.sign, layout.sign_width_mm) != (shown.name, shown.width_mm):

@@ -68,6 +68,11 @@ class Sign:
         """Digest of all that the sign is, its artwork included."""
         return digest_of(asdict(self))
 
+    def looks_like(self, other: Sign) -> bool:
+        """Whether it is the same thing in the street: size, outline and artwork, whatever it is called."""
+        mine, others = ((one.width_mm, one.height_mm, one.outline_mm, one.svg) for one in (self, other))
+        return mine == others
+
     def texture(self, px: int) -> Tensor:
         """The artwork as ``[4, px, px]`` float32: linear RGB, straight alpha, anti-aliased; alpha is the outline.
 

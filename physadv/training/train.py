@@ -71,11 +71,13 @@ def train(
     identity = _identity(config, victim, photographs, held_out) | {"device": str(device)}
     card = out / f"{config.made}.yaml"
     weights, report = card.with_suffix(".safetensors"), card.with_suffix(".md")
-    measured = config.card.model_dump(mode="json") if config.card else "nothing"
+    test = measured_on(config, data, victim, held_out)  # read before the training: it may be damaged
+    measured: Any = "nothing"
+    if config.card:
+        measured = {"card": config.card.model_dump(mode="json"), "pictures": test.dataset.fingerprint}
     with claim(out, identity, command="physadv train") as run:
         if run.finished(asked=measured):
             return load_victim(card, device=device)
-        test = measured_on(config, data, victim, held_out)  # read before the training: it may be damaged
         if not run.sealed(card.name, weights.name):
             warn_doubts(victim)
             training = Training(config, victim, photographs, held_out)

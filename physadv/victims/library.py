@@ -174,9 +174,15 @@ def wrap_module(
     """
     from physadv.victims.trial import answers, one_size, try_out
 
-    network = module if isinstance(module, nn.Module) else Function(module).eval()
     called = name or str(getattr(module, "__name__", type(module).__name__))
     source = f"victim {called!r}"
+    if not callable(module):
+        raise PhysadvError(
+            f"{source}: is a {type(module).__name__}, which cannot be shown pictures; hand in a network or a function "
+            "(physadv.load_victim takes a name or a card)"
+        )
+    network = module if isinstance(module, nn.Module) else Function(module).eval()
+    _check_mode(network, source)
     card = {
         "name": called,
         "weights": "-",
@@ -199,6 +205,21 @@ def wrap_module(
         victim.answered = answers(try_out(victim, device_of(network)))
         warn_doubts(victim)
     return victim
+
+
+def _check_mode(network: nn.Module, source: str) -> None:
+    """Whether a network can be set to ``eval`` and back: frozen and exported programs cannot.
+
+    Raises:
+        PhysadvError: it cannot.
+    """
+    try:
+        network.train(network.training)
+    except (AttributeError, NotImplementedError) as error:
+        raise PhysadvError(
+            f"{source}: is a frozen or exported program, whose mode cannot be set; hand in a function that calls it, "
+            "such as lambda pictures: program(pictures)"
+        ) from error
 
 
 def _in_order(classes: Any, source: str) -> Any:

@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from physadv.core.errors import PhysadvError
 from physadv.core.files import check_regular
@@ -28,6 +29,10 @@ _MOST_SETS = 1000
 """Mappings that are looked into, all together."""
 _TRAINING = re.compile(r"loss|criterion|metric|accuracy")
 """In the first part of a name: what a training keeps beside its network."""
+ITSELF = "."
+"""Place of what lies in the file itself, and not under a key."""
+_OPTIMIZER = re.compile(r"optim", re.IGNORECASE)
+"""In a key: below it are moments of weights, of the same names and shapes."""
 NO_WEIGHT = "num_batches_tracked"
 """End of a name that normalization counts under; networks read without it."""
 
@@ -70,7 +75,11 @@ def _sets(saved: Mapping[Any, Any], path: Path) -> Iterator[tuple[str, dict[str,
         if tensors:
             yield place, tensors
         if depth < _DEEPEST:
-            below = [(key, value) for key, value in here.items() if isinstance(key, str) and isinstance(value, Mapping)]
+            below = [
+                (key, value)
+                for key, value in here.items()
+                if isinstance(key, str) and isinstance(value, Mapping) and not _OPTIMIZER.search(key)
+            ]
             waiting[:0] = [(f"{place}.{key}" if place else key, value, depth + 1) for key, value in below[:_MOST_SETS]]
 
 
@@ -131,22 +140,23 @@ def fill(
         sets: of parameters, by their place in the file.
         source: the file that they are from, for the message.
         what: the network, for the message.
-        place: of the set that is meant, with what stands before its names; if not given, the only one that fits.
+        place: of the set that is meant, with what stands before its names, "." for the file itself; if not given, the
+            only one that fits.
 
     Raises:
         PhysadvError: a name is missing or in excess, a shape is another, a tensor is of another kind, or several sets
-            fit that are not the same.
+            fit, or nearly fit, that are not the same.
     """
     wanted = network.state_dict()
     beside: dict[str, list[str]] = {}
     tried: list[tuple[str, Parameters]] = []
     for at, parameters in sets.items():
         found, others = _named(parameters, wanted)
-        names = [".".join(part for part in (at, prefix.rstrip(".")) if part) for prefix in found]
+        names = [".".join(part for part in (at, prefix.rstrip(".")) if part) or ITSELF for prefix in found]
         tried += zip(names, found.values(), strict=True)
         beside |= dict.fromkeys(names, others)
     if place is not None:
-        there = ", ".join(name or "(the file itself)" for name, _ in tried)
+        there = ", ".join(f"{ITSELF} (the file itself)" if name == ITSELF else name for name, _ in tried)
         tried = [(name, named) for name, named in tried if place == name]
         if not tried:
             raise PhysadvError(f"{source}: holds nothing under weights_key = {place!r}; there is: {there}")
@@ -161,6 +171,13 @@ def fill(
                 f"{source}: holds several sets of weights that fit {what} and differ, {name!r} and {other!r}; "
                 "say which is meant with weights_key in the card"
             )
+    if place is None:
+        for other, named in tried:
+            if _rivals(named, chosen, wanted):
+                raise PhysadvError(
+                    f"{source}: the weights under {name!r} fit {what}, but those under {other!r} nearly do and differ "
+                    f"({_complaint(named, wanted, what)}); say which are meant with weights_key in the card"
+                )
     if beside[name] and place is None:
         raise PhysadvError(
             f"{source}: holds {_listed(beside[name])} beside the weights of {what} under {name!r}: a layer of its own, "
@@ -171,6 +188,15 @@ def fill(
     if floating and all(tensor.dtype == torch.float64 for tensor in floating):
         network.double()
     network.load_state_dict(dict(chosen), strict=False)
+
+
+def _rivals(named: Parameters, chosen: Parameters, wanted: Parameters) -> bool:
+    """Whether another set is a network of nearly the same shape with other weights: who is to say which was meant?"""
+    common = [key for key in wanted if key in named and key in chosen and named[key].shape == wanted[key].shape]
+    needed = [key for key in wanted if not key.endswith(NO_WEIGHT)]
+    if 2 * len(common) < len(needed) or {id(one) for one in named.values()} <= {id(one) for one in chosen.values()}:
+        return False
+    return not all(torch.equal(named[key], chosen[key].to(named[key].dtype)) for key in common)
 
 
 def _named(parameters: Parameters, wanted: Parameters) -> tuple[dict[str, Parameters], list[str]]:
@@ -191,6 +217,16 @@ def _named(parameters: Parameters, wanted: Parameters) -> tuple[dict[str, Parame
         one: {name.removeprefix(one): tensor for name, tensor in plain.items() if name.startswith(one)}
         for one in prefixes or [""]
     }
+    needed = [name for name in wanted if not name.endswith(NO_WEIGHT)]
+    whole = [one for one, named in found.items() if all(name in named for name in needed)]
+    for one in whole:  # a copy of the network that lies below it, such as a teacher, is no part of it
+        inner = tuple(other for other in whole if other != one and other.startswith(one))
+        if inner:
+            found[one] = {
+                name.removeprefix(one): tensor
+                for name, tensor in plain.items()
+                if name.startswith(one) and not name.startswith(inner)
+            }
     others = [
         name for name, tensor in plain.items() if not name.startswith(tuple(found)) and not _of_training(name, tensor)
     ]
@@ -236,12 +272,38 @@ def _kind(tensor: Tensor) -> str:
 
 
 def digest(network: nn.Module) -> str:
-    """Hexadecimal SHA-256 of a network's parameters and buffers, names and shapes included."""
+    """Hexadecimal SHA-256 of a network's parameters and buffers, names and shapes included.
+
+    Raises:
+        PhysadvError: a parameter has no values yet.
+    """
     total = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        total.update(f"{name}{list(tensor.shape)}{tensor.dtype}".encode())
-        total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    for name, value in sorted(network.state_dict().items()):
+        for part in _parts_of(value):
+            if isinstance(part, Tensor):
+                if is_lazy(part) or part.is_meta:
+                    raise PhysadvError(
+                        f"the network's {name} has no values yet; run it once, or load its weights, before it is a "
+                        "victim"
+                    )
+                plain = part.detach().cpu()
+                plain = (plain.dequantize() if plain.is_quantized else plain).contiguous()
+                total.update(f"{name}{list(part.shape)}{part.dtype}".encode())
+                total.update(plain.flatten().view(torch.uint8).numpy().tobytes())
+            else:
+                total.update(f"{name}{part!r}".encode())
     return total.hexdigest()
+
+
+def _parts_of(value: Any) -> Iterator[Any]:
+    """A state's values: quantized layers and modules of their own keep more than tensors."""
+    if isinstance(value, Mapping):
+        value = [one for item in value.items() for one in item]
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _parts_of(one)
+    else:
+        yield value
 
 
 def _listed(names: list[str]) -> str:

@@ -313,8 +313,8 @@ def test_the_random_control_of_a_plain_patch_is_not_plain() -> None:
 
 
 def test_an_unknown_control_is_refused() -> None:
-    with pytest.raises(PhysadvError, match="unknown control 'gray'"):
-        control_patch(a_patch(), "gray")
+    with pytest.raises(PhysadvError, match="unknown control 'green'"):
+        control_patch(a_patch(), "green")
 
 
 # Pictures ------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from physadv.scenes import SCENE_KINDS, Conditions, PaintedSign, Scene, load_sce
 from physadv.signs import load_sign
 
 SIZE = (40, 32)
+SOLVED = {"kornia": 1e-3}
+"""Kornia solves for homographies in single precision, by LAPACK: its last digits depend on where the numbers lie."""
 COARSE = {"weather": 2.5 / 255, "albumentations": 2.5 / 255}
 """Kinds whose pixels are rounded to 8 bits on the way."""
 
@@ -103,23 +105,28 @@ def test_a_frame_is_the_same_whatever_the_batch(scene: Scene) -> None:
     frames = scene.render(painted(), conditions, size=SIZE)
     assert frames.shape == (9, 3, *SIZE)
     assert 0.0 <= float(frames.min()) <= float(frames.max()) <= 1.0
-    assert torch.equal(frames, scene.render(painted(), conditions, size=SIZE))
+    torch.testing.assert_close(
+        frames, scene.render(painted(), conditions, size=SIZE), rtol=0, atol=SOLVED.get(scene.kind, 0.0)
+    )
     few = torch.cat([scene.render(painted(), conditions[at : at + 3], size=SIZE) for at in (0, 3, 6)])
-    torch.testing.assert_close(few, frames, rtol=0, atol=COARSE.get(scene.kind, 1e-5))
+    torch.testing.assert_close(few, frames, rtol=0, atol=COARSE.get(scene.kind, SOLVED.get(scene.kind, 1e-5)))
     assert not torch.equal(frames[0], frames[1]), "conditions are to be seen"
 
 
 def test_it_is_drawn_again_from_what_a_table_keeps(scene: Scene) -> None:
     conditions = scene.sample(5, seed=4)
     kept = Conditions.from_columns(conditions.to_columns())
-    assert torch.equal(scene.render(painted(), kept, size=SIZE), scene.render(painted(), conditions, size=SIZE))
+    again, first = (scene.render(painted(), one, size=SIZE) for one in (kept, conditions))
+    torch.testing.assert_close(again, first, rtol=0, atol=SOLVED.get(scene.kind, 0.0))
 
 
 def test_what_is_prepared_is_shown_as_it_is_rendered(scene: Scene) -> None:
     conditions = scene.sample(4, seed=5)
     prepared = scene.prepare(painted(0), conditions, size=SIZE)
     shown = scene.show(painted(1), prepared)
-    torch.testing.assert_close(shown, scene.render(painted(1), conditions, size=SIZE), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        shown, scene.render(painted(1), conditions, size=SIZE), rtol=0, atol=SOLVED.get(scene.kind, 1e-5)
+    )
 
 
 def test_paint_is_seen(scene: Scene) -> None:
@@ -160,7 +167,8 @@ def test_a_slip_in_its_declaration_is_one_sentence(scene: Scene) -> None:
 def test_captured_frames_are_those_that_are_rendered(scene: Scene) -> None:
     conditions = scene.sample(5, seed=8)
     frames = scene.capture(painted(), conditions, size=SIZE)
-    assert torch.equal(frames.pictures, scene.render(painted(), conditions, size=SIZE))
+    again = scene.render(painted(), conditions, size=SIZE)
+    torch.testing.assert_close(frames.pictures, again, rtol=0, atol=SOLVED.get(scene.kind, 0.0))
     assert frames.outline_px.shape == (5, 8, 2)
     assert frames.corners_px.shape == (5, 4, 2)
     low, high = frames.corners_px.amin(1), frames.corners_px.amax(1)

@@ -80,7 +80,7 @@ NO_COLORS = (
     *("redd", "#12345", "#12", "#ggg", "var(--x)", "var(--x, red)", "oklch(0.6 0.2 20)"),
     *("lab(50% 40 59)", "oklab(0.5 0 0)", "color-mix(in srgb, red, blue)", "light-dark(red, blue)", "CanvasText"),
     *("#fff icc-color(a, 0.1)", "device-cmyk(0 1 1 0)", "rgb(1,2)", "rgb(a,b,c)", "hsl(0, 200%, 50%)"),
-    *("rgb(calc(1),0,0)", "red blue", "1", "context-fill", "child", "#fff;", "currentcolor"),
+    *("rgb(calc(1),0,0)", "red blue", "1", "context-fill", "child", "#fff;", "curentcolor"),
 )
 
 

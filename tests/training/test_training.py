@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,21 @@ def test_the_model_card_is_as_long_as_asked_and_measured_anew_without_training(
     assert ("card: null" in none, "| none |" in none, measured) == (True, False, [])
     assert "Accuracy by class" not in none
     assert card_of() == whole
+
+
+def test_the_model_card_is_measured_anew_when_its_pictures_have_changed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fewer(_: object, __: object, ___: object, held_out: Photographs) -> Photographs:
+        return Photographs(held_out.dataset.subset(range(7)), held_out.size)
+
+    asked = config(folder, "clean", steps=2)
+    made = train(asked, folder / "out", data=folder / "data")
+    assert "| none | 7 |" not in (folder / "out" / f"{made.name}.md").read_text()
+    monkeypatch.setattr(Training, "run", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(sys.modules["physadv.training.train"], "measured_on", fewer)
+    train(asked, folder / "out", data=folder / "data")
+    assert "| none | 7 |" in (folder / "out" / f"{made.name}.md").read_text()
 
 
 @pytest.mark.parametrize("points", [1, 2, 30])

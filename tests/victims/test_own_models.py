@@ -60,6 +60,72 @@ def test_a_module_stays_where_and_as_it_was(tmp_path: Path) -> None:
     assert model.gain.grad is None
 
 
+def test_a_function_whose_logits_are_scaled_is_another_run(tmp_path: Path) -> None:
+    said: dict[str, Any] = {"classes": NAMES, "size": 16, "name": "mine"}
+    run: list[Any] = [[colored_patch()], quick_battery(frames=20), tmp_path]
+    physadv.evaluate(run[0], [redness], *run[1:], **said)
+    with pytest.raises(PhysadvError, match="fingerprint"):
+        physadv.evaluate(run[0], [lambda images: redness(images) / 4.0], *run[1:], **said)
+
+
+class KeepsMore(nn.Module):
+    """A network with a state of its own beside its tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = small_victim().network  # type: ignore[attr-defined]
+
+    def forward(self, images: Tensor) -> Tensor:
+        made: Tensor = self.inner(images)
+        return made
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"epoch": 3}
+
+    def set_extra_state(self, state: object) -> None:
+        pass
+
+
+def test_a_network_that_keeps_more_than_tensors_is_a_victim() -> None:
+    size = small_victim().input_size
+    made = physadv.wrap_module(KeepsMore().eval(), classes=list(small_victim().classes), size=size)
+    assert len(made.fingerprint) > 8
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), "has no values yet"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(768, 3)).to("meta"), "has no values yet"),
+        (
+            torch.jit.freeze(
+                torch.jit.trace(nn.Sequential(nn.Flatten(), nn.Linear(768, 3)).eval(), torch.rand(1, 3, 16, 16))
+            ),
+            "whose mode cannot be set",
+        ),
+        ({"fc.weight": torch.rand(3, 4)}, "is a dict, which cannot be shown pictures"),
+        ("gtsrb-cnn", "is a str, which cannot be shown pictures"),
+    ],
+)
+def test_what_is_no_network_to_be_shown_pictures_is_one_sentence(network: Any, words: str) -> None:
+    with pytest.raises(PhysadvError, match=words) as caught:
+        physadv.wrap_module(network, classes=["stop", "yield", "a"], size=16)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_probabilities_in_any_precision_are_no_logits(dtype: torch.dtype) -> None:
+    network = small_victim().network  # type: ignore[attr-defined]
+    size = small_victim().input_size
+
+    def soft(images: Tensor) -> Tensor:
+        made: Tensor = network(images).softmax(1).to(dtype)
+        return made
+
+    with pytest.raises(PhysadvError, match="its outputs are probabilities"):
+        physadv.wrap_module(soft, classes=list(small_victim().classes), size=size)
+
+
 def test_a_function_that_changes_is_another_run(tmp_path: Path) -> None:
     said: dict[str, Any] = {"classes": NAMES, "size": 16, "name": "mine"}
     run: list[Any] = [[colored_patch()], quick_battery(frames=20), tmp_path]

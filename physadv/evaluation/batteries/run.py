@@ -255,11 +255,11 @@ def _look_at_clean(scorer: Scorer, courses: Sequence[CountedBattery]) -> None:
     length = scene.frames_per_approach if scene.frames_per_approach > 1 else FIRST_FRAMES
     near = torch.linspace(0, length - 1, min(length, FIRST_FRAMES)).round().long()
     conditions = scene.sample(length, seed=entry.seed)[near].to(scorer.device)
-    clean = {candidate.sign.name: candidate for candidate in scorer.candidates}
+    clean = {candidate.sign.fingerprint: candidate for candidate in scorer.candidates}
     for candidate in clean.values():
         for victim in scorer.victims:
             frames = scene.render(candidate.painted["clean"], conditions.with_box(victim.box), size=victim.input_size)
-            true = scorer.true[candidate.sign.name, victim.name]
+            true = scorer.true[candidate.sign.fingerprint, victim.name]
             warn_unread(victim, candidate.sign, true, victim(frames))
 
 

@@ -49,15 +49,15 @@ class Scorer:
         true_class: str | None = None,
     ) -> None:
         self.candidates, self.victims, self.batch, self.device = candidates, victims, batch, device
-        signs = {candidate.sign.name: candidate.sign for candidate in candidates}
+        signs = {candidate.sign.fingerprint: candidate.sign for candidate in candidates}
         self.true = {
-            (sign.name, victim.name): true_class_of(sign, victim, true_class)
+            (sign.fingerprint, victim.name): true_class_of(sign, victim, true_class)
             for sign in signs.values()
             for victim in victims
         }
         self.goals = {  # made before the work: a class that may be two of a victim's is told then
             (candidate.name, victim.name): known_goal(
-                candidate.making.goal, victim, self.true[candidate.sign.name, victim.name]
+                candidate.making.goal, victim, self.true[candidate.sign.fingerprint, victim.name]
             )
             for candidate in candidates
             for victim in victims

@@ -225,6 +225,11 @@ def _candidates(
             raise PhysadvError(
                 f"{candidate.folder}: is for sign {candidate.sign.name}; the photographs show {sign.name}"
             )
+        if not candidate.sign.looks_like(sign):
+            raise PhysadvError(
+                f"{candidate.folder}: is for another sign that is named {sign.name} too, of another size or artwork "
+                "than the one in the photographs"
+            )
     return candidates
 
 

@@ -265,6 +265,11 @@ class Photographs(Scene):
             raise PhysadvError(
                 f"scene {self.name!r}: its photographs show {self.sign.name}, and the patch is for {painted.sign.name}"
             )
+        if painted.sign is not self.sign and not painted.sign.looks_like(self.sign):
+            raise PhysadvError(
+                f"scene {self.name!r}: the patch is for another sign that is named {self.sign.name} too, of another "
+                "size or artwork than the one that the scene looks for"
+            )
         square = conditions.crop_square > 0.5
         if bool(square.any()) and not bool(square.all()):
             order = square.long().argsort(stable=True)
