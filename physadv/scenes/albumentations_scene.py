@@ -6,6 +6,7 @@ pipelines is in this file.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from functools import cached_property
 from pathlib import Path
@@ -72,7 +73,7 @@ class AlbumentationsScene(Scene):
         self.description = config.description or f"{self.base.name} through {Path(config.pipeline).name}"
         path = Path(config.pipeline)
         self.saved = validate(_Saved, read_yaml(path), path)
-        self._pipeline = _loaded(self.saved, path)
+        self._pipeline, self._with_points = _loaded(self.saved, path)
         self._change(np.zeros((self.px, self.px, 3), np.uint8), seed=0)
 
     def _use(self, base: Scene) -> None:
@@ -96,55 +97,75 @@ class AlbumentationsScene(Scene):
 
     def render(self, painted: PaintedSign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
         frames = to_uint8(self.base.render(painted, conditions, size=(self.px, self.px)))
-        changed = np.stack(
-            [
-                self._change(pixels, seed=seed)[0]
-                for pixels, seed in zip(frames, conditions.noise_seed.tolist(), strict=True)
-            ]
-        )
-        seen = from_uint8(changed).to(painted.rgba)
-        if tuple(seen.shape[-2:]) == size:
-            return seen
-        return F.interpolate(seen, size=size, mode="bilinear", antialias=True, align_corners=False).clamp(0.0, 1.0)
+        changed = [
+            _resized(from_uint8(self._change(pixels, seed=seed)), size)
+            for pixels, seed in zip(frames, conditions.noise_seed.tolist(), strict=True)
+        ]
+        return torch.stack(changed).to(painted.rgba) if changed else painted.rgba.new_zeros(0, 3, *size)
 
     def homographies(self, sign: Sign, conditions: Conditions, *, size: tuple[int, int]) -> Tensor:
         """Where the pipeline moves the picture's corners; what it bends beside that is not in a homography."""
         to_picture = self.base.homographies(sign, conditions, size=(self.px, self.px))
         blank = np.zeros((self.px, self.px, 3), np.uint8)
-        found = []
-        for seed in conditions.noise_seed.tolist():
-            pixels, matrix = self._change(blank, seed=seed)
-            scale = np.diag([size[1] / pixels.shape[1], size[0] / pixels.shape[0], 1.0])
-            found.append(scale @ matrix)
+        found = [self._moved(blank, seed=seed, size=size) for seed in conditions.noise_seed.tolist()]
         return torch.from_numpy(np.stack(found)).to(to_picture) @ to_picture
 
-    def _change(self, pixels: Pixels, *, seed: int) -> tuple[Pixels, np.ndarray[Any, np.dtype[np.float64]]]:
-        """The picture as the pipeline changes it, and where its points go, in pixels that cover [i, i + 1).
+    def _moved(self, pixels: Pixels, *, seed: int, size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Where the pipeline moves a picture's points, ``[3, 3]``, in pixels that cover [i, i + 1).
+
+        Raises:
+            PhysadvError: it bends pictures, so that their corners do not say where the rest goes.
+        """
+        side = float(self.px - 1)
+        corners = np.array([[0.0, 0.0], [side, 0.0], [side, side], [0.0, side]], np.float32)
+        self._with_points.set_random_seed(seed % 2**32)
+        try:
+            made = self._with_points(image=pixels, keypoints=corners)
+            moved = np.asarray(made["keypoints"], np.float32)[:, :2] + np.float32(0.5)
+            matrix = cv2.getPerspectiveTransform(corners + 0.5, moved)
+        except Exception as error:  # albumentations and OpenCV refuse by errors of many kinds
+            raise PhysadvError(
+                f"{self.config.pipeline}: does not say where it moves the sign's corners, as pipelines that bend a "
+                "picture do; its frames can be scored, but the sign's place in them is not known"
+            ) from error
+        height, width = made["image"].shape[:2]
+        placed: np.ndarray[Any, np.dtype[np.float64]] = np.diag([size[1] / width, size[0] / height, 1.0]) @ matrix
+        return placed
+
+    def _change(self, pixels: Pixels, *, seed: int) -> Pixels:
+        """The picture as the pipeline changes it.
 
         Raises:
             PhysadvError: the pipeline does not take such a picture, or makes something else of it.
         """
-        side = float(self.px - 1)
-        corners = np.array([[0.0, 0.0], [side, 0.0], [side, side], [0.0, side]], np.float32)
         self._pipeline.set_random_seed(seed % 2**32)
         try:
-            made = self._pipeline(image=pixels, keypoints=corners)
+            made = self._pipeline(image=pixels)
         except Exception as error:  # albumentations refuses by errors of many kinds
             words = " ".join(str(error).split())[:300]
             raise PhysadvError(
                 f"{self.config.pipeline}: fails on a picture of {self.px} x {self.px}: {words}"
             ) from error
-        seen, moved = made["image"], np.asarray(made["keypoints"], np.float32)
+        seen = made["image"]
         if not isinstance(seen, np.ndarray) or seen.dtype != np.uint8 or seen.ndim != 3 or seen.shape[2] != 3:
             raise PhysadvError(
                 f"{self.config.pipeline}: makes no 8-bit picture of three colors; leave out what prepares pictures for "
                 "a network (Normalize, ToTensorV2, ToFloat): that is the victim card's"
             )
-        return seen, cv2.getPerspectiveTransform(corners + 0.5, moved[:, :2] + np.float32(0.5))
+        if 0 in seen.shape:
+            raise PhysadvError(f"{self.config.pipeline}: leaves nothing of a picture of {self.px} x {self.px}")
+        return seen
 
 
-def _loaded(saved: _Saved, path: Path) -> Any:
-    """The pipeline, which moves points with its pictures.
+def _resized(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(picture.shape[-2:]) == size:
+        return picture
+    seen = F.interpolate(picture[None], size=size, mode="bilinear", antialias=True, align_corners=False)
+    return seen[0].clamp(0.0, 1.0)
+
+
+def _loaded(saved: _Saved, path: Path) -> tuple[Any, Any]:
+    """The pipeline, and the same so that it moves points with its pictures.
 
     Raises:
         PhysadvError: it is no saved pipeline, or albumentations does not know one of its transforms or their values.
@@ -166,4 +187,5 @@ def _loaded(saved: _Saved, path: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that no transform moves points, where none does
         points = A.KeypointParams(format="xy", remove_invisible=False)
-        return A.Compose(inner, p=getattr(made, "p", 1.0), keypoint_params=points)
+        chance = getattr(made, "p", 1.0) if isinstance(made, A.Compose) else 1.0
+        return A.Compose(inner, p=chance), A.Compose(copy.deepcopy(inner), p=chance, keypoint_params=points)

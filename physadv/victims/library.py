@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +53,8 @@ class NetworkVictim(Victim):
         self.card, self.by_card = card, by_card
         self.preprocess = Preprocess(card.input)
         self.network = network
+        self._held = [network]  # under attack another one, of the same function, stands in its place
+        self._weights = _content(network)
         self.probabilities = card.output == "probabilities"
         self.output_name = None if hasattr(network, "output_name") else card.output_name
         """Which of the outputs; None for a network that has chosen itself."""
@@ -60,7 +63,10 @@ class NetworkVictim(Victim):
 
     @property
     def fingerprint(self) -> str:
-        """Of the weights, of what the card says, and where there is no file of what it answers."""
+        """Of the weights as they are now, of what the card says, and where there is no file of what it answers."""
+        now = _content(self._held[0])
+        if now != self._weights:  # trained, or changed by hand, since it was made
+            self.sha256, self._weights = now, now
         said = self.card.model_dump_json(exclude={"weights", "description"})
         return hashlib.sha256(f"{self.sha256} {said} {self.answered}".encode()).hexdigest()
 
@@ -96,6 +102,10 @@ class NetworkVictim(Victim):
             named=self.output_name,
             source=f"victim {self.name!r}",
         )
+
+
+def _content(network: nn.Module) -> str:
+    return digest(network)
 
 
 def _in_its_numbers(prepared: Tensor, network: nn.Module) -> Tensor:
@@ -172,7 +182,7 @@ def wrap_module(
     Raises:
         PhysadvError: a wrong option, or outputs that are not one logit a class.
     """
-    from physadv.victims.trial import answers, one_size, try_out
+    from physadv.victims.trial import RANDOM, answers, one_size, try_out
 
     called = name or str(getattr(module, "__name__", type(module).__name__))
     source = f"victim {called!r}"
@@ -203,6 +213,8 @@ def wrap_module(
     victim = victim_of(size) if size is not None else one_size(victim_of, source)
     if trial:
         victim.answered = answers(try_out(victim, device_of(network)))
+        if victim.answered == RANDOM and isinstance(network, Function):
+            victim.answered = f"{RANDOM} {uuid4()}"  # nothing says whether another one is the same
         warn_doubts(victim)
     return victim
 
@@ -214,7 +226,10 @@ def _check_mode(network: nn.Module, source: str) -> None:
         PhysadvError: it cannot.
     """
     try:
+        modes = [(part, part.training) for part in network.modules()]
         network.train(network.training)
+        for part, mode in modes:
+            part.training = mode
     except (AttributeError, NotImplementedError) as error:
         raise PhysadvError(
             f"{source}: is a frozen or exported program, whose mode cannot be set; hand in a function that calls it, "

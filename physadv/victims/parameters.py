@@ -6,7 +6,7 @@ import hashlib
 import pickle
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,12 @@ _DEEPEST = 4
 """Mappings in mappings that are looked into."""
 _MOST_SETS = 1000
 """Mappings that are looked into, all together."""
-_TRAINING = re.compile(r"loss|criterion|metric|accuracy")
+_TRAINING = re.compile(r"(^|[_-])(loss(es)?|criteri(on|a)|metrics?|acc(uracy)?)([_-]|$)")
 """In the first part of a name: what a training keeps beside its network."""
 ITSELF = "."
 """Place of what lies in the file itself, and not under a key."""
+_BESIDE = re.compile(r"sched|callback|rng|seed|loop|hyper|config|scaler|best|score|stats?$|history", re.IGNORECASE)
+"""In the place of a set, or its name: what a training keeps that is no layer."""
 _OPTIMIZER = re.compile(r"optim", re.IGNORECASE)
 """In a key: below it are moments of weights, of the same names and shapes."""
 NO_WEIGHT = "num_batches_tracked"
@@ -178,6 +180,7 @@ def fill(
                     f"{source}: the weights under {name!r} fit {what}, but those under {other!r} nearly do and differ "
                     f"({_complaint(named, wanted, what)}); say which are meant with weights_key in the card"
                 )
+        beside[name] = [*beside[name], *_elsewhere(sets, chosen, [named for _, named in fitting])]
     if beside[name] and place is None:
         raise PhysadvError(
             f"{source}: holds {_listed(beside[name])} beside the weights of {what} under {name!r}: a layer of its own, "
@@ -188,6 +191,19 @@ def fill(
     if floating and all(tensor.dtype == torch.float64 for tensor in floating):
         network.double()
     network.load_state_dict(dict(chosen), strict=False)
+
+
+def _elsewhere(sets: Mapping[str, Parameters], chosen: Parameters, fitting: Sequence[Parameters]) -> list[str]:
+    """Tensors that lie in other mappings of the file than the weights, and that a layer may need."""
+    known = {id(tensor) for named in (chosen, *fitting) for tensor in named.values()}
+    return [
+        f"{at}.{key}" if at else key
+        for at, parameters in sets.items()
+        for key, tensor in parameters.items()
+        if id(tensor) not in known and not any(id(one) in known for one in parameters.values())
+        if tensor.is_floating_point() and tensor.ndim > 0
+        if not _BESIDE.search(at) and not _BESIDE.search(key) and not _of_training(f"{at}.{key}" if at else key, tensor)
+    ]
 
 
 def _rivals(named: Parameters, chosen: Parameters, wanted: Parameters) -> bool:

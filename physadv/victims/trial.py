@@ -105,10 +105,14 @@ def try_out(victim: NetworkVictim, device: torch.device) -> Trial:
     return Trial(logits, random)
 
 
+RANDOM = "random"
+"""In place of answers that differ from look to look."""
+
+
 def answers(trial: Trial) -> str:
     """A digest of a trial's answers but for rounding: what there is to know a function without a file by."""
     if trial.random:
-        return "random"
+        return RANDOM
     size = trial.logits.abs().amax().clamp(min=1e-12)
     rounded = (trial.logits / size * 1000).round().to(torch.int64)
     return hashlib.sha256(f"{float(size):.2e}".encode() + rounded.numpy().tobytes()).hexdigest()

@@ -97,3 +97,31 @@ def test_what_makes_no_picture_is_named(tmp_path: Path) -> None:
         scene(saved(tmp_path / "p.yaml", A.Normalize(p=1.0)))
     with pytest.raises(PhysadvError, match="fails on a picture of 32 x 32"):
         scene(saved(tmp_path / "q.yaml", A.RandomCrop(64, 64, p=1.0)))
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        A.RandomScale(0.2, p=1.0),
+        A.Resize(20, 24, p=0.5),
+        A.Rotate(40, crop_border=True, p=1.0),
+        A.Perspective(fit_output=True, keep_size=False, p=1.0),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_pictures_of_any_size_come_out_at_the_victims(transform: Any, tmp_path: Path) -> None:
+    one = scene(saved(tmp_path / "p.yaml", transform))
+    conditions = one.sample(5, seed=2)
+    assert one.render(SIGN, conditions, size=(28, 36)).shape == (5, 3, 28, 36)
+    assert one.homographies(SIGN.sign, conditions, size=(28, 36)).shape == (5, 3, 3)
+
+
+@pytest.mark.parametrize("transform", [A.OpticalDistortion(p=1.0), A.GridDistortion(p=1.0)])
+def test_what_bends_pictures_can_be_scored(transform: Any, tmp_path: Path) -> None:
+    one = scene(saved(tmp_path / "p.yaml", transform))
+    conditions = one.sample(5, seed=2)
+    assert one.render(SIGN, conditions, size=(32, 32)).shape == (5, 3, 32, 32)
+    try:
+        one.homographies(SIGN.sign, conditions, size=(32, 32))
+    except PhysadvError as error:
+        assert "does not say where it moves the sign's corners" in str(error)  # noqa: PT017 (not for all draws)

@@ -157,6 +157,24 @@ def test_a_users_own_sequence_is_a_scene() -> None:
     assert KorniaScene(wider, name="own", px=PX).fingerprint != scene.fingerprint
 
 
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (K.RandomThinPlateSpline(0.05, p=1.0), K.RandomThinPlateSpline(0.9, p=1.0)),
+        (K.RandomPerspective(0.5), K.RandomPerspective(0.5, sampling_method="area_preserving")),
+        (K.RandomChannelDropout(fill_value=0.0), K.RandomChannelDropout(fill_value=0.5)),
+        (K.RandomGamma((0.5, 1.0)), K.RandomGamma((0.5, 1.5))),
+    ],
+    ids=lambda pair: type(pair[0]).__name__,
+)
+def test_every_parameter_of_a_users_modules_is_part_of_the_identity(pair: tuple[Any, Any]) -> None:
+    one, other = (KorniaScene(K.AugmentationSequential(module), name="own", px=PX) for module in pair)
+    assert one.fingerprint != other.fingerprint
+    again = KorniaScene(K.AugmentationSequential(pair[0]), name="own", px=PX)
+    one.sample(3, seed=1)
+    assert again.fingerprint == one.fingerprint
+
+
 def test_the_same_list_is_the_same_scene_however_it_is_written() -> None:
     one = {"kind": "kornia", "name": "a", "transforms": ["RandomHorizontalFlip", {"RandomAffine": {"degrees": 5}}]}
     other = {**one, "transforms": [{"RandomHorizontalFlip": None}, {"RandomAffine": {"degrees": 5}}]}
@@ -193,6 +211,9 @@ def test_it_may_start_from_any_scene_and_keeps_its_conditions() -> None:
             [{"Resize": {"size": [100000, 100000]}}],
             "Resize: size = [100000, 100000]: is too large for pictures of 32 x 32",
         ),
+        ([{"ColorJiggle": {"p": 7}}], "ColorJiggle: p = 7: should be a probability"),
+        ([{"ColorJiggle": {"p": -1}}], "ColorJiggle: p = -1: should be a probability"),
+        ([{"CenterCrop": {"size": 24, "p": 0.5}}], "CenterCrop_0: changes the size of pictures, so that all need it"),
         (["Normalize"], "transforms[0]: Normalize: "),
         ([{"RandomInvert": 3}], "transforms[0]"),
         ([], "transforms"),

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 import physadv
 from physadv.attacks import build_attack
 from physadv.core.errors import PhysadvError
+from physadv.victims import Victim
 
 NAMES = ["stop", "speedLimit45", "yield"]
 QUICK: dict[str, Any] = {
@@ -66,6 +67,43 @@ def test_a_function_whose_logits_are_scaled_is_another_run(tmp_path: Path) -> No
     physadv.evaluate(run[0], [redness], *run[1:], **said)
     with pytest.raises(PhysadvError, match="fingerprint"):
         physadv.evaluate(run[0], [lambda images: redness(images) / 4.0], *run[1:], **said)
+
+
+def test_a_network_that_has_been_trained_since_is_another(tmp_path: Path) -> None:
+    model = Redness().eval()
+    victim = physadv.wrap_module(model, classes=NAMES, size=16, name="mine")
+    before = victim.fingerprint
+    assert victim.fingerprint == before
+    run: list[Any] = [[colored_patch()], [victim], quick_battery(frames=20), tmp_path]
+    physadv.evaluate(*run)
+    with torch.no_grad():
+        model.gain.mul_(0.25)
+    assert victim.fingerprint != before
+    with pytest.raises(PhysadvError, match="fingerprint"):
+        physadv.evaluate(*run)
+
+
+class Own(Victim):
+    """A victim of somebody's own, without a file."""
+
+    def __init__(self, bias: float) -> None:
+        super().__init__(name="own", classes=NAMES, input_size=(16, 16))
+        self.bias = bias
+
+    def forward(self, images: Tensor) -> Tensor:
+        return redness(images) + torch.tensor([self.bias, 0.0, 0.0])
+
+
+def test_two_victims_without_a_file_are_known_by_their_answers() -> None:
+    assert Own(0.0).fingerprint == Own(0.0).fingerprint != Own(30.0).fingerprint
+
+
+def test_a_random_function_is_no_other() -> None:
+    def noisy(images: Tensor) -> Tensor:
+        return redness(images) + 5.0 * torch.randn(len(images), 3)
+
+    one, other = (physadv.wrap_module(noisy, classes=NAMES, size=16) for _ in range(2))
+    assert one.fingerprint == one.fingerprint != other.fingerprint
 
 
 class KeepsMore(nn.Module):

@@ -76,3 +76,40 @@ def test_an_optimizers_moments_are_no_weights(tmp_path: Path) -> None:
     without = {name: value for name, value in A.items() if "running" not in name}
     with pytest.raises(PhysadvError, match=r"lacks .*running_mean"):
         loaded(tmp_path, {"state_dict": without, "optimizer": {"exp_avg": B}})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"normalize": {"mean": torch.zeros(3)}},
+        {"mean": torch.zeros(3)},
+        {"temperature_scaling": {"weight": torch.eye(4)}},
+        {"stn": {"fc.weight": torch.rand(4, 4)}},
+    ],
+    ids=lambda more: next(iter(more)),
+)
+def test_a_layer_in_another_mapping_is_not_left_out_in_silence(more: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(PhysadvError, match="would be left out; to use the weights alone, write weights_key: net"):
+        loaded(tmp_path, {"net": A, **more})
+    found = loaded(tmp_path, {"net": A, **more}, weights_key="net")
+    assert all(torch.equal(found[name], value) for name, value in A.items())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"optimizer": {"state": {"exp_avg": torch.zeros(3)}}, "epoch": 3},
+        {"rng_state": torch.zeros(8, dtype=torch.uint8), "best_accuracy": torch.tensor(0.9)},
+        {"callbacks": {"checkpoint": {"best_model_score": torch.tensor([0.9])}}, "train_loss": torch.rand(5)},
+        {"ema": A},
+    ],
+    ids=lambda more: next(iter(more)),
+)
+def test_what_a_training_keeps_does_not_matter(more: dict[str, Any], tmp_path: Path) -> None:
+    found = loaded(tmp_path, {"net": A, **more})
+    assert all(torch.equal(found[name], value) for name, value in A.items())
+
+
+def test_a_word_inside_of_a_layers_name_is_no_word_of_training(tmp_path: Path) -> None:
+    with pytest.raises(PhysadvError, match=r"holds gloss_removal\.weight beside"):
+        loaded(tmp_path, {**under("net.", A), "gloss_removal.weight": torch.rand(3)})

@@ -7,6 +7,7 @@ from a seed of its own, so that frame i depends on ``(seed, i)`` alone and a bat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, TypeAlias
 
 import torch
@@ -26,6 +27,7 @@ MOST_KEPT = 32
 SEED = "seed"
 """Name of the block's seed among what is kept."""
 _BLOCKS_HELD = 4
+_DEEPEST = 12
 
 Parameters: TypeAlias = list[ParamItem]
 
@@ -38,10 +40,12 @@ class Chain:
         px: side of the pictures that go in.
         size: of the pictures that come out, (H, W).
         without_gradient: names of the modules that pass no gradient.
+        described: all that the modules are made with.
     """
 
     def __init__(self, modules: AugmentationSequential, *, px: int) -> None:
         self.modules, self.px = modules, px
+        self.described = described(modules)
         self._held: dict[int, Parameters] = {}
         self._steady = modules.random_apply is False and all(
             isinstance(module, _BasicAugmentationBase) for module in modules.children()
@@ -148,11 +152,45 @@ class Chain:
                 raise PhysadvError(f"{name}: {reason(error)} (with pictures of {self.px} x {self.px})") from error
             if seen.shape[:2] != shape[:2] or not bool(seen.isfinite().all()):
                 raise PhysadvError(f"{name}: makes no pictures of three colors of pictures of {self.px} x {self.px}")
+            if min(seen.shape) < 1:
+                raise PhysadvError(f"{name}: leaves nothing of pictures of {self.px} x {self.px}")
+            chance = min(getattr(module, "p", 1.0), getattr(module, "p_batch", 1.0))
+            if seen.shape != pictures.shape and chance < 1.0:
+                raise PhysadvError(f"{name}: changes the size of pictures, so that all need it: set p to 1.0")
             if not _passes_gradient(seen, leaf):
                 stuck.append(name)
             pictures = seen.detach().clamp(0.0, 1.0)
         height, width = pictures.shape[-2:]
         return tuple(stuck), (height, width)
+
+
+_DRAWN = ("training", "_params", "_transform_matri", "_lazy_matrix", "_output", "input_dtype")
+"""Beginnings of the names of what a module keeps of its last call."""
+
+
+def described(part: Any, depth: int = 0) -> Any:
+    """What a module, or what it is made of, holds: its class and all plain values, however deep. For an identity."""
+    if isinstance(part, Tensor):
+        return [str(part.dtype), part.detach().cpu().tolist()]
+    if isinstance(part, (str, int, float, bool, type(None))):
+        return part
+    if isinstance(part, Mapping):
+        return {str(key): described(value, depth + 1) for key, value in part.items()}
+    if isinstance(part, (list, tuple, set, frozenset)):
+        values = [described(one, depth + 1) for one in part]
+        return sorted(values, key=str) if isinstance(part, (set, frozenset)) else values
+    if isinstance(part, Enum):
+        return str(part)
+    held = getattr(part, "__dict__", None)
+    if (
+        depth > _DEEPEST
+        or held is None
+        or isinstance(part, type)
+        or (callable(part) and not isinstance(part, nn.Module))
+    ):
+        return getattr(part, "__qualname__", type(part).__qualname__)
+    kept = {key: value for key, value in held.items() if not key.startswith(_DRAWN) and "hook" not in key}
+    return [type(part).__qualname__, {key: described(value, depth + 1) for key, value in kept.items()}]
 
 
 def _seeded(seed: int, draw: Callable[[], Any]) -> Any:

@@ -112,7 +112,7 @@ class KorniaScene(Scene):
 
     @cached_property
     def fingerprint(self) -> str:
-        said = [_said(one) for one in self.config.transforms] if self.config else repr(self.chain.modules)
+        said = [_said(one) for one in self.config.transforms] if self.config else self.chain.described
         return digest_of([self.kind, self.name, said, self.px, self.base.fingerprint])
 
     def for_part(self, part: Part) -> KorniaScene:

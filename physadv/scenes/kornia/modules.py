@@ -69,6 +69,9 @@ def _module(said: str | Mapping[str, Any], where: str, px: int) -> nn.Module:
             raise PhysadvError(f"{where}: {name}: {parameter} has no meaning here, for each frame is drawn by itself")
         if parameter not in takes:
             raise PhysadvError(f"{where}: {name}: {unknown_name('parameter', str(parameter), takes)}")
+    chance = parameters.get("p", 1.0)
+    if isinstance(chance, bool) or not isinstance(chance, (int, float)) or not 0.0 <= chance <= 1.0:
+        raise PhysadvError(f"{where}: {name}: p = {shown(chance)}: should be a probability, from 0 to 1")
     if name in kornia.augmentation.__dict__:
         _check_sizes(parameters, f"{where}: {name}", px)
     try:

@@ -23,6 +23,11 @@ class OnnxFile(Adapter):
             raise PhysadvError(
                 f"victim {card.name!r}: architecture = {card.architecture!r}: an ONNX file brings its own; leave it out"
             )
+        if card.weights_key is not None:
+            raise PhysadvError(
+                f"victim {card.name!r}: weights_key = {card.weights_key!r}: an ONNX file has no sets to choose from; "
+                "leave it out"
+            )
         return OnnxNetwork(weights, card.input, classes=len(card.classes), output_name=card.output_name)
 
     @staticmethod
